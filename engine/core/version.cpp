@@ -1,0 +1,7 @@
+#include "engine/core/version.h"
+
+namespace seqpe {
+
+const char* version() { return SEQPE_VERSION; }
+
+}  // namespace seqpe
