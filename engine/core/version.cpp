@@ -2,6 +2,8 @@
 
 namespace seqpe {
 
-const char* version() { return SEQPE_VERSION; }
+const char* version() {
+  return SEQPE_VERSION;
+}
 
 }  // namespace seqpe

@@ -7,7 +7,9 @@ namespace seqpe {
 
 enum class Device : std::uint8_t { cpu, cuda };
 
-constexpr const char* name_of(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
+constexpr const char* name_of(Device device) {
+  return device == Device::cpu ? "cpu" : "cuda";
+}
 
 /// What a kernel's launch needs beside its arguments. On the CPU the stream is unused.
 struct Context {

@@ -18,10 +18,10 @@ class Error : public std::runtime_error {
 };
 
 /// One error class a kind, each with the exit code that the command documents.
-#define SEQPE_DEFINE_ERROR(Name, code)         \
-  class Name : public Error {                  \
-   public:                                     \
-    using Error::Error;                        \
+#define SEQPE_DEFINE_ERROR(Name, code)              \
+  class Name : public Error {                       \
+   public:                                          \
+    using Error::Error;                             \
     int exit_code() const override { return code; } \
   }
 

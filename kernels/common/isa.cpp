@@ -32,9 +32,12 @@ bool processor_has(Isa isa) {
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
   switch (isa) {
-    case Isa::v2: return v2;
-    case Isa::v3: return v3;
-    case Isa::v4: return v4;
+    case Isa::v2:
+      return v2;
+    case Isa::v3:
+      return v3;
+    case Isa::v4:
+      return v4;
   }
   return false;
 }
@@ -54,10 +57,12 @@ Isa choose_isa() {
   }
   if (forced != nullptr) {
     require<DeviceError>(best.has_value(),
-                         "[cpu] SEQPE_ISA must be a level that this build holds ({}) and this processor runs, got '{}'.",
+                         "[cpu] SEQPE_ISA must be a level that this build holds ({}) and this "
+                         "processor runs, got '{}'.",
                          built_names(), forced);
   }
-  require<DeviceError>(best.has_value(), "[cpu] This build needs a processor of level {}, this one is older.",
+  require<DeviceError>(best.has_value(),
+                       "[cpu] This build needs a processor of level {}, this one is older.",
                        built_names());
   return *best;
 }
@@ -66,9 +71,12 @@ Isa choose_isa() {
 
 const char* name_of(Isa isa) {
   switch (isa) {
-    case Isa::v2: return "v2";
-    case Isa::v3: return "v3";
-    case Isa::v4: return "v4";
+    case Isa::v2:
+      return "v2";
+    case Isa::v3:
+      return "v3";
+    case Isa::v4:
+      return "v4";
   }
   return "?";
 }

@@ -6,7 +6,8 @@ namespace seqpe::kernels {
 
 void throw_built_without_cuda(const char* kernel) {
   throw DeviceError(fmt::format(
-      "[{}] device cuda was asked for, but this build has no CUDA kernels. Hint: use device cpu.", kernel));
+      "[{}] device cuda was asked for, but this build has no CUDA kernels. Hint: use device cpu.",
+      kernel));
 }
 
 }  // namespace seqpe::kernels

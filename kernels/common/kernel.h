@@ -1,10 +1,11 @@
-// The station between an op's public kernel function and its implementations: one device switch and, on the CPU,
-// one choice of instruction set.
+// The station between an op's public kernel function and its implementations: one device switch
+// and, on the CPU, one choice of instruction set.
 //
 //   kernels/x.h        SEQPE_KERNEL_DECLARE(x_forward, XForwardArgs)
 //   kernels/x.cpp      SEQPE_KERNEL_SWITCH(x_forward, XForwardArgs)
-//   kernels/cpu/x.cpp  namespace seqpe::kernels::cpu::SEQPE_ISA { void x_forward(const XForwardArgs&) {...} }
-//   kernels/cuda/x.cu  namespace seqpe::kernels::cuda { void x_forward(const Context&, const XForwardArgs&) {...} }
+//   kernels/cpu/x.cpp  namespace seqpe::kernels::cpu::SEQPE_ISA { void x_forward(const
+//   XForwardArgs&) {...} } kernels/cuda/x.cu  namespace seqpe::kernels::cuda { void x_forward(const
+//   Context&, const XForwardArgs&) {...} }
 #pragma once
 
 #include "kernels/common/context.h"
@@ -23,28 +24,37 @@ inline constexpr bool kWithCuda = false;
 
 }  // namespace seqpe::kernels
 
-#define SEQPE_KERNEL_DECLARE(name, Args)                                 \
-  void name(const Context& context, const Args& args);                   \
-  namespace cpu {                                                        \
-  void name(const Args& args);                                           \
-  namespace isa_v2 { void name(const Args& args); }                      \
-  namespace isa_v3 { void name(const Args& args); }                      \
-  namespace isa_v4 { void name(const Args& args); }                      \
-  }                                                                      \
-  namespace cuda {                                                       \
-  void name(const Context& context, const Args& args);                   \
+#define SEQPE_KERNEL_DECLARE(name, Args)               \
+  void name(const Context& context, const Args& args); \
+  namespace cpu {                                      \
+  void name(const Args& args);                         \
+  namespace isa_v2 {                                   \
+  void name(const Args& args);                         \
+  }                                                    \
+  namespace isa_v3 {                                   \
+  void name(const Args& args);                         \
+  }                                                    \
+  namespace isa_v4 {                                   \
+  void name(const Args& args);                         \
+  }                                                    \
+  }                                                    \
+  namespace cuda {                                     \
+  void name(const Context& context, const Args& args); \
   }
 
-/// The device switch alone, for a kernel whose cpu::name is not compiled per instruction set (GEMM libraries).
-#define SEQPE_KERNEL_DEVICE_SWITCH(name, Args)                           \
-  void name(const Context& context, const Args& args) {                  \
-    if (context.device == Device::cpu) return cpu::name(args);           \
-    if constexpr (kWithCuda) return cuda::name(context, args);           \
-    throw_built_without_cuda(#name);                                     \
+/// The device switch alone, for a kernel whose cpu::name is not compiled per instruction set (GEMM
+/// libraries).
+#define SEQPE_KERNEL_DEVICE_SWITCH(name, Args)                 \
+  void name(const Context& context, const Args& args) {        \
+    if (context.device == Device::cpu) return cpu::name(args); \
+    if constexpr (kWithCuda) return cuda::name(context, args); \
+    throw_built_without_cuda(#name);                           \
   }
 
-#define SEQPE_KERNEL_SWITCH(name, Args)                                  \
-  namespace cpu {                                                        \
-  void name(const Args& args) { SEQPE_ISA_SWITCH(name, args); }          \
-  }                                                                      \
+#define SEQPE_KERNEL_SWITCH(name, Args) \
+  namespace cpu {                       \
+  void name(const Args& args) {         \
+    SEQPE_ISA_SWITCH(name, args);       \
+  }                                     \
+  }                                     \
   SEQPE_KERNEL_DEVICE_SWITCH(name, Args)

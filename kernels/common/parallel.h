@@ -1,5 +1,5 @@
-// Parallel loops whose result does not depend on the number of threads: the work is cut into chunks of a fixed
-// size, each chunk is computed by one thread, in order.
+// Parallel loops whose result does not depend on the number of threads: the work is cut into chunks
+// of a fixed size, each chunk is computed by one thread, in order.
 #pragma once
 
 #include <omp.h>
@@ -8,9 +8,9 @@
 
 namespace seqpe::kernels {
 
-/// Calls body(begin, end) for consecutive chunks of [0, count), each `chunk` long (the last may be shorter).
-/// The cut depends on `count` and `chunk` only, so a partial sum a chunk is the same for any number of threads.
-/// Inside another parallel region it runs serially. `body` must not throw.
+/// Calls body(begin, end) for consecutive chunks of [0, count), each `chunk` long (the last may be
+/// shorter). The cut depends on `count` and `chunk` only, so a partial sum a chunk is the same for
+/// any number of threads. Inside another parallel region it runs serially. `body` must not throw.
 template <typename Body>
 static inline void parallel_chunks(std::int64_t count, std::int64_t chunk, const Body& body) {
   const std::int64_t chunks = (count + chunk - 1) / chunk;

@@ -1,6 +1,7 @@
-// Philox 4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
-// Counter-based: a number is a function of (seed, stream, step, element) alone, hence the same for any number of threads,
-// micro-batches or ranks, on any device, and after a resume.
+// Philox 4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy
+// as 1, 2, 3" (SC 2011). Counter-based: a number is a function of (seed, stream, step, element)
+// alone, hence the same for any number of threads, micro-batches or ranks, on any device, and after
+// a resume.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@
 
 namespace seqpe {
 
-/// The key of a random stream: `seed` of the run, `stream` = hash of the module's name (stream_id), `step` of training.
+/// The key of a random stream: `seed` of the run, `stream` = hash of the module's name (stream_id),
+/// `step` of training.
 struct PhiloxKey {
   std::uint64_t seed = 0;
   std::uint32_t stream = 0;
@@ -26,9 +28,11 @@ struct PhiloxBlock {
 
 /// Block number `block` of the key's stream: words 4 * block ... 4 * block + 3.
 SEQPE_HOST_DEVICE static inline PhiloxBlock philox(const PhiloxKey& key, std::uint64_t block) {
-  std::uint32_t c0 = static_cast<std::uint32_t>(block), c1 = static_cast<std::uint32_t>(block >> 32);
+  std::uint32_t c0 = static_cast<std::uint32_t>(block),
+                c1 = static_cast<std::uint32_t>(block >> 32);
   std::uint32_t c2 = key.stream, c3 = key.step;
-  std::uint32_t k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
+  std::uint32_t k0 = static_cast<std::uint32_t>(key.seed),
+                k1 = static_cast<std::uint32_t>(key.seed >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
     const std::uint32_t n0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
@@ -44,7 +48,8 @@ SEQPE_HOST_DEVICE static inline PhiloxBlock philox(const PhiloxKey& key, std::ui
 }
 
 /// Word number `element` of the key's stream.
-SEQPE_HOST_DEVICE static inline std::uint32_t philox_word(const PhiloxKey& key, std::uint64_t element) {
+SEQPE_HOST_DEVICE static inline std::uint32_t philox_word(const PhiloxKey& key,
+                                                          std::uint64_t element) {
   return philox(key, element >> 2).words[element & 3];
 }
 

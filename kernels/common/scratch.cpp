@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t kGranularity = 4096;
 
-/// Blocks that wait for their next use, by size. Kernels ask for few different sizes, a step after the other.
+/// Blocks that wait for their next use, by size. Kernels ask for few different sizes, a step after
+/// the other.
 class Pool {
  public:
   void* take(std::size_t bytes) {
@@ -49,11 +50,13 @@ Pool& pool() {
 
 }  // namespace
 
-Scratch::Scratch(std::size_t bytes) : bytes_((bytes + kGranularity - 1) / kGranularity * kGranularity) {
+Scratch::Scratch(std::size_t bytes)
+    : bytes_((bytes + kGranularity - 1) / kGranularity * kGranularity) {
   if (bytes_ == 0) return;
   block_ = pool().take(bytes_);
   if (block_ == nullptr) block_ = std::aligned_alloc(64, bytes_);
-  require<DeviceError>(block_ != nullptr, "[cpu] out of memory: a kernel asked for {} bytes of scratch.", bytes_);
+  require<DeviceError>(block_ != nullptr,
+                       "[cpu] out of memory: a kernel asked for {} bytes of scratch.", bytes_);
 }
 
 Scratch::~Scratch() {

@@ -1,4 +1,5 @@
-// Working memory of a CPU kernel: aligned to 64 bytes, uninitialised, kept for the next kernel when given back.
+// Working memory of a CPU kernel: aligned to 64 bytes, uninitialised, kept for the next kernel when
+// given back.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// Layer normalisation: a thread takes whole rows; sums over a row run in vector lanes of fixed width, so the result
-// does not depend on the number of threads. The gradients of weight and bias are summed in fixed chunks of rows, then
-// over the chunks in order.
+// Layer normalisation: a thread takes whole rows; sums over a row run in vector lanes of fixed
+// width, so the result does not depend on the number of threads. The gradients of weight and bias
+// are summed in fixed chunks of rows, then over the chunks in order.
 #include "kernels/layer_norm.h"
 
 #include <cmath>
@@ -115,7 +115,8 @@ void backward_weight_bias(const LayerNormBackwardArgs& args) {
       weight_total += sums[2 * p * cols + c];
       bias_total += sums[(2 * p + 1) * cols + c];
     }
-    if (args.grad_weight) write_to(static_cast<T*>(args.grad_weight) + c, weight_total, args.write_weight);
+    if (args.grad_weight)
+      write_to(static_cast<T*>(args.grad_weight) + c, weight_total, args.write_weight);
     if (args.grad_bias) write_to(static_cast<T*>(args.grad_bias) + c, bias_total, args.write_bias);
   }
 }

@@ -9,7 +9,8 @@ namespace seqpe {
 namespace {
 
 TEST(Bf16, RoundsToNearestEven) {
-  // bf16 keeps 8 significant bits: the step at 1 is 2^-7, so 1 + 2^-8 lies halfway and goes to the even neighbour.
+  // bf16 keeps 8 significant bits: the step at 1 is 2^-7, so 1 + 2^-8 lies halfway and goes to the
+  // even neighbour.
   EXPECT_EQ(static_cast<float>(bf16(1.0f + 0x1p-8f)), 1.0f);
   EXPECT_EQ(static_cast<float>(bf16(1.0f + 3 * 0x1p-8f)), 1.0f + 0x1p-6f);
   EXPECT_EQ(static_cast<float>(bf16(1.0f + 0x1p-8f + 0x1p-20f)), 1.0f + 0x1p-7f);

@@ -1,0 +1,115 @@
+#include "engine/core/allocator.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "kernels/common/error.h"
+
+namespace seqpe {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kLargeBlock = std::size_t{1} << 20;
+// A cached block serves a request if it is at most this much larger.
+constexpr std::size_t kWasteDivisor = 8;
+
+std::size_t round_up(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+/// Small blocks are rounded to their alignment, large ones to 64 KiB, so that near equal sizes
+/// share blocks.
+std::size_t block_size(std::size_t bytes) {
+  if (bytes < kLargeBlock) return round_up(std::max<std::size_t>(bytes, 1), kAlignment);
+  return round_up(bytes, std::size_t{64} << 10);
+}
+
+class CpuAllocator final : public Allocator {
+ public:
+  ~CpuAllocator() override { release_cached(); }
+
+  void* allocate(std::size_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    const std::size_t wanted = block_size(bytes);
+    void* block = take_cached(wanted);
+    if (block == nullptr) block = take_from_system(wanted);
+    stats_.current += bytes;
+    stats_.peak = std::max(stats_.peak, stats_.current);
+    return block;
+  }
+
+  void deallocate(void* block, std::size_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    stats_.current -= bytes;
+    cached_.emplace(sizes_.at(block), block);
+  }
+
+  MemoryStats stats() const override {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+
+  void reset_peak() override {
+    const std::lock_guard lock(mutex_);
+    stats_.peak = stats_.current;
+  }
+
+  void release_cached() override {
+    const std::lock_guard lock(mutex_);
+    drop_cached();
+  }
+
+ private:
+  void* take_cached(std::size_t wanted) {
+    const auto found = cached_.lower_bound(wanted);
+    if (found == cached_.end() || found->first > wanted + wanted / kWasteDivisor) return nullptr;
+    void* block = found->second;
+    cached_.erase(found);
+    return block;
+  }
+
+  void* take_from_system(std::size_t wanted) {
+    void* block = std::aligned_alloc(kAlignment, wanted);
+    if (block == nullptr) {
+      drop_cached();
+      block = std::aligned_alloc(kAlignment, wanted);
+    }
+    require<DeviceError>(
+        block != nullptr,
+        "[cpu] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: lower "
+        "train.micro_batch_size.",
+        wanted, stats_.current);
+    sizes_.emplace(block, wanted);
+    stats_.reserved += wanted;
+    return block;
+  }
+
+  void drop_cached() {
+    for (const auto& [size, block] : cached_) {
+      sizes_.erase(block);
+      stats_.reserved -= size;
+      std::free(block);
+    }
+    cached_.clear();
+  }
+
+  mutable std::mutex mutex_;
+  std::multimap<std::size_t, void*> cached_;
+  std::unordered_map<void*, std::size_t> sizes_;  // of every block, live or waiting
+  MemoryStats stats_;
+};
+
+}  // namespace
+
+Allocator& allocator(Device device) {
+  require<DeviceError>(device == Device::cpu, "[allocator] this build has no device {}.",
+                       name_of(device));
+  // Never destroyed: tensors of static lifetime may outlive any order of destruction.
+  static CpuAllocator* const cpu = new CpuAllocator;
+  return *cpu;
+}
+
+}  // namespace seqpe

@@ -1,0 +1,34 @@
+// Memory of tensors: a caching allocator with exact accounting. Freed blocks wait for the next
+// request of about their size, so a training step after the first asks the system for nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/common/context.h"
+
+namespace seqpe {
+
+struct MemoryStats {
+  std::size_t current = 0;   // bytes in live tensors, as asked for
+  std::size_t peak = 0;      // the largest `current` since the last reset_peak
+  std::size_t reserved = 0;  // bytes held from the system, live or waiting
+};
+
+class Allocator {
+ public:
+  virtual ~Allocator() = default;
+  /// At least `bytes` bytes, aligned to 64, uninitialised. Throws DeviceError when the memory is
+  /// not there.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void deallocate(void* block, std::size_t bytes) = 0;
+  virtual MemoryStats stats() const = 0;
+  virtual void reset_peak() = 0;
+  /// Gives every waiting block back to the system.
+  virtual void release_cached() = 0;
+};
+
+/// The allocator of a device. Throws DeviceError for a device that this build does not have.
+Allocator& allocator(Device device);
+
+}  // namespace seqpe

@@ -1,0 +1,166 @@
+#include "engine/core/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/autograd/node.h"
+#include "engine/core/allocator.h"
+
+namespace seqpe {
+
+Storage::Storage(std::size_t bytes, Device device)
+    : data_(static_cast<std::byte*>(allocator(device).allocate(bytes))),
+      bytes_(bytes),
+      device_(device) {}
+
+Storage::~Storage() {
+  allocator(device_).deallocate(data_, bytes_);
+}
+
+Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
+  for (const std::int64_t extent : shape) {
+    require(extent >= 0, "[tensor] extents must be >= 0, got {}.", to_string(shape));
+  }
+  auto impl = std::make_shared<Impl>();
+  const auto bytes = static_cast<std::size_t>(element_count(shape)) * size_of(dtype);
+  impl->storage = std::make_shared<Storage>(bytes, device);
+  impl->shape = std::move(shape);
+  impl->dtype = dtype;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::zeros(Shape shape, DType dtype, Device device) {
+  Tensor tensor = empty(std::move(shape), dtype, device);
+  std::memset(tensor.data(), 0, tensor.bytes());
+  return tensor;
+}
+
+Tensor Tensor::full(Shape shape, double value, DType dtype) {
+  Tensor tensor = empty(std::move(shape), dtype);
+  tensor.fill(value);
+  return tensor;
+}
+
+std::int64_t Tensor::dim(std::int64_t index) const {
+  const std::int64_t place = index < 0 ? index + rank() : index;
+  require(place >= 0 && place < rank(), "[tensor] dimension {} does not exist in shape {}.", index,
+          to_string(shape()));
+  return shape()[static_cast<std::size_t>(place)];
+}
+
+double Tensor::item() const {
+  require(numel() == 1, "[tensor] item() needs one element, got shape {}.", to_string(shape()));
+  double value = 0;
+  dispatch_floating("item", dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    value = static_cast<double>(static_cast<Acc<T>>(*data_as<T>()));
+  });
+  return value;
+}
+
+Tensor Tensor::view(Shape wanted) const {
+  const auto open = std::find(wanted.begin(), wanted.end(), -1);
+  if (open != wanted.end()) {
+    *open = 1;
+    const std::int64_t rest = element_count(wanted);
+    *open = rest == 0 ? 0 : numel() / rest;
+  }
+  require(element_count(wanted) == numel(),
+          "[view] shape {} has {} elements, asked for {} with {}.", to_string(shape()), numel(),
+          to_string(wanted), element_count(wanted));
+  auto impl = std::make_shared<Impl>(*impl_);
+  impl->shape = std::move(wanted);
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+  require(rank() >= 1 && begin >= 0 && begin <= end && end <= dim(0),
+          "[rows] [{}, {}) does not lie in shape {}.", begin, end, to_string(shape()));
+  auto impl = std::make_shared<Impl>(*impl_);
+  const std::size_t row_bytes = dim(0) == 0 ? 0 : bytes() / static_cast<std::size_t>(dim(0));
+  impl->offset += static_cast<std::size_t>(begin) * row_bytes;
+  impl->shape[0] = end - begin;
+  impl->variable = nullptr;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::detach() const {
+  if (!defined() || impl_->variable == nullptr) return *this;
+  auto impl = std::make_shared<Impl>(*impl_);
+  impl->variable = nullptr;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::clone() const {
+  Tensor copy = empty(shape(), dtype(), device());
+  copy.copy_from(*this);
+  return copy;
+}
+
+Tensor Tensor::to(DType wanted) const {
+  if (wanted == dtype()) return detach();
+  Tensor out = empty(shape(), wanted, device());
+  const std::int64_t count = numel();
+  dispatch_floating("to", dtype(), [&](auto from_tag) {
+    using From = typename decltype(from_tag)::type;
+    dispatch_floating("to", wanted, [&](auto to_tag) {
+      using To = typename decltype(to_tag)::type;
+      const From* source = data_as<From>();
+      To* target = out.data_as<To>();
+      for (std::int64_t i = 0; i < count; ++i) {
+        target[i] = static_cast<To>(static_cast<Acc<To>>(static_cast<Acc<From>>(source[i])));
+      }
+    });
+  });
+  return out;
+}
+
+void Tensor::copy_from(const Tensor& source) const {
+  require(shape() == source.shape() && dtype() == source.dtype(),
+          "[copy_from] source must be {} {}, got {} {}.", name_of(dtype()), to_string(shape()),
+          name_of(source.dtype()), to_string(source.shape()));
+  std::memcpy(data(), source.data(), bytes());
+}
+
+void Tensor::fill(double value) const {
+  dispatch_floating("fill", dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    std::fill_n(data_as<T>(), numel(), static_cast<T>(static_cast<Acc<T>>(value)));
+  });
+}
+
+void Tensor::move_into(const Tensor& target) const {
+  target.copy_from(*this);
+  impl_->storage = target.impl_->storage;
+  impl_->offset = target.impl_->offset;
+}
+
+Tensor& Tensor::set_requires_grad() {
+  require(is_floating(dtype()), "[tensor] only floating tensors have gradients, this one is {}.",
+          name_of(dtype()));
+  impl_->variable = std::make_shared<autograd::Variable>();
+  impl_->variable->shape = shape();
+  impl_->variable->dtype = dtype();
+  impl_->variable->device = device();
+  return *this;
+}
+
+bool Tensor::requires_grad() const {
+  return defined() && impl_->variable != nullptr;
+}
+
+Tensor Tensor::grad() const {
+  if (!requires_grad() || !impl_->variable->grad_written) return {};
+  return impl_->variable->grad.view(shape());
+}
+
+void Tensor::set_variable(std::shared_ptr<autograd::Variable> variable) const {
+  impl_->variable = std::move(variable);
+}
+
+void Tensor::check_dtype(DType asked) const {
+  require(asked == dtype(), "[tensor] elements are {}, asked for as {}.", name_of(dtype()),
+          name_of(asked));
+}
+
+}  // namespace seqpe
