@@ -25,7 +25,7 @@ endif()
 add_library(seqpe_options INTERFACE)
 target_include_directories(seqpe_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(seqpe_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wno-unknown-pragmas -Werror)
+  -Woverloaded-virtual -Wno-unknown-pragmas -Wno-missing-field-initializers -Werror)
 if(SEQPE_SANITIZE)
   target_compile_options(seqpe_options INTERFACE -fsanitize=address,undefined
     -fno-sanitize-recover=all -fno-omit-frame-pointer)

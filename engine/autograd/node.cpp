@@ -37,6 +37,7 @@ void Node::connect(const std::vector<Tensor>& inputs, const std::vector<Tensor>&
                    const std::shared_ptr<Node>& self) {
   for (const Tensor& input : inputs) {
     inputs_.push_back(input.defined() ? input.variable() : nullptr);
+    input_shapes_.push_back(input.defined() ? input.shape() : Shape{});
   }
   for (Tensor output : outputs) {
     output.set_requires_grad();
@@ -58,7 +59,7 @@ GradTarget Node::grad_target(std::size_t input) const {
   }
   const Write write = variable->grad_written ? Write::accumulate : Write::overwrite;
   variable->grad_written = true;
-  return {variable->grad, write};
+  return {variable->grad.view(input_shapes_[input]), write};
 }
 
 bool grad_enabled() {

@@ -67,6 +67,7 @@ class Node {
  private:
   std::uint64_t sequence_;
   std::vector<std::shared_ptr<Variable>> inputs_;
+  std::vector<Shape> input_shapes_;  // a view's shape differs from that of the variable it shares
   std::vector<std::weak_ptr<Variable>> outputs_;
 };
 

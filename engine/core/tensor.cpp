@@ -154,6 +154,10 @@ Tensor Tensor::grad() const {
   return impl_->variable->grad.view(shape());
 }
 
+void Tensor::clear_grad() const {
+  if (requires_grad()) impl_->variable->grad_written = false;
+}
+
 void Tensor::set_variable(std::shared_ptr<autograd::Variable> variable) const {
   impl_->variable = std::move(variable);
 }

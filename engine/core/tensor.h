@@ -97,6 +97,9 @@ class Tensor {
   bool requires_grad() const;
   /// The gradient of a leaf; undefined before the first backward.
   Tensor grad() const;
+  /// Makes the next backward overwrite the gradient: as good as setting it to zero, without
+  /// touching memory.
+  void clear_grad() const;
   const std::shared_ptr<autograd::Variable>& variable() const { return impl_->variable; }
   void set_variable(std::shared_ptr<autograd::Variable> variable) const;
 

@@ -24,20 +24,32 @@ inline constexpr bool kWithCuda = false;
 
 }  // namespace seqpe::kernels
 
+/// A CPU kernel that is compiled per instruction set, and its choice.
+#define SEQPE_KERNEL_DECLARE_CPU(name, Args) \
+  namespace cpu {                            \
+  void name(const Args& args);               \
+  namespace isa_v2 {                         \
+  void name(const Args& args);               \
+  }                                          \
+  namespace isa_v3 {                         \
+  void name(const Args& args);               \
+  }                                          \
+  namespace isa_v4 {                         \
+  void name(const Args& args);               \
+  }                                          \
+  }
+
+#define SEQPE_KERNEL_SWITCH_CPU(name, Args) \
+  namespace cpu {                           \
+  void name(const Args& args) {             \
+    SEQPE_ISA_SWITCH(name, args);           \
+  }                                         \
+  }
+
+/// A kernel of every device.
 #define SEQPE_KERNEL_DECLARE(name, Args)               \
   void name(const Context& context, const Args& args); \
-  namespace cpu {                                      \
-  void name(const Args& args);                         \
-  namespace isa_v2 {                                   \
-  void name(const Args& args);                         \
-  }                                                    \
-  namespace isa_v3 {                                   \
-  void name(const Args& args);                         \
-  }                                                    \
-  namespace isa_v4 {                                   \
-  void name(const Args& args);                         \
-  }                                                    \
-  }                                                    \
+  SEQPE_KERNEL_DECLARE_CPU(name, Args)                 \
   namespace cuda {                                     \
   void name(const Context& context, const Args& args); \
   }
@@ -52,9 +64,5 @@ inline constexpr bool kWithCuda = false;
   }
 
 #define SEQPE_KERNEL_SWITCH(name, Args) \
-  namespace cpu {                       \
-  void name(const Args& args) {         \
-    SEQPE_ISA_SWITCH(name, args);       \
-  }                                     \
-  }                                     \
+  SEQPE_KERNEL_SWITCH_CPU(name, Args)   \
   SEQPE_KERNEL_DEVICE_SWITCH(name, Args)

@@ -1,0 +1,105 @@
+#include "engine/io/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace seqpe::io {
+
+std::string system_error() {
+  return std::strerror(errno);
+}
+
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::string& error) {
+  std::vector<std::byte> bytes;
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status {};
+  if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
+    error = fmt::format("[file] cannot read {}: {}.", path.string(), system_error());
+  } else if (!S_ISREG(status.st_mode)) {
+    error = fmt::format("[file] {} must be a file, it is something else.", path.string());
+  } else {
+    bytes.resize(static_cast<std::size_t>(status.st_size));
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t count = ::read(descriptor, bytes.data() + done, bytes.size() - done);
+      if (count <= 0) {
+        error = fmt::format("[file] {} ends at byte {}, expected {}.", path.string(), done,
+                            bytes.size());
+        break;
+      }
+      done += static_cast<std::size_t>(count);
+    }
+  }
+  if (descriptor >= 0) ::close(descriptor);
+  return bytes;
+}
+
+FileWriter::FileWriter(const std::filesystem::path& path)
+    : path_(path),
+      descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+  require<CheckpointError>(descriptor_ >= 0, "[file] cannot write {}: {}.", path_.string(),
+                           system_error());
+}
+
+FileWriter::~FileWriter() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void FileWriter::write(const void* data, std::size_t bytes) {
+  const auto* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t count = ::write(descriptor_, next, bytes);
+    if (count < 0 && errno == EINTR) continue;
+    require<CheckpointError>(count >= 0, "[file] cannot write {}: {}.", path_.string(),
+                             system_error());
+    next += count;
+    bytes -= static_cast<std::size_t>(count);
+  }
+}
+
+void FileWriter::close() {
+  const bool good = ::fsync(descriptor_) == 0;
+  const std::string reason = good ? "" : system_error();
+  const bool closed = ::close(descriptor_) == 0;
+  descriptor_ = -1;
+  require<CheckpointError>(good && closed, "[file] cannot write {}: {}.", path_.string(), reason);
+}
+
+void sync_directory(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  require<CheckpointError>(descriptor >= 0, "[file] cannot open folder {}: {}.", path.string(),
+                           system_error());
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+void write_file_atomic(const std::filesystem::path& path, std::string_view content) {
+  const std::filesystem::path temporary = path.string() + ".tmp";
+  FileWriter writer(temporary);
+  writer.write(content.data(), content.size());
+  writer.close();
+  std::filesystem::rename(temporary, path);
+  sync_directory(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / ".lock";
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  require<UsageError>(descriptor_ >= 0, "[run] cannot lock {}: {}.", path.string(), system_error());
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor_);
+    throw UsageError(fmt::format(
+        "[run] {} is in use by another process. Hint: choose another --run.", directory.string()));
+  }
+}
+
+DirectoryLock::~DirectoryLock() {
+  ::close(descriptor_);
+}
+
+}  // namespace seqpe::io

@@ -1,0 +1,72 @@
+#include "engine/nn/layers.h"
+
+#include "engine/core/stream_id.h"
+#include "engine/ops/dropout.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/layer_norm.h"
+
+namespace seqpe::nn {
+namespace {
+
+/// Elements of x before its first row in the global numbering.
+std::uint64_t first_element(const Tensor& x, const Pass& pass) {
+  const std::int64_t row = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);
+  return static_cast<std::uint64_t>(pass.first_row * row);
+}
+
+}  // namespace
+
+Linear::Linear(const Options& options) : layout_(options.layout) {
+  const bool in_out = layout_ == ops::WeightLayout::in_out;
+  const Shape shape = in_out ? Shape{options.in, options.out} : Shape{options.out, options.in};
+  weight_ = add_parameter("weight", shape, options.dtype, Init::normal(options.init_std));
+  bias_ = add_parameter("bias", {options.out}, options.dtype, Init::zeros());
+}
+
+Tensor Linear::forward(const Tensor& x, ops::Activation activation) const {
+  return ops::linear(x, weight_, bias_, layout_, activation);
+}
+
+Tensor Linear::forward_columns(const Tensor& x, std::int64_t begin, std::int64_t count) const {
+  require(layout_ == ops::WeightLayout::in_out,
+          "[linear] columns can be taken of an [in, out] weight only.");
+  return ops::linear_columns(x, weight_, bias_, begin, count);
+}
+
+LayerNorm::LayerNorm(std::int64_t width, double eps, DType dtype) : eps_(eps) {
+  weight_ = add_parameter("weight", {width}, dtype, Init::ones());
+  bias_ = add_parameter("bias", {width}, dtype, Init::zeros());
+}
+
+Tensor LayerNorm::forward(const Tensor& x) const {
+  return ops::layer_norm(x, weight_, bias_, eps_);
+}
+
+Embedding::Embedding(std::int64_t rows, std::int64_t width, double init_std, DType dtype) {
+  weight_ = add_parameter("weight", {rows, width}, dtype, Init::normal(init_std));
+}
+
+Tensor Embedding::forward(const Tensor& indices) const {
+  return ops::embedding(weight_, indices);
+}
+
+Tensor Dropout::forward(const Tensor& x, const Pass& pass) const {
+  if (!pass.training || probability_ == 0.0) return x;
+  return ops::dropout(x, probability_, key(pass), first_element(x, pass));
+}
+
+Tensor Dropout::add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const {
+  if (!pass.training || probability_ == 0.0) return ops::add(residual, x);
+  return ops::residual_dropout(residual, x, probability_, key(pass), first_element(x, pass));
+}
+
+PhiloxKey Dropout::key(const Pass& pass) const {
+  return {pass.seed, stream_, pass.step};
+}
+
+void Dropout::on_renamed() {
+  stream_ = stream_id(name());
+}
+
+}  // namespace seqpe::nn

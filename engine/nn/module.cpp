@@ -1,0 +1,59 @@
+#include "engine/nn/module.h"
+
+namespace seqpe::nn {
+
+std::string join_names(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+
+std::vector<Parameter> Module::parameters() const {
+  std::vector<Parameter> out;
+  collect(name_, out);
+  return out;
+}
+
+Tensor Module::parameter(const std::string& name) const {
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.name == name) return parameter.value;
+  }
+  throw Error(fmt::format("[module] no parameter is called '{}'.", name));
+}
+
+std::int64_t Module::parameter_count() const {
+  std::int64_t count = 0;
+  for (const Parameter& parameter : parameters()) count += parameter.value.numel();
+  return count;
+}
+
+void Module::initialize(std::uint64_t seed) const {
+  for (const Entry& entry : entries_) {
+    nn::initialize(entry.value, entry.init, seed, join_names(name_, entry.name));
+  }
+  for (const Child& child : children_) child.module->initialize(seed);
+}
+
+void Module::set_name(const std::string& name) {
+  name_ = name;
+  on_renamed();
+  for (const Child& child : children_) child.module->set_name(join_names(name, child.name));
+}
+
+Tensor Module::add_parameter(const std::string& name, Shape shape, DType dtype, Init init) {
+  Tensor value = Tensor::zeros(std::move(shape), dtype);
+  value.set_requires_grad();
+  entries_.push_back({name, value, init});
+  return value;
+}
+
+void Module::add_child(const std::string& name, Module& child) {
+  children_.push_back({name, &child});
+}
+
+void Module::collect(const std::string& prefix, std::vector<Parameter>& out) const {
+  for (const Entry& entry : entries_) {
+    out.push_back({join_names(prefix, entry.name), entry.value, "model", true});
+  }
+  for (const Child& child : children_) child.module->collect(join_names(prefix, child.name), out);
+}
+
+}  // namespace seqpe::nn

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "engine/core/tensor.h"
+
+namespace seqpe::nn {
+
+/// A trainable tensor with its full name, and how the optimiser treats it.
+struct Parameter {
+  std::string name;
+  Tensor value;
+  std::string group;  // parameter group: its own learning rate, weight decay and clipping
+  bool decay = true;  // false: exempt from weight decay
+};
+
+}  // namespace seqpe::nn

@@ -1,0 +1,68 @@
+#include "engine/nn/transformer.h"
+
+namespace seqpe::nn {
+
+Mlp::Mlp(const Options& options)
+    : activation_(options.activation),
+      c_fc_({.in = options.width,
+             .out = options.hidden,
+             .init_std = options.init_std,
+             .dtype = options.dtype}),
+      c_proj_({.in = options.hidden,
+               .out = options.width,
+               .init_std = options.output_init_std,
+               .dtype = options.dtype}),
+      dropout_(options.dropout) {
+  add_child("c_fc", c_fc_);
+  add_child("c_proj", c_proj_);
+  add_child("dropout", dropout_);
+}
+
+Tensor Mlp::add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const {
+  return dropout_.add_to(residual, c_proj_.forward(c_fc_.forward(x, activation_)), pass);
+}
+
+SelfAttention::SelfAttention(const Options& options)
+    : width_(options.width),
+      heads_(options.heads),
+      causal_(options.causal),
+      c_attn_({.in = options.width,
+               .out = 3 * options.width,
+               .init_std = options.init_std,
+               .dtype = options.dtype}),
+      c_proj_({.in = options.width,
+               .out = options.width,
+               .init_std = options.output_init_std,
+               .dtype = options.dtype}),
+      residual_dropout_(options.residual_dropout),
+      attention_dropout_(options.attention_dropout) {
+  add_child("c_attn", c_attn_);
+  add_child("c_proj", c_proj_);
+  add_child("resid_dropout", residual_dropout_);
+  add_child("attn_dropout", attention_dropout_);
+}
+
+Tensor SelfAttention::add_to(const Tensor& residual, const Tensor& x, const Pass& pass,
+                             const Extra& extra) const {
+  Tensor fused = qkv(x);
+  if (extra.transform) fused = extra.transform(fused);
+  return project_and_add(
+      residual, ops::attention(fused, attention_options(pass, extra), extra.position), pass);
+}
+
+ops::AttentionOptions SelfAttention::attention_options(const Pass& pass, const Extra& extra) const {
+  return {.heads = heads_,
+          .causal = causal_,
+          .pe_scale = extra.pe_scale,
+          .dropout = pass.training ? attention_dropout_.probability() : 0.0,
+          .dropout_key = attention_dropout_.key(pass),
+          .first_sequence = pass.first_row,
+          .key_mask = extra.key_mask};
+}
+
+Tensor SelfAttention::project_and_add(const Tensor& residual, const Tensor& attended,
+                                      const Pass& pass) const {
+  return residual_dropout_.add_to(residual, c_proj_.forward(attended), pass);
+}
+
+}  // namespace seqpe::nn

@@ -1,0 +1,83 @@
+// The parts of a pre-norm Transformer block that every model here shares (Vaswani et al., 2017;
+// GPT-2).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "engine/nn/layers.h"
+#include "engine/ops/attention.h"
+
+namespace seqpe::nn {
+
+/// Two linear layers with a GELU between them and dropout after the second: [..., C] -> [..., C].
+class Mlp final : public Module {
+ public:
+  struct Options {
+    std::int64_t width = 0;
+    std::int64_t hidden = 0;
+    ops::Activation activation = ops::Activation::gelu_tanh;
+    double init_std = 0.02;
+    double output_init_std = 0.02;
+    double dropout = 0.0;
+    DType dtype = DType::f32;
+  };
+  explicit Mlp(const Options& options);
+
+  /// residual + dropout(fc2(gelu(fc1(x))))
+  Tensor add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const;
+
+ private:
+  ops::Activation activation_;
+  Linear c_fc_, c_proj_;
+  Dropout dropout_;
+};
+
+/// Multi-head self-attention with one fused projection to q, k and v: [B, T, C] -> [B, T, C].
+class SelfAttention final : public Module {
+ public:
+  struct Options {
+    std::int64_t width = 0;
+    std::int64_t heads = 1;
+    bool causal = true;
+    double init_std = 0.02;
+    double output_init_std = 0.02;
+    double residual_dropout = 0.0;
+    double attention_dropout = 0.0;
+    DType dtype = DType::f32;
+  };
+  explicit SelfAttention(const Options& options);
+
+  /// What a call adds to plain attention.
+  struct Extra {
+    Tensor key_mask;             // u8 [B, T]
+    ops::PositionPair position;  // attn_scalar
+    double pe_scale = 1.0;       // lambda of attn_scalar
+    std::function<Tensor(const Tensor&)>
+        transform;  // changes qkv before attention (attn_add, attn_mul, rotary)
+  };
+  /// residual + dropout(projection(attention(x)))
+  Tensor add_to(const Tensor& residual, const Tensor& x, const Pass& pass,
+                const Extra& extra) const;
+
+  // The steps one by one, for callers that compute only a part of them.
+  /// [..., C] -> [..., 3C]
+  Tensor qkv(const Tensor& x) const { return c_attn_.forward(x); }
+  /// [..., C] -> [..., C]
+  Tensor queries(const Tensor& x) const { return c_attn_.forward_columns(x, 0, width_); }
+  /// [..., C] -> [..., 2C]
+  Tensor keys_values(const Tensor& x) const {
+    return c_attn_.forward_columns(x, width_, 2 * width_);
+  }
+  ops::AttentionOptions attention_options(const Pass& pass, const Extra& extra) const;
+  /// residual + dropout(projection(attended))
+  Tensor project_and_add(const Tensor& residual, const Tensor& attended, const Pass& pass) const;
+
+ private:
+  std::int64_t width_, heads_;
+  bool causal_;
+  Linear c_attn_, c_proj_;
+  Dropout residual_dropout_, attention_dropout_;
+};
+
+}  // namespace seqpe::nn

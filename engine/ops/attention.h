@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+#include "engine/core/tensor.h"
+#include "kernels/common/philox.h"
+
+namespace seqpe::ops {
+
+struct AttentionOptions {
+  std::int64_t heads = 1;
+  bool causal = false;    // query i attends to keys j <= i + (T - queries)
+  double pe_scale = 1.0;  // lambda of attn_scalar
+  double dropout = 0.0;   // on the attention weights
+  PhiloxKey dropout_key;
+  std::int64_t first_sequence = 0;  // index of sequence 0 in the global batch
+  Tensor key_mask;                  // u8 [B, T], 1 = may be attended to; undefined = all
+};
+
+/// A second pair of queries and keys, (pe_q, pe_k), which attn_scalar adds to the logits. Sequence
+/// b uses block (first_sequence + b) mod blocks.
+struct PositionPair {
+  Tensor pe;  // [blocks, T, 2W] if split: the halves are pe_q and pe_k; else [blocks, T, W], both
+  bool split = true;             //
+  bool shared_by_heads = false;  // W is one slice that every head uses; else W = heads * slice
+
+  std::int64_t width() const { return split ? pe.dim(2) / 2 : pe.dim(2); }
+  std::int64_t slice(std::int64_t heads) const {
+    return shared_by_heads ? width() : width() / heads;
+  }
+};
+
+/// softmax((q.k + pe_scale * pe_q.pe_k) / sqrt(D)) v for every head, D = C / heads. qkv [B, T, 3C]:
+/// queries, keys and values side by side -> [B, T, C]. No T x T matrix is stored: backward
+/// recomputes the weights from their log-sum-exp.
+Tensor attention(const Tensor& qkv, const AttentionOptions& options,
+                 const PositionPair& position = {});
+
+/// The same with queries of their own: q [B, Q, C], kv [B, T, 2C] -> [B, Q, C].
+Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& options);
+
+}  // namespace seqpe::ops

@@ -1,0 +1,194 @@
+#include "engine/ops/cross_entropy.h"
+
+#include <algorithm>
+
+#include "engine/autograd/node.h"
+#include "engine/ops/check.h"
+#include "kernels/elementwise.h"
+#include "kernels/matmul.h"
+#include "kernels/reduce.h"
+
+namespace seqpe::ops {
+namespace {
+
+DType loss_dtype(DType dtype) {
+  return dtype == DType::f64 ? DType::f64 : DType::f32;
+}
+
+/// target (=|+=) factor * source
+void scaled_copy(const autograd::GradTarget& target, const Tensor& source, double factor) {
+  if (!target) return;
+  kernels::add(source.context(), {.dtype = source.dtype(),
+                                  .out = target.data(),
+                                  .a = source.data(),
+                                  .alpha = factor,
+                                  .count = source.numel(),
+                                  .write = target.write});
+}
+
+/// The gradients of the mean loss were computed in the forward pass; backward scales them.
+struct CrossEntropyNode final : autograd::Node {
+  std::vector<Tensor> gradients;  // one an input; undefined where not wanted
+
+  const char* name() const override { return "cross_entropy"; }
+
+  void backward() override {
+    const double factor = grad_output().item();
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      if (gradients[i].defined()) scaled_copy(grad_target(i), gradients[i], factor);
+    }
+  }
+};
+
+std::int64_t count_labels(const char* op, const Tensor& labels, std::int64_t rows,
+                          std::int64_t classes) {
+  require(labels.defined() && labels.dtype() == DType::i64 && labels.numel() == rows,
+          "[{}] labels must be {} i64 values (rows of x), got {}.", op, rows,
+          labels.defined()
+              ? fmt::format("{} {}", name_of(labels.dtype()), to_string(labels.shape()))
+              : "an undefined tensor");
+  std::int64_t counted = 0;
+  for (const std::int64_t label : labels.span<std::int64_t>()) {
+    require((label >= 0 && label < classes) || label == kIgnoreIndex,
+            "[{}] labels must lie in [0, {}) or be {} (ignored), got {}.", op, classes,
+            kIgnoreIndex, label);
+    counted += label != kIgnoreIndex;
+  }
+  return counted;
+}
+
+double sum_of(const Tensor& losses) {
+  double sum = 0;
+  kernels::sum(losses.context(),
+               {.dtype = losses.dtype(), .out = &sum, .x = losses.data(), .count = losses.numel()});
+  return sum;
+}
+
+double divisor_of(double asked, std::int64_t counted) {
+  return asked > 0 ? asked : static_cast<double>(std::max<std::int64_t>(1, counted));
+}
+
+}  // namespace
+
+CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing,
+                           double divisor) {
+  check_floating("cross_entropy", "logits", logits);
+  require(logits.rank() >= 1 && logits.dim(-1) > 0,
+          "[cross_entropy] logits must have a last dimension > 0, got {}.",
+          to_string(logits.shape()));
+  const std::int64_t classes = logits.dim(-1), rows = logits.numel() / classes;
+  CrossEntropy result;
+  result.counted = count_labels("cross_entropy", labels, rows, classes);
+  divisor = divisor_of(divisor, result.counted);
+  const Tensor losses = Tensor::empty({rows}, loss_dtype(logits.dtype()), logits.device());
+  Tensor gradient;
+  if (autograd::needs_recording({logits})) {
+    gradient = Tensor::empty(logits.shape(), logits.dtype(), logits.device());
+  }
+  kernels::cross_entropy(logits.context(),
+                         {.dtype = logits.dtype(),
+                          .losses = losses.data(),
+                          .logits = logits.data(),
+                          .labels = labels.data_as<std::int64_t>(),
+                          .rows = rows,
+                          .cols = classes,
+                          .stride = classes,
+                          .label_smoothing = label_smoothing,
+                          .grad_logits = gradient.defined() ? gradient.data() : nullptr,
+                          .grad_scale = 1.0 / divisor});
+  result.sum = sum_of(losses);
+  result.loss = Tensor::full({1}, result.sum / divisor, loss_dtype(logits.dtype()));
+  if (const auto node = autograd::record<CrossEntropyNode>({logits}, {result.loss}))
+    node->gradients = {gradient};
+  return result;
+}
+
+CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,
+                                  double divisor) {
+  constexpr const char* kOp = "linear_cross_entropy";
+  check_floating(kOp, "x", x);
+  check_floating(kOp, "weight", weight);
+  require(x.rank() >= 1 && weight.rank() == 2 && weight.dim(1) == x.dim(-1),
+          "[{}] weight must have shape [V, {}] (last dimension of x), got {}.", kOp, x.dim(-1),
+          to_string(weight.shape()));
+  check_same_kind(kOp, "weight", weight, "x", x);
+  const std::int64_t classes = weight.dim(0), width = weight.dim(1), rows = x.numel() / width;
+  CrossEntropy result;
+  result.counted = count_labels(kOp, labels, rows, classes);
+  divisor = divisor_of(divisor, result.counted);
+
+  const DType dtype = x.dtype();
+  const bool recorded = autograd::needs_recording({x, weight});
+  const Tensor losses = Tensor::empty({rows}, loss_dtype(dtype), x.device());
+  Tensor grad_x, grad_weight;
+  if (recorded && x.requires_grad()) grad_x = Tensor::empty({rows, width}, dtype, x.device());
+  if (recorded && weight.requires_grad())
+    grad_weight = Tensor::zeros(weight.shape(), dtype, x.device());
+
+  // About 32 MB of logits a chunk: enough rows for full GEMM speed at GPT-2's vocabulary, small
+  // beside the model.
+  const std::int64_t chunk = std::clamp<std::int64_t>((std::int64_t{8} << 20) / classes, 64,
+                                                      std::max<std::int64_t>(rows, 64));
+  const std::int64_t stride =
+      (classes + 63) / 64 * 64;  // rows start at cache lines though V may be odd
+  const Tensor logits = Tensor::empty({std::min(chunk, rows), stride}, dtype, x.device());
+  const Tensor flat = x.detach().view({rows, width});
+  for (std::int64_t begin = 0; begin < rows; begin += chunk) {
+    const std::int64_t end = std::min(rows, begin + chunk);
+    const Tensor part = flat.rows(begin, end);
+    kernels::matmul(x.context(), {.dtype = dtype,
+                                  .out = logits.data(),
+                                  .a = part.data(),
+                                  .b = weight.data(),
+                                  .m = end - begin,
+                                  .n = classes,
+                                  .k = width,
+                                  .lda = width,
+                                  .ldb = width,
+                                  .ldc = stride,
+                                  .trans_b = true});
+    kernels::cross_entropy(x.context(), {.dtype = dtype,
+                                         .losses = losses.rows(begin, end).data(),
+                                         .logits = logits.data(),
+                                         .labels = labels.data_as<std::int64_t>() + begin,
+                                         .rows = end - begin,
+                                         .cols = classes,
+                                         .stride = stride,
+                                         .grad_logits = recorded ? logits.data() : nullptr,
+                                         .grad_scale = 1.0 / divisor});
+    if (grad_x.defined()) {
+      kernels::matmul(x.context(), {.dtype = dtype,
+                                    .out = grad_x.rows(begin, end).data(),
+                                    .a = logits.data(),
+                                    .b = weight.data(),
+                                    .m = end - begin,
+                                    .n = width,
+                                    .k = classes,
+                                    .lda = stride,
+                                    .ldb = width,
+                                    .ldc = width});
+    }
+    if (grad_weight.defined()) {
+      kernels::matmul(x.context(), {.dtype = dtype,
+                                    .out = grad_weight.data(),
+                                    .a = logits.data(),
+                                    .b = part.data(),
+                                    .m = classes,
+                                    .n = width,
+                                    .k = end - begin,
+                                    .lda = stride,
+                                    .ldb = width,
+                                    .ldc = width,
+                                    .trans_a = true,
+                                    .write = Write::accumulate});
+    }
+  }
+  result.sum = sum_of(losses);
+  result.loss = Tensor::full({1}, result.sum / divisor, loss_dtype(dtype));
+  if (const auto node = autograd::record<CrossEntropyNode>({x, weight}, {result.loss})) {
+    node->gradients = {grad_x, grad_weight};
+  }
+  return result;
+}
+
+}  // namespace seqpe::ops

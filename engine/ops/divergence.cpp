@@ -1,0 +1,52 @@
+#include "engine/ops/divergence.h"
+
+#include "engine/autograd/node.h"
+#include "engine/ops/check.h"
+
+namespace seqpe::ops {
+namespace {
+
+struct DivergenceNode final : autograd::Node {
+  Tensor target, student;
+  DivergenceKind kind = DivergenceKind::kl_div;
+
+  const char* name() const override { return "divergence"; }
+
+  void backward() override {
+    const auto grad_of_target = grad_target(0), grad_of_student = grad_target(1);
+    kernels::divergence_backward(target.context(), {.dtype = target.dtype(),
+                                                    .kind = kind,
+                                                    .grad_target = grad_of_target.data(),
+                                                    .grad_student = grad_of_student.data(),
+                                                    .write_target = grad_of_target.write,
+                                                    .write_student = grad_of_student.write,
+                                                    .target = target.data(),
+                                                    .student = student.data(),
+                                                    .count = target.numel(),
+                                                    .grad_out = grad_output().item()});
+  }
+};
+
+}  // namespace
+
+Tensor divergence(const Tensor& target, const Tensor& student, DivergenceKind kind) {
+  check_floating("divergence", "target", target);
+  check_shape("divergence", "student", student, target.shape(), "shape of target");
+  check_same_kind("divergence", "student", student, "target", target);
+  double mean = 0;
+  kernels::divergence_forward(target.context(), {.dtype = target.dtype(),
+                                                 .kind = kind,
+                                                 .out = &mean,
+                                                 .target = target.data(),
+                                                 .student = student.data(),
+                                                 .count = target.numel()});
+  const Tensor out = Tensor::full({1}, mean, target.dtype());
+  if (const auto node = autograd::record<DivergenceNode>({target, student}, {out})) {
+    node->target = target.detach();
+    node->student = student.detach();
+    node->kind = kind;
+  }
+  return out;
+}
+
+}  // namespace seqpe::ops

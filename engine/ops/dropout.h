@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+#include "engine/core/tensor.h"
+#include "kernels/common/philox.h"
+
+namespace seqpe::ops {
+
+/// x * keep / (1 - probability). Element i is number first_element + i of the key's stream
+/// (Srivastava et al., 2014).
+Tensor dropout(const Tensor& x, double probability, const PhiloxKey& key,
+               std::uint64_t first_element);
+
+/// residual + dropout(x), tensors of one shape, in one pass over memory.
+Tensor residual_dropout(const Tensor& residual, const Tensor& x, double probability,
+                        const PhiloxKey& key, std::uint64_t first_element);
+
+}  // namespace seqpe::ops

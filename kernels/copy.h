@@ -1,0 +1,24 @@
+// Copies runs of elements between matrices of different row strides: slices, concatenation, one
+// token of each sequence.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/common/dtype.h"
+#include "kernels/common/kernel.h"
+
+namespace seqpe::kernels {
+
+/// out[r * out_stride + c] (=|+=) x[r * x_stride + c]; x null: zeros are written.
+struct CopyRowsArgs {
+  DType dtype = DType::f32;
+  void* out = nullptr;
+  const void* x = nullptr;
+  std::int64_t rows = 0, cols = 0;
+  std::int64_t out_stride = 0, x_stride = 0;
+  Write write = Write::overwrite;
+};
+
+SEQPE_KERNEL_DECLARE(copy_rows, CopyRowsArgs)
+
+}  // namespace seqpe::kernels

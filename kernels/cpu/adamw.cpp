@@ -1,0 +1,42 @@
+#include "kernels/adamw.h"
+
+#include <cmath>
+
+#include "kernels/common/parallel.h"
+
+namespace seqpe::kernels::cpu::SEQPE_ISA {
+namespace {
+
+template <typename T>
+void update(const AdamwArgs& args) {
+  T *value = static_cast<T*>(args.value), *m = static_cast<T*>(args.m),
+    *v = static_cast<T*>(args.v);
+  const T* gradient = static_cast<const T*>(args.gradient);
+  const auto step = static_cast<double>(args.step);
+  const T keep = static_cast<T>(1.0 - args.learning_rate * args.weight_decay);
+  const T beta1 = static_cast<T>(args.beta1), beta2 = static_cast<T>(args.beta2);
+  const T rest1 = static_cast<T>(1.0 - args.beta1), rest2 = static_cast<T>(1.0 - args.beta2);
+  const T step_size = static_cast<T>(args.learning_rate / (1.0 - std::pow(args.beta1, step)));
+  const T root_correction = static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(args.beta2, step)));
+  const T eps = static_cast<T>(args.eps), scale = static_cast<T>(args.grad_scale);
+  parallel_chunks(args.count, 16384, [&](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i) {
+      const T g = gradient[i] * scale;
+      m[i] = beta1 * m[i] + rest1 * g;
+      v[i] = beta2 * v[i] + rest2 * g * g;
+      value[i] = value[i] * keep - step_size * m[i] / (std::sqrt(v[i]) * root_correction + eps);
+    }
+  });
+}
+
+}  // namespace
+
+void adamw(const AdamwArgs& args) {
+  require(args.dtype == DType::f32 || args.dtype == DType::f64,
+          "[adamw] dtype must be f32 or f64, got {}.", name_of(args.dtype));
+  if (args.dtype == DType::f64) return update<double>(args);
+  update<float>(args);
+}
+
+}  // namespace seqpe::kernels::cpu::SEQPE_ISA

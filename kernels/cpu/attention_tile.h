@@ -1,0 +1,141 @@
+// What attention forward and backward share: the sizes of tiles, packing of operands, and masked
+// logits of a tile.
+#pragma once
+
+#include "kernels/attention.h"
+#include "kernels/cpu/dropout_mask.h"
+#include "kernels/cpu/numeric.h"
+#include "kernels/cpu/tile_gemm.h"
+#include "kernels/cpu/vector_math.h"
+
+namespace seqpe::kernels::cpu::SEQPE_ISA {
+
+constexpr std::int64_t kQueryTile = 48;
+constexpr std::int64_t kKeyTile = 64;
+
+/// Sizes of one (sequence, head) in packed form.
+template <typename A>
+struct AttentionTiles {
+  explicit AttentionTiles(const AttentionShape& shape)
+      : width(shape.head_size + shape.pe_size),
+        width_padded(padded<A>(width)),
+        value_padded(padded<A>(shape.value_size)),
+        key_tile(shape.kv_len < kKeyTile ? padded<A>(shape.kv_len) : kKeyTile),
+        key_tiles((shape.kv_len + key_tile - 1) / key_tile) {}
+
+  std::int64_t width, width_padded;  // of [q ; pe_q]
+  std::int64_t value_padded;
+  std::int64_t key_tile, key_tiles;
+};
+
+template <typename T>
+static inline const T* head_row(const AttentionOperand& operand, std::int64_t b, std::int64_t t,
+                                std::int64_t h) {
+  return static_cast<const T*>(operand.data) + b * operand.batch_stride + t * operand.token_stride +
+         h * operand.head_stride;
+}
+
+static inline std::int64_t pe_block(const AttentionShape& shape, std::int64_t b) {
+  return (shape.first_sequence + b) % shape.pe_blocks;
+}
+
+/// Row t of [x * scale ; pe * pe_scale], padded with zeros.
+template <typename T>
+static inline void pack_row(Acc<T>* out, const T* x, std::int64_t size, Acc<T> scale, const T* pe,
+                            std::int64_t pe_size, Acc<T> pe_scale, std::int64_t padded_size) {
+  for (std::int64_t c = 0; c < size; ++c) out[c] = load(x + c) * scale;
+  for (std::int64_t c = 0; c < pe_size; ++c) out[size + c] = load(pe + c) * pe_scale;
+  for (std::int64_t c = size + pe_size; c < padded_size; ++c) out[c] = 0;
+}
+
+/// [q * scale ; pe_q * scale * lambda] of every query: [q_len, width_padded].
+template <typename T>
+static inline void pack_queries(Acc<T>* out, const AttentionShape& shape,
+                                const AttentionTiles<Acc<T>>& tiles, const AttentionOperand& q,
+                                const AttentionOperand& pe_q, std::int64_t b, std::int64_t h) {
+  const auto scale = static_cast<Acc<T>>(shape.scale),
+             pe_scale = static_cast<Acc<T>>(shape.scale * shape.pe_scale);
+  for (std::int64_t t = 0; t < shape.q_len; ++t) {
+    const T* pe = shape.pe_size > 0 ? head_row<T>(pe_q, pe_block(shape, b), t, h) : nullptr;
+    pack_row(out + t * tiles.width_padded, head_row<T>(q, b, t, h), shape.head_size, scale, pe,
+             shape.pe_size, pe_scale, tiles.width_padded);
+  }
+}
+
+/// [k ; pe_k] of every key: [kv_len, width_padded].
+template <typename T>
+static inline void pack_keys(Acc<T>* out, const AttentionShape& shape,
+                             const AttentionTiles<Acc<T>>& tiles, const AttentionOperand& k,
+                             const AttentionOperand& pe_k, std::int64_t b, std::int64_t h) {
+  for (std::int64_t t = 0; t < shape.kv_len; ++t) {
+    const T* pe = shape.pe_size > 0 ? head_row<T>(pe_k, pe_block(shape, b), t, h) : nullptr;
+    pack_row(out + t * tiles.width_padded, head_row<T>(k, b, t, h), shape.head_size, Acc<T>(1), pe,
+             shape.pe_size, Acc<T>(1), tiles.width_padded);
+  }
+}
+
+/// Values or output gradients: [tokens, value_padded].
+template <typename T>
+static inline void pack_values(Acc<T>* out, std::int64_t tokens, std::int64_t size,
+                               std::int64_t padded_size, const AttentionOperand& v, std::int64_t b,
+                               std::int64_t h) {
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    pack_row<T>(out + t * padded_size, head_row<T>(v, b, t, h), size, Acc<T>(1), nullptr, 0,
+                Acc<T>(0), padded_size);
+  }
+}
+
+/// Transposes rows [begin, begin + key_tile) of a packed [tokens, stride] matrix to [columns,
+/// key_tile], zero beyond the last token.
+template <typename A>
+static inline void transpose_tile(A* out, const A* rows, std::int64_t stride, std::int64_t columns,
+                                  std::int64_t begin, std::int64_t tokens, std::int64_t key_tile) {
+  for (std::int64_t j = 0; j < key_tile; ++j) {
+    const A* row = rows + (begin + j) * stride;
+    for (std::int64_t c = 0; c < columns; ++c)
+      out[c * key_tile + j] = begin + j < tokens ? row[c] : A(0);
+  }
+}
+
+/// The number of keys that query i may see if causal, all otherwise.
+static inline std::int64_t visible_keys(const AttentionShape& shape, std::int64_t i) {
+  const std::int64_t visible = shape.causal ? i + 1 + shape.kv_len - shape.q_len : shape.kv_len;
+  return visible < 0 ? 0 : (visible < shape.kv_len ? visible : shape.kv_len);
+}
+
+/// Logits of queries [i, i + rows) and keys [j, j + key_tile); -inf where a key is not allowed.
+template <typename A>
+static inline void logits_tile(A* logits, const AttentionShape& shape,
+                               const AttentionTiles<A>& tiles, const A* queries, std::int64_t i,
+                               std::int64_t rows, const A* keys_transposed, std::int64_t j,
+                               const std::uint8_t* mask) {
+  for (std::int64_t e = 0; e < rows * tiles.key_tile; ++e) logits[e] = 0;
+  tile_gemm(logits, tiles.key_tile, rows, tiles.key_tile,
+            TileOperand<A>{queries + i * tiles.width_padded, tiles.width_padded, 1},
+            keys_transposed, tiles.key_tile, tiles.width);
+  const A minus_infinity = -__builtin_inf();
+  for (std::int64_t r = 0; r < rows; ++r) {
+    A* row = logits + r * tiles.key_tile;
+    std::int64_t allowed = visible_keys(shape, i + r) - j;
+    if (allowed < 0) allowed = 0;
+    for (std::int64_t c = allowed; c < tiles.key_tile; ++c) row[c] = minus_infinity;
+    if (mask == nullptr) continue;
+    for (std::int64_t c = 0; c < tiles.key_tile && j + c < shape.kv_len; ++c) {
+      if (mask[j + c] == 0) row[c] = minus_infinity;
+    }
+  }
+}
+
+/// keep[c] = 0 or 1 / (1 - p) for the weights of query i and keys [j, j + count).
+template <typename A>
+static inline void dropout_row(A* keep, const AttentionShape& shape, std::int64_t b, std::int64_t h,
+                               std::int64_t i, std::int64_t j, std::int64_t count) {
+  std::uint32_t words[kKeyTile];
+  const std::int64_t row = ((shape.first_sequence + b) * shape.heads + h) * shape.q_len + i;
+  philox_words(shape.dropout_key, static_cast<std::uint64_t>(row * shape.kv_len + j), count, words);
+  const std::uint32_t threshold = dropout_threshold(shape.dropout);
+  const A scale = static_cast<A>(1.0 / (1.0 - shape.dropout));
+  for (std::int64_t c = 0; c < count; ++c) keep[c] = words[c] < threshold ? A(0) : scale;
+}
+
+}  // namespace seqpe::kernels::cpu::SEQPE_ISA

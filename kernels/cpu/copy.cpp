@@ -1,0 +1,28 @@
+#include "kernels/copy.h"
+
+#include "kernels/common/parallel.h"
+#include "kernels/cpu/numeric.h"
+
+namespace seqpe::kernels::cpu::SEQPE_ISA {
+
+void copy_rows(const CopyRowsArgs& args) {
+  dispatch_floating("copy_rows", args.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    parallel_chunks(args.rows, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        T* out = static_cast<T*>(args.out) + row * args.out_stride;
+        const T* x = static_cast<const T*>(args.x) + row * args.x_stride;
+        if (args.x == nullptr) {
+          for (std::int64_t c = 0; c < args.cols; ++c) store(out + c, Acc<T>(0));
+        } else if (args.write == Write::overwrite) {
+          __builtin_memcpy(out, x, static_cast<std::size_t>(args.cols) * sizeof(T));
+        } else {
+#pragma omp simd
+          for (std::int64_t c = 0; c < args.cols; ++c) store(out + c, load(out + c) + load(x + c));
+        }
+      }
+    });
+  });
+}
+
+}  // namespace seqpe::kernels::cpu::SEQPE_ISA

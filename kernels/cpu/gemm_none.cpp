@@ -1,0 +1,10 @@
+// The twin of gemm_onednn.cpp and gemm_cblas.cpp for a build without a GEMM library.
+#include "kernels/cpu/gemm_plain.h"
+
+namespace seqpe::kernels::cpu {
+
+void gemm(const MatmulArgs& args) {
+  gemm_plain(args);
+}
+
+}  // namespace seqpe::kernels::cpu

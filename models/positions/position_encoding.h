@@ -1,0 +1,53 @@
+// How a Transformer learns where its tokens are. An encoding acts in one of three places: at the
+// input, on queries and keys, or on the logits; every model calls the same hooks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/nn/transformer.h"
+
+namespace seqpe::models {
+
+/// What a forward pass of the model needs of the positions, computed once before its layers.
+struct PreparedPositions {
+  Tensor pe;                 // [blocks, T, W], or undefined
+  ops::PositionPair shared;  // the pair that every layer uses, where there is one
+};
+
+/// Parameters of an encoding that belong to the model are registered here and carry the names of
+/// published checkpoints below the model's `transformer.`.
+class PositionEncoding : public nn::Module {
+ public:
+  /// Embeddings of `length` tokens from each start: [starts, length, W]; undefined if the encoding
+  /// has none.
+  virtual Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
+                       const nn::Pass& pass) const;
+  virtual PreparedPositions prepare(const Tensor& pe) const;
+  /// Token embeddings x [B, T, C] with the positions, if they act at the input.
+  virtual Tensor at_input(const Tensor& x, const PreparedPositions& positions,
+                          const nn::Pass& pass) const;
+  /// Lets the positions act in the attention of a layer.
+  virtual void at_attention(std::int64_t layer, const PreparedPositions& positions,
+                            const nn::Pass& pass, nn::SelfAttention::Extra& extra) const;
+};
+
+/// NoPE: nothing; a causal model can still tell positions apart.
+class NoPosition final : public PositionEncoding {};
+
+/// A learned table, one row a position (`vanilla` in the reference). Beyond its length it is
+/// stretched linearly.
+class LearnedPosition final : public PositionEncoding {
+ public:
+  LearnedPosition(std::int64_t length, std::int64_t width, DType dtype);
+  Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
+               const nn::Pass& pass) const override;
+  Tensor at_input(const Tensor& x, const PreparedPositions& positions,
+                  const nn::Pass& pass) const override;
+
+ private:
+  nn::Embedding wpe_;
+};
+
+}  // namespace seqpe::models

@@ -1,0 +1,183 @@
+#include "models/seqpe/encoder.h"
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/rows.h"
+
+namespace seqpe::models {
+namespace {
+
+constexpr double kInitStd = 0.02;
+
+ops::Activation activation_of(const EncoderOptions& options) {
+  return options.activation == ActivationName::gelu_new ? ops::Activation::gelu_tanh
+                                                        : ops::Activation::gelu_erf;
+}
+
+}  // namespace
+
+SeqpeEncoder::Block::Block(const EncoderOptions& options, DType dtype)
+    : layernorm_1(options.width, options.layer_norm_eps, dtype),
+      attn({.width = options.width,
+            .heads = options.heads,
+            .causal = options.attention == AttentionDirection::causal,
+            .init_std = kInitStd,
+            .output_init_std = kInitStd,
+            .residual_dropout = options.dropout.residual,
+            .attention_dropout = options.dropout.attention,
+            .dtype = dtype}),
+      layernorm_2(options.width, options.layer_norm_eps, dtype),
+      mlp({.width = options.width,
+           .hidden = 4 * options.width,
+           .activation = activation_of(options),
+           .init_std = kInitStd,
+           .output_init_std = kInitStd,
+           .dropout = options.dropout.residual,
+           .dtype = dtype}) {
+  add_child("layernorm_1", layernorm_1);
+  add_child("attn", attn);
+  add_child("layernorm_2", layernorm_2);
+  add_child("mlp", mlp);
+}
+
+SeqpeEncoder::SeqpeEncoder(const SeqpeOptions& options, std::int64_t out_dim, DType dtype)
+    : options_(options),
+      digits_(options.dimensions * options.max_digits),
+      out_dim_(out_dim),
+      digit_embedding_(options.base, options.encoder.width, kInitStd, dtype),
+      place_embedding_(digits_, options.encoder.width, kInitStd, dtype),
+      out_proj_({.in = options.encoder.width,
+                 .out = out_dim,
+                 .layout = ops::WeightLayout::out_in,
+                 .init_std = kInitStd,
+                 .dtype = dtype}) {
+  const std::int64_t width = options.encoder.width;
+  add_child("token_of_seqpe_embed", digit_embedding_);
+  add_child("pos_of_seqpe_embed", place_embedding_);
+  if (options.dimensions > 1) {
+    dimension_embedding_ = add_parameter("dim_token_embed", {options.dimensions, 1, width}, dtype,
+                                         nn::Init::normal(kInitStd));
+  }
+  cls_embedding_ =
+      add_parameter("cls_token_embed", {1, 1, width}, dtype, nn::Init::normal(kInitStd));
+  for (std::int64_t i = 0; i < options.encoder.layers; ++i) {
+    blocks_.push_back(std::make_unique<Block>(options.encoder, dtype));
+    add_child(fmt::format("transformers.{}", i), *blocks_.back());
+  }
+  if (options.encoder.last_layernorm) {
+    layernorm_ = std::make_unique<nn::LayerNorm>(width, options.encoder.layer_norm_eps, dtype);
+    add_child("layernorm", *layernorm_);
+  }
+  add_child("out_proj", out_proj_);
+}
+
+SeqpeEncoder::Tokens SeqpeEncoder::tokenize(const std::vector<std::int64_t>& positions) const {
+  const DigitSequences sequences =
+      write_digits(positions, options_.dimensions, options_.base, options_.max_digits);
+  const std::int64_t count = sequences.count, length = digits_ + 1;
+  const std::int64_t cls = digits_ * options_.base;
+  Tokens tokens{
+      Tensor::empty({count, length}, DType::i64), Tensor::empty({count, 1}, DType::i64), {}};
+  auto* indices = tokens.indices.data_as<std::int64_t>();
+  for (std::int64_t p = 0; p < count; ++p) {
+    for (std::int64_t s = 0; s < digits_; ++s) {
+      indices[p * length + s] =
+          s * options_.base + sequences.digits[static_cast<std::size_t>(p * digits_ + s)];
+    }
+    indices[p * length + digits_] = cls;
+    tokens.cls_indices.data_as<std::int64_t>()[p] = cls;
+  }
+  if (options_.encoder.mask_padding) {
+    tokens.key_mask = Tensor::empty({count, length}, DType::u8);
+    auto* mask = tokens.key_mask.data_as<std::uint8_t>();
+    for (std::int64_t p = 0; p < count; ++p) {
+      for (std::int64_t s = 0; s < digits_; ++s) {
+        mask[p * length + s] = sequences.pad_mask[static_cast<std::size_t>(p * digits_ + s)];
+      }
+      mask[p * length + digits_] = 1;
+    }
+  }
+  return tokens;
+}
+
+/// Every token that a sequence can hold, once: row s * base + digit, and CLS last. [S * base + 1,
+/// E]
+Tensor SeqpeEncoder::token_table() const {
+  const std::int64_t base = options_.base, rows = digits_ * base;
+  const Tensor digit = Tensor::empty({rows}, DType::i64), place = Tensor::empty({rows}, DType::i64);
+  const Tensor axis = Tensor::empty({rows}, DType::i64);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    digit.data_as<std::int64_t>()[row] = row % base;
+    place.data_as<std::int64_t>()[row] = row / base;
+    axis.data_as<std::int64_t>()[row] = row / base / options_.max_digits;
+  }
+  Tensor table = ops::add(digit_embedding_.forward(digit), place_embedding_.forward(place));
+  const std::int64_t width = options_.encoder.width;
+  if (dimension_embedding_.defined()) {
+    table = ops::add(table,
+                     ops::embedding(dimension_embedding_.view({options_.dimensions, width}), axis));
+  }
+  return ops::concat_rows({table, cls_embedding_.view({1, width})});
+}
+
+Tensor SeqpeEncoder::read_out(const Tensor& cls) const {
+  const Tensor out = out_proj_.forward(layernorm_ ? layernorm_->forward(cls) : cls);
+  const double temperature = options_.encoder.temperature;
+  return (temperature == 1.0 ? out : ops::scale(out, 1.0 / temperature)).view({-1, out_dim_});
+}
+
+/// Two exact savings over forward_plain. The first block's LN1 and projection see only S * base + 1
+/// different tokens, so they run on the table and are gathered. The last block is read at CLS
+/// alone: its queries, output projection and MLP run for that token, only its keys and values for
+/// all.
+Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
+                             const nn::Pass& pass) const {
+  const Tokens tokens = tokenize(positions);
+  const Tensor table = token_table();
+  const nn::SelfAttention::Extra extra{.key_mask = tokens.key_mask};
+  const std::size_t last = blocks_.size() - 1;
+  Tensor x;  // [P, L, E] behind the first block
+  for (std::size_t i = 0; i < last; ++i) {
+    const Block& block = *blocks_[i];
+    if (i == 0) x = ops::embedding(table, tokens.indices);
+    const Tensor qkv =
+        i == 0 ? ops::embedding(block.attn.qkv(block.layernorm_1.forward(table)), tokens.indices)
+               : block.attn.qkv(block.layernorm_1.forward(x));
+    const Tensor attended = ops::attention(qkv, block.attn.attention_options(pass, extra));
+    x = block.attn.project_and_add(x, attended, pass);
+    x = block.mlp.add_to(x, block.layernorm_2.forward(x), pass);
+  }
+
+  const Block& block = *blocks_[last];
+  Tensor cls, queries, keys_values;  // [P, 1, E], [P, 1, E], [P, L, 2E]
+  if (last == 0) {
+    const Tensor normed = block.layernorm_1.forward(table);
+    cls = ops::embedding(table, tokens.cls_indices);
+    queries = ops::embedding(block.attn.queries(normed), tokens.cls_indices);
+    keys_values = ops::embedding(block.attn.keys_values(normed), tokens.indices);
+  } else {
+    const Tensor normed = block.layernorm_1.forward(x);
+    cls = ops::take_token(x, digits_);
+    queries = block.attn.queries(ops::take_token(normed, digits_));
+    keys_values = block.attn.keys_values(normed);
+  }
+  const Tensor attended =
+      ops::attention(queries, keys_values, block.attn.attention_options(pass, extra));
+  cls = block.attn.project_and_add(cls, attended, pass);
+  cls = block.mlp.add_to(cls, block.layernorm_2.forward(cls), pass);
+  return read_out(cls);
+}
+
+Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions,
+                                   const nn::Pass& pass) const {
+  const Tokens tokens = tokenize(positions);
+  const nn::SelfAttention::Extra extra{.key_mask = tokens.key_mask};
+  Tensor x = ops::embedding(token_table(), tokens.indices);
+  for (const auto& block : blocks_) {
+    x = block->attn.add_to(x, block->layernorm_1.forward(x), pass, extra);
+    x = block->mlp.add_to(x, block->layernorm_2.forward(x), pass);
+  }
+  return read_out(ops::take_token(x, digits_));
+}
+
+}  // namespace seqpe::models

@@ -1,0 +1,65 @@
+#include "models/seqpe/losses.h"
+
+#include "engine/ops/cross_entropy.h"
+#include "engine/ops/divergence.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/head_scores.h"
+#include "engine/ops/softmax.h"
+
+namespace seqpe::models {
+namespace {
+
+/// log_softmax of the Gram matrix of each head slice: [starts, n, E] -> [starts, heads, n, n].
+Tensor log_gram(const Tensor& embeddings, std::int64_t heads, double logit_scale) {
+  return ops::log_softmax(ops::head_scores(embeddings, embeddings, heads, logit_scale));
+}
+
+Tensor both_directions(const Tensor& a, const Tensor& b, TransferMetric metric) {
+  if (metric == TransferMetric::mse) return ops::divergence(a, b, ops::DivergenceKind::mse);
+  return ops::add(ops::divergence(a, b, ops::DivergenceKind::kl_div),
+                  ops::divergence(b, a, ops::DivergenceKind::kl_div));
+}
+
+}  // namespace
+
+Tensor contrastive_loss(const Tensor& pivots, const Tensor& candidates, const Tensor& labels,
+                        std::int64_t heads, bool per_head, double logit_scale) {
+  const std::int64_t count = pivots.dim(0), width = pivots.dim(1);
+  require(candidates.rank() == 2 && candidates.dim(1) == width && candidates.dim(0) % count == 0,
+          "[contrastive_loss] candidates must have shape [{} * num, {}] for the pivots, got {}.",
+          count, width, to_string(candidates.shape()));
+  const std::int64_t num = candidates.dim(0) / count;
+  const std::int64_t slices = per_head ? heads : 1;
+  const Tensor logits =
+      ops::head_scores(pivots.view({count, 1, width}), candidates.view({count, num, width}), slices,
+                       logit_scale);  // [P, slices, 1, num]
+  Tensor slice_labels = Tensor::empty({count, slices}, DType::i64);
+  for (std::int64_t p = 0; p < count; ++p) {
+    for (std::int64_t s = 0; s < slices; ++s) {
+      slice_labels.data_as<std::int64_t>()[p * slices + s] = labels.data_as<std::int64_t>()[p];
+    }
+  }
+  return ops::cross_entropy(logits.view({count * slices, num}), slice_labels).loss;
+}
+
+Tensor transfer_loss(const Tensor& main, const Tensor& transfer, const Tensor& indices,
+                     std::int64_t heads, const TransferOptions& options) {
+  const std::int64_t starts = indices.dim(0), count = indices.dim(1), width = main.dim(1);
+  require(transfer.rank() == 2 && transfer.dim(0) == starts * count && transfer.dim(1) == width,
+          "[transfer_loss] transfer must have shape [{} * {}, {}], got {}.", starts, count, width,
+          to_string(transfer.shape()));
+  const std::int64_t slices = options.per_head ? heads : 1;
+  const Tensor student =
+      log_gram(transfer.view({starts, count, width}), slices, options.logit_scale);
+  const bool teaches_both = options.beta < 1.0;
+  const Tensor teacher = log_gram(ops::embedding(teaches_both ? main : main.detach(), indices),
+                                  slices, options.logit_scale);
+  const Tensor forward = both_directions(teacher.detach(), student, options.metric);
+  if (!teaches_both) return options.beta == 1.0 ? forward : ops::scale(forward, options.beta);
+  return ops::add(
+      ops::scale(forward, options.beta),
+      ops::scale(both_directions(teacher, student.detach(), options.metric), 1.0 - options.beta));
+}
+
+}  // namespace seqpe::models

@@ -1,0 +1,85 @@
+// Golden data: where it lies, and comparing with it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/io/safetensors.h"
+
+namespace seqpe::test {
+
+/// SEQPE_GOLDENS/room, or the small copies that the project ships.
+inline std::filesystem::path goldens_dir(const std::string& room) {
+  const char* given = std::getenv("SEQPE_GOLDENS");
+  return std::filesystem::path(given ? given : SEQPE_TESTS_DIR "/golden") / room;
+}
+
+/// SEQPE_DATA, or the small copies that the project ships.
+inline std::filesystem::path data_dir() {
+  const char* given = std::getenv("SEQPE_DATA");
+  return given ? given : SEQPE_TESTS_DIR "/data";
+}
+
+/// Every file of a room whose name begins with `kind`; at least one must be there.
+inline std::vector<std::filesystem::path> golden_files(const std::string& room,
+                                                       const std::string& kind) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(goldens_dir(room))) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(kind) && name.ends_with(".safetensors")) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  EXPECT_FALSE(files.empty()) << "no golden file " << kind << "* in " << goldens_dir(room);
+  return files;
+}
+
+struct Golden {
+  explicit Golden(const std::filesystem::path& path)
+      : file(io::SafetensorsFile::open(path)),
+        config(nlohmann::json::parse(file.metadata().at("config"))) {}
+
+  bool has(const std::string& name) const { return file.contains(name); }
+  Tensor tensor(const std::string& name, DType dtype) const {
+    const Tensor stored = file.tensor(name);
+    return is_floating(stored.dtype()) ? stored.to(dtype) : stored;
+  }
+  std::vector<std::int64_t> integers(const std::string& name) const {
+    const Tensor stored = file.tensor(name);
+    const auto values = stored.span<std::int64_t>();
+    return {values.begin(), values.end()};
+  }
+
+  io::SafetensorsFile file;
+  nlohmann::json config;
+};
+
+/// max |a - b| / max |b|; the absolute error where b is below 1e-13 throughout.
+inline double relative_error(const Tensor& ours, const Tensor& golden) {
+  const Tensor a = ours.to(DType::f64), b = golden.to(DType::f64);
+  if (a.numel() != b.numel()) return std::numeric_limits<double>::infinity();
+  double difference = 0, scale = 0;
+  for (std::int64_t i = 0; i < a.numel(); ++i) {
+    const double one = std::abs(a.data_as<double>()[i] - b.data_as<double>()[i]);
+    if (!(one <= difference)) difference = one;  // a NaN stays
+    scale = std::max(scale, std::abs(b.data_as<double>()[i]));
+  }
+  return scale < 1e-13 ? difference : difference / scale;
+}
+
+/// The bounds of the goldens' README: 1e-9 in float64; in float32 2e-5 for outputs and 3e-5 for
+/// gradients.
+inline double output_bound(DType dtype) {
+  return dtype == DType::f64 ? 1e-9 : 2e-5;
+}
+inline double gradient_bound(DType dtype) {
+  return dtype == DType::f64 ? 1e-9 : 3e-5;
+}
+
+}  // namespace seqpe::test
