@@ -1,0 +1,170 @@
+#include "engine/config/load.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "kernels/common/error.h"
+
+namespace seqpe::config {
+namespace {
+
+constexpr std::size_t kMaxBytes = 1 << 20;
+constexpr int kMaxIncludes = 16;
+constexpr int kMaxNesting = 64;
+
+std::string place(const std::string& file, const YAML::Node& node) {
+  return node.Mark().is_null() ? file : fmt::format("{}:{}", file, node.Mark().line + 1);
+}
+
+/// yaml-cpp recurses without a limit: count brackets and indentation before it sees the text.
+void check_nesting(const Source& source) {
+  int depth = 0;
+  for (const char c : source.text) {
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    require<ConfigError>(depth <= kMaxNesting, "[config] {}: nested deeper than {} levels.", source.name, kMaxNesting);
+  }
+}
+
+YAML::Node parse(const Source& source) {
+  require<ConfigError>(source.text.size() <= kMaxBytes, "[config] {}: must be at most {} bytes, has {}.", source.name,
+                       kMaxBytes, source.text.size());
+  check_nesting(source);
+  try {
+    return YAML::Load(source.text);
+  } catch (const YAML::ParserException& error) {
+    throw ConfigError(fmt::format("[config] {}:{}: {}.", source.name, error.mark.line + 1, error.msg));
+  }
+}
+
+std::vector<std::string> keys_of(const std::vector<Field>& fields) {
+  std::vector<std::string> keys;
+  for (const Field& field : fields) keys.push_back(field.key);
+  return keys;
+}
+
+std::string shown(const YAML::Node& node) {
+  YAML::Emitter out;
+  out << YAML::Flow << node;
+  const std::string text = out.c_str();
+  return node.IsScalar() ? "\"" + node.Scalar() + "\"" : text;
+}
+
+void assign(const YAML::Node& value, const std::string& key, std::vector<Field>& fields, const std::string& where) {
+  for (Field& field : fields) {
+    if (field.key != key) continue;
+    require<ConfigError>(field.set(value), "[config] {}: expected {}, got {} ({}).", key, field.type, shown(value),
+                         where);
+    return;
+  }
+  const std::string suggestion = nearest(key, keys_of(fields));
+  throw ConfigError(fmt::format("[config] unknown key '{}' ({}). Did you mean '{}'?", key, where, suggestion));
+}
+
+void walk(const YAML::Node& node, const std::string& prefix, std::vector<Field>& fields, const std::string& file) {
+  std::set<std::string> seen;
+  for (const auto& item : node) {
+    const std::string name = item.first.IsScalar() ? item.first.Scalar() : "?";
+    const std::string key = prefix.empty() ? name : prefix + "." + name;
+    const std::string where = place(file, item.first);
+    require<ConfigError>(seen.insert(name).second, "[config] {}: the key '{}' occurs twice.", where, key);
+    if (prefix.empty() && (name == "include" || name == "format_version")) continue;
+    const bool is_section = std::any_of(fields.begin(), fields.end(),
+                                        [&](const Field& field) { return field.key.starts_with(key + "."); });
+    if (!is_section) {
+      assign(item.second, key, fields, where);
+    } else {
+      require<ConfigError>(item.second.IsMap(), "[config] {}: expected a section of keys, got {} ({}).", key,
+                           shown(item.second), where);
+      walk(item.second, key, fields, file);
+    }
+  }
+}
+
+void load_nested(const Source& source, std::vector<Field>& fields, const Resolver& resolver, int depth) {
+  require<ConfigError>(depth < kMaxIncludes, "[config] {}: includes are nested deeper than {} (a circle?).",
+                       source.name, kMaxIncludes);
+  const YAML::Node root = parse(source);
+  if (root.IsNull()) return;
+  require<ConfigError>(root.IsMap(), "[config] {}: must be a map of sections.", source.name);
+  if (const YAML::Node include = root["include"]) {
+    require<ConfigError>(include.IsScalar(), "[config] include: expected a name, got {} ({}).", shown(include),
+                         place(source.name, include));
+    const auto included = resolver(include.Scalar(), source.name);
+    require<ConfigError>(included.has_value(), "[config] include: there is no file or recipe '{}' ({}).",
+                         include.Scalar(), place(source.name, include));
+    load_nested(*included, fields, resolver, depth + 1);
+  }
+  if (const YAML::Node version = root["format_version"]) {
+    require<ConfigError>(version.IsScalar() && version.Scalar() == "1",
+                         "[config] {}: format_version must be 1, got {}. Hint: a newer seqpe_engine wrote it.",
+                         source.name, shown(version));
+  }
+  walk(root, "", fields, source.name);
+}
+
+}  // namespace
+
+void load(const Source& source, std::vector<Field>& fields, const Resolver& resolver) {
+  load_nested(source, fields, resolver, 0);
+}
+
+void set(const std::string& assignment, std::vector<Field>& fields) {
+  const std::size_t equals = assignment.find('=');
+  require<ConfigError>(equals != std::string::npos && equals > 0, "[config] --set must be KEY=VALUE, got '{}'.",
+                       assignment);
+  assign(parse({"--set", assignment.substr(equals + 1)}), assignment.substr(0, equals), fields, "--set");
+}
+
+std::string dump(const std::vector<Field>& fields) {
+  std::string out = "format_version: 1\n";
+  std::vector<std::string> open;  // the sections that the last line stands in
+  for (const Field& field : fields) {
+    std::vector<std::string> path;
+    for (std::size_t begin = 0, dot; begin <= field.key.size(); begin = dot + 1) {
+      dot = std::min(field.key.find('.', begin), field.key.size());
+      path.push_back(field.key.substr(begin, dot - begin));
+    }
+    std::size_t same = 0;
+    while (same < open.size() && same + 1 < path.size() && open[same] == path[same]) ++same;
+    open.resize(same);
+    for (; same + 1 < path.size(); ++same) {
+      out += std::string(2 * same, ' ') + path[same] + ":\n";
+      open.push_back(path[same]);
+    }
+    out += std::string(2 * same, ' ') + path.back() + ": " + field.get() + "\n";
+  }
+  return out;
+}
+
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
+  const auto distance = [&](const std::string& other) {
+    std::vector<std::size_t> row(other.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= other.size(); ++j) {
+        const std::size_t substituted = diagonal + (word[i - 1] == other[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      }
+    }
+    return row.back();
+  };
+  std::string best;
+  std::size_t best_distance = std::string::npos;
+  for (const std::string& candidate : candidates) {
+    const std::size_t d = distance(candidate);
+    if (d < best_distance) {
+      best_distance = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace seqpe::config

@@ -1,0 +1,35 @@
+// Reading YAML into fields.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/config/field.h"
+
+namespace seqpe::config {
+
+/// A configuration text with the name that error messages show.
+struct Source {
+  std::string name;
+  std::string text;
+};
+
+/// Finds what `include:` or --config names: a file (seen from `from`, the including file) or a recipe.
+using Resolver = std::function<std::optional<Source>(const std::string& name, const std::string& from)>;
+
+/// Sets the fields that `source` names, after those of the files it includes. Throws ConfigError with file, line and the
+/// nearest key for an unknown key, a wrong type or value, a duplicate key.
+void load(const Source& source, std::vector<Field>& fields, const Resolver& resolver);
+
+/// "a.b=c": sets one field; c is YAML.
+void set(const std::string& assignment, std::vector<Field>& fields);
+
+/// The fields as YAML that load() reads back to the same values.
+std::string dump(const std::vector<Field>& fields);
+
+/// The word of `candidates` that takes the fewest edits to reach.
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+
+}  // namespace seqpe::config
