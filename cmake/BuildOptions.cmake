@@ -26,6 +26,8 @@ add_library(seqpe_options INTERFACE)
 target_include_directories(seqpe_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(seqpe_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Wno-unknown-pragmas -Wno-missing-field-initializers -Werror)
+# GCC 12 reports overlaps in std::string that cannot be (GCC bug 105329).
+target_compile_options(seqpe_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(SEQPE_SANITIZE)
   target_compile_options(seqpe_options INTERFACE -fsanitize=address,undefined
     -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -59,15 +59,8 @@ void free_outputs(const Node& node) {
   }
 }
 
-}  // namespace
-
-void backward(const Tensor& loss) {
-  require(loss.defined() && loss.numel() == 1, "[backward] the loss must be one element, got {}.",
-          loss.defined() ? to_string(loss.shape()) : "an undefined tensor");
-  backward(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()));
-}
-
-void backward(const Tensor& output, const Tensor& grad_output) {
+/// Checks a root and puts its gradient in place.
+std::shared_ptr<Variable> start(const Tensor& output, const Tensor& grad_output) {
   require(output.defined() && output.requires_grad(),
           "[backward] the tensor depends on no leaf that wants a gradient.");
   const std::shared_ptr<Variable> root = output.variable();
@@ -80,9 +73,24 @@ void backward(const Tensor& output, const Tensor& grad_output) {
           to_string(output.shape()), name_of(grad_output.dtype()), to_string(grad_output.shape()));
   root->grad = grad_output.detach().view(root->shape);
   root->grad_written = true;
+  return root;
+}
 
+}  // namespace
+
+void backward(const Tensor& loss) {
+  require(loss.defined() && loss.numel() == 1, "[backward] the loss must be one element, got {}.",
+          loss.defined() ? to_string(loss.shape()) : "an undefined tensor");
+  backward(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()));
+}
+
+void backward(const Tensor& output, const Tensor& grad_output) {
+  backward({Root{output, grad_output}});
+}
+
+void backward(const std::vector<Root>& roots) {
   Agenda agenda;
-  agenda.add(root);
+  for (const auto& [output, grad_output] : roots) agenda.add(start(output, grad_output));
   while (!agenda.empty()) {
     const Ready ready = agenda.take();
     ready.node->backward();

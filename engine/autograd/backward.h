@@ -1,6 +1,8 @@
 // Backward through the tape.
 #pragma once
 
+#include <vector>
+
 #include "engine/core/tensor.h"
 
 namespace seqpe::autograd {
@@ -10,8 +12,16 @@ namespace seqpe::autograd {
 /// on the same graph is refused.
 void backward(const Tensor& loss);
 
-/// The same from a tensor of any shape whose gradient is known: the position encoder runs once a
-/// step, its output is a leaf for every micro-batch, and their summed gradient goes on from there.
+/// A tensor of any shape and its gradient, to start from.
+struct Root {
+  Tensor output;
+  Tensor grad_output;
+};
+
+/// The same from several tensors at once, in one walk: the position encoder runs once a step, its
+/// output is a leaf for every micro-batch, and their summed gradient goes on from there together
+/// with the losses on the embeddings.
+void backward(const std::vector<Root>& roots);
 void backward(const Tensor& output, const Tensor& grad_output);
 
 }  // namespace seqpe::autograd

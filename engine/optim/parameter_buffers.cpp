@@ -1,0 +1,111 @@
+#include "engine/optim/parameter_buffers.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/autograd/node.h"
+#include "kernels/adamw.h"
+#include "kernels/reduce.h"
+
+namespace seqpe::optim {
+
+ParameterGroup::ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters)
+    : name_(std::move(name)) {
+  require(!parameters.empty(), "[optim] group '{}' must have parameters, got none.", name_);
+  const DType dtype = parameters[0].value.dtype();
+  std::int64_t size = 0;
+  for (const bool decay : {true, false}) {
+    for (const nn::Parameter& parameter : parameters) {
+      if (parameter.decay != decay) continue;
+      require(parameter.value.dtype() == dtype,
+              "[optim] the parameters of group '{}' must be {}, '{}' is {}.", name_, name_of(dtype),
+              parameter.name, name_of(parameter.value.dtype()));
+      slices_.push_back({parameter, size, size + parameter.value.numel()});
+      size += parameter.value.numel();
+    }
+    if (decay) decayed_ = size;
+  }
+  value_ = Tensor::zeros({size}, dtype);
+  gradient_ = Tensor::zeros({size}, dtype);
+  m_ = Tensor::zeros({size}, dtype);
+  v_ = Tensor::zeros({size}, dtype);
+  for (const Slice& slice : slices_) {
+    const Tensor& parameter = slice.parameter.value;
+    parameter.move_into(value_.rows(slice.begin, slice.end).view(parameter.shape()));
+    parameter.variable()->grad = gradient_.rows(slice.begin, slice.end).view(parameter.shape());
+    parameter.clear_grad();
+  }
+}
+
+void ParameterGroup::clear_gradients() const {
+  for (const Slice& slice : slices_) slice.parameter.value.clear_grad();
+}
+
+void ParameterGroup::complete_gradients() const {
+  for (const Slice& slice : slices_) {
+    if (!slice.parameter.value.grad().defined()) gradient_.rows(slice.begin, slice.end).fill(0.0);
+  }
+}
+
+double ParameterGroup::gradient_norm() const {
+  double squares = 0;
+  kernels::sum_of_squares(
+      gradient_.context(),
+      {.dtype = gradient_.dtype(), .out = &squares, .x = gradient_.data(), .count = size()});
+  return std::sqrt(squares);
+}
+
+void ParameterGroup::update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,
+                            double grad_scale) {
+  const auto run = [&](std::int64_t begin, std::int64_t end, double weight_decay) {
+    if (begin == end) return;
+    kernels::adamw(value_.context(), {.dtype = value_.dtype(),
+                                      .value = value_.rows(begin, end).data(),
+                                      .gradient = gradient_.rows(begin, end).data(),
+                                      .m = m_.rows(begin, end).data(),
+                                      .v = v_.rows(begin, end).data(),
+                                      .count = end - begin,
+                                      .learning_rate = group.learning_rate,
+                                      .beta1 = adam.beta1,
+                                      .beta2 = adam.beta2,
+                                      .eps = adam.eps,
+                                      .weight_decay = weight_decay,
+                                      .step = step,
+                                      .grad_scale = grad_scale});
+  };
+  run(0, decayed_, group.weight_decay);
+  run(decayed_, size(), 0.0);
+}
+
+std::vector<std::pair<std::string, Tensor>> ParameterGroup::moments() const {
+  std::vector<std::pair<std::string, Tensor>> out;
+  for (const Slice& slice : slices_) {
+    const Shape& shape = slice.parameter.value.shape();
+    out.emplace_back("m." + slice.parameter.name, m_.rows(slice.begin, slice.end).view(shape));
+    out.emplace_back("v." + slice.parameter.name, v_.rows(slice.begin, slice.end).view(shape));
+  }
+  return out;
+}
+
+std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parameters) {
+  std::vector<std::string> names;
+  for (const nn::Parameter& parameter : parameters) {
+    if (std::find(names.begin(), names.end(), parameter.group) == names.end())
+      names.push_back(parameter.group);
+  }
+  std::vector<ParameterGroup> groups;
+  for (const std::string& name : names) {
+    std::vector<nn::Parameter> members;
+    for (const nn::Parameter& parameter : parameters) {
+      if (parameter.group == name) members.push_back(parameter);
+    }
+    groups.emplace_back(name, members);
+  }
+  return groups;
+}
+
+double clip_factor(double norm, double clip) {
+  return clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
+}
+
+}  // namespace seqpe::optim

@@ -1,0 +1,64 @@
+// Parameters in flat buffers: value, gradient and both Adam moments of a group each lie in one
+// piece of memory, so that the optimiser, clipping and checkpoints are one pass over memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/nn/parameter.h"
+
+namespace seqpe::optim {
+
+/// How AdamW treats a group.
+struct GroupOptions {
+  double learning_rate = 0.0;
+  double weight_decay = 0.0;
+  double clip = 0.0;  // largest gradient norm; 0: no clipping
+};
+
+struct AdamOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+};
+
+/// One group: parameters with weight decay first, those without behind them.
+class ParameterGroup {
+ public:
+  ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters);
+
+  const std::string& name() const { return name_; }
+  std::int64_t size() const { return value_.numel(); }
+
+  /// Makes the next backward overwrite all gradients.
+  void clear_gradients() const;
+  /// Parameters that no backward reached have gradient zero.
+  void complete_gradients() const;
+  /// The Euclidean norm of all gradients.
+  double gradient_norm() const;
+  /// One AdamW update, step counted from 1; the gradient is multiplied by grad_scale.
+  void update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,
+              double grad_scale);
+
+  /// The moments by parameter name, "m.NAME" and "v.NAME", sharing memory with the buffers.
+  std::vector<std::pair<std::string, Tensor>> moments() const;
+
+ private:
+  struct Slice {
+    nn::Parameter parameter;
+    std::int64_t begin, end;
+  };
+  std::string name_;
+  std::vector<Slice> slices_;
+  std::int64_t decayed_ = 0;  // elements with weight decay, at the beginning
+  Tensor value_, gradient_, m_, v_;
+};
+
+/// One group for each group name that occurs, in order of appearance.
+std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parameters);
+
+/// Factor that brings a gradient of `norm` to at most `clip` (0: any).
+double clip_factor(double norm, double clip);
+
+}  // namespace seqpe::optim

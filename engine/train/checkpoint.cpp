@@ -1,0 +1,136 @@
+#include "engine/train/checkpoint.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "engine/io/file.h"
+
+namespace seqpe::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kComplete = "COMPLETE";
+constexpr const char* kTemporary = "tmp_";
+
+fs::path folder_of(const fs::path& run) {
+  return run / "checkpoints";
+}
+
+std::string step_name(std::int64_t step) {
+  return fmt::format("step_{:08d}", step);
+}
+
+/// Steps of the complete-looking folders, ascending.
+std::vector<std::int64_t> steps_of(const fs::path& run) {
+  std::vector<std::int64_t> steps;
+  if (!fs::is_directory(folder_of(run))) return steps;
+  for (const auto& entry : fs::directory_iterator(folder_of(run))) {
+    const std::string name = entry.path().filename();
+    if (entry.is_symlink() || !name.starts_with("step_") || !fs::exists(entry.path() / kComplete))
+      continue;
+    steps.push_back(std::stoll(name.substr(5)));
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+/// A symbolic link is replaced by renaming a new one over it: it always points somewhere.
+void point(const fs::path& link, const std::string& target) {
+  const fs::path temporary = link.string() + ".tmp";
+  fs::remove(temporary);
+  fs::create_directory_symlink(target, temporary);
+  fs::rename(temporary, link);
+}
+
+nlohmann::ordered_json describe_files(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(directory)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  nlohmann::ordered_json described = nlohmann::ordered_json::object();
+  for (const fs::path& file : files) {
+    const auto bytes = io::read_file<CheckpointError>(file);
+    described[file.filename().string()] = {{"bytes", bytes.size()},
+                                           {"sha256", io::sha256(bytes.data(), bytes.size())}};
+  }
+  return described;
+}
+
+}  // namespace
+
+fs::path write_checkpoint(const fs::path& run, std::int64_t step, bool best,
+                          const std::function<void(const fs::path&)>& write_files) {
+  const fs::path folder = folder_of(run), target = folder / step_name(step);
+  const fs::path temporary = folder / (kTemporary + step_name(step));
+  fs::create_directories(folder);
+  fs::remove_all(temporary);
+  fs::create_directory(temporary);
+  write_files(temporary);
+  const nlohmann::ordered_json complete = {{"format_version", kCheckpointFormat},
+                                           {"files", describe_files(temporary)}};
+  io::write_file_atomic(temporary / kComplete, complete.dump(1) + "\n");
+  fs::remove_all(target);
+  fs::rename(temporary, target);
+  point(folder / "latest", step_name(step));
+  if (best) point(folder / "best", step_name(step));
+  io::sync_directory(folder);
+  return target;
+}
+
+void verify_checkpoint(const fs::path& checkpoint) {
+  require<CheckpointError>(
+      fs::exists(checkpoint / kComplete),
+      "[checkpoint] {} must hold a file COMPLETE: it was not written to its end.",
+      checkpoint.string());
+  nlohmann::json complete;
+  try {
+    complete = nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kComplete));
+    const int version = complete.at("format_version").get<int>();
+    require<CheckpointError>(
+        version <= kCheckpointFormat,
+        "[checkpoint] {}: format_version must be at most {}, got {}. Hint: a newer seqpe_engine "
+        "wrote it.",
+        checkpoint.string(), kCheckpointFormat, version);
+    for (const auto& [name, expected] : complete.at("files").items()) {
+      const auto bytes = io::read_file<CheckpointError>(checkpoint / name);
+      const auto size = expected.at("bytes").get<std::size_t>();
+      require<CheckpointError>(bytes.size() == size, "[checkpoint] {} must have {} bytes, has {}.",
+                               (checkpoint / name).string(), size, bytes.size());
+      require<CheckpointError>(
+          io::sha256(bytes.data(), bytes.size()) == expected.at("sha256"),
+          "[checkpoint] {} was changed since it was written: its SHA-256 differs.",
+          (checkpoint / name).string());
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw CheckpointError(
+        fmt::format("[checkpoint] {}: {}.", (checkpoint / kComplete).string(), error.what()));
+  }
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  const auto steps = steps_of(run);
+  if (steps.empty()) return std::nullopt;
+  return folder_of(run) / step_name(steps.back());
+}
+
+std::optional<fs::path> linked_checkpoint(const fs::path& run, const std::string& link) {
+  const fs::path path = folder_of(run) / link;
+  if (!fs::exists(path)) return std::nullopt;
+  return fs::canonical(path);
+}
+
+void prune_checkpoints(const fs::path& run, const CheckpointConfig& config) {
+  const auto steps = steps_of(run);
+  const auto latest = linked_checkpoint(run, "latest"), best = linked_checkpoint(run, "best");
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const bool recent = static_cast<std::int64_t>(steps.size() - i) <= config.keep_last;
+    const bool kept = config.keep_every > 0 && steps[i] % config.keep_every == 0;
+    const fs::path path = fs::canonical(folder_of(run)) / step_name(steps[i]);
+    if (!recent && !kept && path != latest && path != best) fs::remove_all(path);
+  }
+  for (const auto& entry : fs::directory_iterator(folder_of(run))) {
+    if (entry.path().filename().string().starts_with(kTemporary)) fs::remove_all(entry.path());
+  }
+}
+
+}  // namespace seqpe::train

@@ -1,0 +1,40 @@
+// Checkpoint folders: RUN/checkpoints/step_00001000. Written under a temporary name, synced,
+// renamed; COMPLETE, the list of files with sizes and SHA-256, comes last. A crash at any instant
+// leaves the previous checkpoint whole.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/train/train_config.h"
+
+namespace seqpe::train {
+
+inline constexpr int kCheckpointFormat = 1;
+
+/// Writes a checkpoint of `step`; `write_files` fills the folder it is given. Returns the final
+/// path, and points `latest` (and `best`, if asked) at it.
+std::filesystem::path write_checkpoint(
+    const std::filesystem::path& run, std::int64_t step, bool best,
+    const std::function<void(const std::filesystem::path&)>& write_files);
+
+/// Throws CheckpointError unless `checkpoint` has a COMPLETE of a known format that fits every
+/// file.
+void verify_checkpoint(const std::filesystem::path& checkpoint);
+
+/// The newest complete checkpoint of a run; none if there is none.
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
+
+/// What `latest` or `best` points at, if it is there.
+std::optional<std::filesystem::path> linked_checkpoint(const std::filesystem::path& run,
+                                                       const std::string& link);
+
+/// Removes old checkpoints beyond keep_last and keep_every, never latest or best, and leftovers of
+/// a crash.
+void prune_checkpoints(const std::filesystem::path& run, const CheckpointConfig& config);
+
+}  // namespace seqpe::train

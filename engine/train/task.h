@@ -1,0 +1,43 @@
+// What the training loop knows of a model: named loss terms, parameter groups, evaluation, files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/nn/parameter.h"
+
+namespace seqpe::train {
+
+/// What a step computed. `terms` holds the unweighted losses by name ("task", "contrastive"); a
+/// term that this step did not have is nullopt.
+struct StepTerms {
+  double loss = 0.0;  // total
+  std::vector<std::pair<std::string, std::optional<double>>> terms;
+  std::int64_t tokens = 0;
+};
+
+/// One line of an evaluation: "length" 512, "nll" 2.3 ... in the order to show.
+using EvalRow = std::vector<std::pair<std::string, double>>;
+
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  /// All parameters with their groups.
+  virtual std::vector<nn::Parameter> parameters() const = 0;
+  /// Forward and backward of one optimiser step, all its micro-batches: gradients of the total loss
+  /// add up in the parameters. A function of (step, weights) alone.
+  virtual StepTerms forward_backward(std::int64_t step) = 0;
+  /// Rows of results on the validation data, the first one that which decides what is best; empty
+  /// without such data.
+  virtual std::vector<EvalRow> evaluate() = 0;
+  /// Writes and reads the model's files in a checkpoint folder.
+  virtual void save(const std::filesystem::path& directory) const = 0;
+  virtual void load(const std::filesystem::path& directory) = 0;
+};
+
+}  // namespace seqpe::train

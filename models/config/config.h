@@ -1,0 +1,52 @@
+// The whole configuration of a language-model run, and its schema.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/config/load.h"
+#include "engine/train/train_config.h"
+#include "models/gpt/gpt.h"
+#include "models/seqpe/options.h"
+
+namespace seqpe::models {
+
+enum class PositionKind : std::uint8_t { seqpe, learned, none };
+
+/// The section `model`.
+struct ModelConfig {
+  std::int64_t layers = 12;
+  std::int64_t width = 768;
+  std::int64_t heads = 12;
+  ActivationName activation = ActivationName::gelu_new;
+  double layer_norm_eps = 1e-5;
+  GptDropout dropout;
+  PositionKind position = PositionKind::seqpe;
+};
+
+struct Config {
+  ModelConfig model;
+  SeqpeOptions seqpe;
+  train::TrainConfig train;
+  train::DataConfig data;
+  train::EvalConfig eval;
+  train::CheckpointConfig checkpoint;
+  train::LogConfig log;
+  std::vector<std::string> compare;
+};
+
+/// The schema, bound to `config`.
+std::vector<config::Field> fields_of(Config& config);
+
+/// Defaults, then each of `names` (files or recipes) in order, then the overrides "a.b=c"; checked
+/// as a whole.
+Config load_config(const std::vector<std::string>& names,
+                   const std::vector<std::string>& overrides);
+
+/// Throws ConfigError where values do not fit together.
+void validate(const Config& config);
+
+/// The names of PositionKind.
+const std::vector<std::string>& position_names();
+
+}  // namespace seqpe::models

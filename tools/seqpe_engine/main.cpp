@@ -1,0 +1,53 @@
+#include <algorithm>
+
+#include "engine/config/load.h"
+#include "kernels/common/error.h"
+#include "tools/seqpe_engine/commands.h"
+
+namespace {
+
+constexpr int kUsage = 2;
+
+/// CLI11 names the word that it does not know; say which command is nearest.
+void suggest_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  fmt::print(stderr, "seqpe_engine: '{}' is no command. Did you mean '{}'?\n", argv[1],
+             seqpe::config::nearest(argv[1], names));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Transformers with sequential position encoding (SeqPE), from scratch.\n\n"
+      "Examples:\n"
+      "  seqpe_engine train lm                          the quick start: under a minute, no "
+      "download\n"
+      "  seqpe_engine train lm --config lm_novels_small --set data.path=text.txt\n"
+      "  seqpe_engine eval lm --checkpoint RUN --data text.txt --lengths 128,256,512"};
+  app.name("seqpe_engine");
+  app.set_version_flag("--version", seqpe::tools::version_text(),
+                       "Show version, commit and what was built in");
+  app.require_subcommand(1);
+  seqpe::tools::add_train_command(app);
+  seqpe::tools::add_eval_command(app);
+  seqpe::tools::add_config_command(app);
+  try {
+    app.parse(argc, argv);
+    return seqpe::tools::exit_code();
+  } catch (const CLI::ParseError& error) {
+    const bool asked_for_text = error.get_exit_code() == 0;
+    app.exit(error);
+    if (!asked_for_text) suggest_command(app, argc, argv);
+    return asked_for_text ? 0 : kUsage;
+  } catch (const seqpe::Error& error) {
+    fmt::print(stderr, "seqpe_engine: error: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "seqpe_engine: error: {}\n", error.what());
+    return 1;
+  }
+}
