@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs what is missing, checks format, builds and runs every test; then the unit tests under the sanitizers.
+#   tools/test.sh            all of it
+#   tools/test.sh --quick    the optimised build and its tests only
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/install_packages.sh clang-format python3
+tools/format.sh --check
+cmake --preset cpu -DSEQPE_TESTS=ON
+cmake --build --preset cpu
+ctest --preset cpu
+[ "${1:-}" = "--quick" ] && exit 0
+cmake --preset asan
+cmake --build --preset asan
+ctest --preset asan -L unit
