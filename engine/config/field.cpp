@@ -26,7 +26,9 @@ std::optional<T> parse(const YAML::Node& node) {
 }
 
 /// As short as possible, and equal when read again.
-std::string shortest(double value) { return fmt::format("{}", value); }
+std::string shortest(double value) {
+  return fmt::format("{}", value);
+}
 
 std::string quoted(const std::string& value) {
   YAML::Emitter out;
@@ -49,7 +51,8 @@ bool set_list(const YAML::Node& node, std::vector<T>& target, std::size_t count)
 
 }  // namespace
 
-Field integer(std::string key, std::int64_t& target, std::string doc, std::int64_t minimum, std::int64_t maximum) {
+Field integer(std::string key, std::int64_t& target, std::string doc, std::int64_t minimum,
+              std::int64_t maximum) {
   const bool bounded = maximum != std::numeric_limits<std::int64_t>::max();
   const std::string type = bounded ? fmt::format("integer from {} to {}", minimum, maximum)
                                    : fmt::format("integer >= {}", minimum);
@@ -64,8 +67,9 @@ Field integer(std::string key, std::int64_t& target, std::string doc, std::int64
 }
 
 Field number(std::string key, double& target, std::string doc, double minimum, double maximum) {
-  const std::string type = std::isfinite(maximum) ? fmt::format("number from {} to {}", minimum, maximum)
-                                                  : fmt::format("number >= {}", minimum);
+  const std::string type = std::isfinite(maximum)
+                               ? fmt::format("number from {} to {}", minimum, maximum)
+                               : fmt::format("number >= {}", minimum);
   return {std::move(key), type, std::move(doc),
           [&target, minimum, maximum](const YAML::Node& node) {
             const auto value = parse<double>(node);
@@ -79,7 +83,8 @@ Field number(std::string key, double& target, std::string doc, double minimum, d
 Field boolean(std::string key, bool& target, std::string doc) {
   return {std::move(key), "true or false", std::move(doc),
           [&target](const YAML::Node& node) {
-            if (!node.IsScalar() || (node.Scalar() != "true" && node.Scalar() != "false")) return false;
+            if (!node.IsScalar() || (node.Scalar() != "true" && node.Scalar() != "false"))
+              return false;
             target = node.Scalar() == "true";
             return true;
           },
@@ -108,13 +113,15 @@ Field numbers(std::string key, std::vector<double>& target, std::size_t count, s
           [&target] { return fmt::format("[{}]", fmt::join(target, ", ")); }};
 }
 
-Field names(std::string key, std::vector<std::string>& target, std::vector<std::string> allowed, std::string doc) {
+Field names(std::string key, std::vector<std::string>& target, std::vector<std::string> allowed,
+            std::string doc) {
   return {std::move(key), fmt::format("list of {}", fmt::join(allowed, ", ")), std::move(doc),
           [&target, allowed](const YAML::Node& node) {
             if (!node.IsSequence()) return false;
             std::vector<std::string> values;
             for (const YAML::Node& item : node) {
-              if (!item.IsScalar() || std::find(allowed.begin(), allowed.end(), item.Scalar()) == allowed.end()) {
+              if (!item.IsScalar() ||
+                  std::find(allowed.begin(), allowed.end(), item.Scalar()) == allowed.end()) {
                 return false;
               }
               values.push_back(item.Scalar());
@@ -149,8 +156,8 @@ Field number_or_auto(std::string key, double& target, std::string doc) {
           [&target] { return target < 0 ? std::string("auto") : shortest(target); }};
 }
 
-Field choice(std::string key, std::vector<std::string> words, std::string doc, std::function<std::size_t()> index,
-             std::function<void(std::size_t)> choose) {
+Field choice(std::string key, std::vector<std::string> words, std::string doc,
+             std::function<std::size_t()> index, std::function<void(std::size_t)> choose) {
   const std::string type = fmt::format("one of {}", fmt::join(words, ", "));
   return {std::move(key), type, std::move(doc),
           [words, choose = std::move(choose)](const YAML::Node& node) {

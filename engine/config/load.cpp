@@ -25,18 +25,21 @@ void check_nesting(const Source& source) {
   for (const char c : source.text) {
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;
-    require<ConfigError>(depth <= kMaxNesting, "[config] {}: nested deeper than {} levels.", source.name, kMaxNesting);
+    require<ConfigError>(depth <= kMaxNesting, "[config] {}: nested deeper than {} levels.",
+                         source.name, kMaxNesting);
   }
 }
 
 YAML::Node parse(const Source& source) {
-  require<ConfigError>(source.text.size() <= kMaxBytes, "[config] {}: must be at most {} bytes, has {}.", source.name,
-                       kMaxBytes, source.text.size());
+  require<ConfigError>(source.text.size() <= kMaxBytes,
+                       "[config] {}: must be at most {} bytes, has {}.", source.name, kMaxBytes,
+                       source.text.size());
   check_nesting(source);
   try {
     return YAML::Load(source.text);
   } catch (const YAML::ParserException& error) {
-    throw ConfigError(fmt::format("[config] {}:{}: {}.", source.name, error.mark.line + 1, error.msg));
+    throw ConfigError(
+        fmt::format("[config] {}:{}: {}.", source.name, error.mark.line + 1, error.msg));
   }
 }
 
@@ -53,55 +56,65 @@ std::string shown(const YAML::Node& node) {
   return node.IsScalar() ? "\"" + node.Scalar() + "\"" : text;
 }
 
-void assign(const YAML::Node& value, const std::string& key, std::vector<Field>& fields, const std::string& where) {
+void assign(const YAML::Node& value, const std::string& key, std::vector<Field>& fields,
+            const std::string& where) {
   for (Field& field : fields) {
     if (field.key != key) continue;
-    require<ConfigError>(field.set(value), "[config] {}: expected {}, got {} ({}).", key, field.type, shown(value),
-                         where);
+    require<ConfigError>(field.set(value), "[config] {}: expected {}, got {} ({}).", key,
+                         field.type, shown(value), where);
     return;
   }
   const std::string suggestion = nearest(key, keys_of(fields));
-  throw ConfigError(fmt::format("[config] unknown key '{}' ({}). Did you mean '{}'?", key, where, suggestion));
+  throw ConfigError(
+      fmt::format("[config] unknown key '{}' ({}). Did you mean '{}'?", key, where, suggestion));
 }
 
-void walk(const YAML::Node& node, const std::string& prefix, std::vector<Field>& fields, const std::string& file) {
+void walk(const YAML::Node& node, const std::string& prefix, std::vector<Field>& fields,
+          const std::string& file) {
   std::set<std::string> seen;
   for (const auto& item : node) {
     const std::string name = item.first.IsScalar() ? item.first.Scalar() : "?";
     const std::string key = prefix.empty() ? name : prefix + "." + name;
     const std::string where = place(file, item.first);
-    require<ConfigError>(seen.insert(name).second, "[config] {}: the key '{}' occurs twice.", where, key);
+    require<ConfigError>(seen.insert(name).second, "[config] {}: the key '{}' occurs twice.", where,
+                         key);
     if (prefix.empty() && (name == "include" || name == "format_version")) continue;
-    const bool is_section = std::any_of(fields.begin(), fields.end(),
-                                        [&](const Field& field) { return field.key.starts_with(key + "."); });
+    const bool is_section = std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
+      return field.key.starts_with(key + ".");
+    });
     if (!is_section) {
       assign(item.second, key, fields, where);
     } else {
-      require<ConfigError>(item.second.IsMap(), "[config] {}: expected a section of keys, got {} ({}).", key,
+      require<ConfigError>(item.second.IsMap(),
+                           "[config] {}: expected a section of keys, got {} ({}).", key,
                            shown(item.second), where);
       walk(item.second, key, fields, file);
     }
   }
 }
 
-void load_nested(const Source& source, std::vector<Field>& fields, const Resolver& resolver, int depth) {
-  require<ConfigError>(depth < kMaxIncludes, "[config] {}: includes are nested deeper than {} (a circle?).",
-                       source.name, kMaxIncludes);
+void load_nested(const Source& source, std::vector<Field>& fields, const Resolver& resolver,
+                 int depth) {
+  require<ConfigError>(depth < kMaxIncludes,
+                       "[config] {}: includes are nested deeper than {} (a circle?).", source.name,
+                       kMaxIncludes);
   const YAML::Node root = parse(source);
   if (root.IsNull()) return;
   require<ConfigError>(root.IsMap(), "[config] {}: must be a map of sections.", source.name);
   if (const YAML::Node include = root["include"]) {
-    require<ConfigError>(include.IsScalar(), "[config] include: expected a name, got {} ({}).", shown(include),
-                         place(source.name, include));
+    require<ConfigError>(include.IsScalar(), "[config] include: expected a name, got {} ({}).",
+                         shown(include), place(source.name, include));
     const auto included = resolver(include.Scalar(), source.name);
-    require<ConfigError>(included.has_value(), "[config] include: there is no file or recipe '{}' ({}).",
+    require<ConfigError>(included.has_value(),
+                         "[config] include: there is no file or recipe '{}' ({}).",
                          include.Scalar(), place(source.name, include));
     load_nested(*included, fields, resolver, depth + 1);
   }
   if (const YAML::Node version = root["format_version"]) {
-    require<ConfigError>(version.IsScalar() && version.Scalar() == "1",
-                         "[config] {}: format_version must be 1, got {}. Hint: a newer seqpe_engine wrote it.",
-                         source.name, shown(version));
+    require<ConfigError>(
+        version.IsScalar() && version.Scalar() == "1",
+        "[config] {}: format_version must be 1, got {}. Hint: a newer seqpe_engine wrote it.",
+        source.name, shown(version));
   }
   walk(root, "", fields, source.name);
 }
@@ -114,9 +127,10 @@ void load(const Source& source, std::vector<Field>& fields, const Resolver& reso
 
 void set(const std::string& assignment, std::vector<Field>& fields) {
   const std::size_t equals = assignment.find('=');
-  require<ConfigError>(equals != std::string::npos && equals > 0, "[config] --set must be KEY=VALUE, got '{}'.",
-                       assignment);
-  assign(parse({"--set", assignment.substr(equals + 1)}), assignment.substr(0, equals), fields, "--set");
+  require<ConfigError>(equals != std::string::npos && equals > 0,
+                       "[config] --set must be KEY=VALUE, got '{}'.", assignment);
+  assign(parse({"--set", assignment.substr(equals + 1)}), assignment.substr(0, equals), fields,
+         "--set");
 }
 
 std::string dump(const std::vector<Field>& fields) {

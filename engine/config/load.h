@@ -16,11 +16,13 @@ struct Source {
   std::string text;
 };
 
-/// Finds what `include:` or --config names: a file (seen from `from`, the including file) or a recipe.
-using Resolver = std::function<std::optional<Source>(const std::string& name, const std::string& from)>;
+/// Finds what `include:` or --config names: a file (seen from `from`, the including file) or a
+/// recipe.
+using Resolver =
+    std::function<std::optional<Source>(const std::string& name, const std::string& from)>;
 
-/// Sets the fields that `source` names, after those of the files it includes. Throws ConfigError with file, line and the
-/// nearest key for an unknown key, a wrong type or value, a duplicate key.
+/// Sets the fields that `source` names, after those of the files it includes. Throws ConfigError
+/// with file, line and the nearest key for an unknown key, a wrong type or value, a duplicate key.
 void load(const Source& source, std::vector<Field>& fields, const Resolver& resolver);
 
 /// "a.b=c": sets one field; c is YAML.

@@ -1,5 +1,5 @@
-// GPT-2's byte-level BPE (Radford et al., 2019; Sennrich et al., 2016): words are sequences of bytes, the pair with the
-// lowest rank is merged first.
+// GPT-2's byte-level BPE (Radford et al., 2019; Sennrich et al., 2016): words are sequences of
+// bytes, the pair with the lowest rank is merged first.
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <queue>
@@ -14,13 +14,14 @@ namespace {
 
 constexpr std::string_view kEndOfText = "<|endoftext|>";
 
-/// GPT-2 writes bytes as printable characters: those that are printable in Latin-1 stand for themselves, the others
-/// for U+0100 onwards in order. Returns the byte of each such code point.
+/// GPT-2 writes bytes as printable characters: those that are printable in Latin-1 stand for
+/// themselves, the others for U+0100 onwards in order. Returns the byte of each such code point.
 std::unordered_map<std::uint32_t, char> byte_of_code_point() {
   std::unordered_map<std::uint32_t, char> bytes;
   std::uint32_t next = 256;
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    const bool printable =
+        (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
     bytes[printable ? byte : next++] = static_cast<char>(byte);
   }
   return bytes;
@@ -29,7 +30,8 @@ std::unordered_map<std::uint32_t, char> byte_of_code_point() {
 class Gpt2Tokenizer final : public Tokenizer {
  public:
   explicit Gpt2Tokenizer(const std::filesystem::path& directory)
-      : vocab_text_(io::read_text(directory / "vocab.json")), merges_text_(io::read_text(directory / "merges.txt")) {
+      : vocab_text_(io::read_text(directory / "vocab.json")),
+        merges_text_(io::read_text(directory / "merges.txt")) {
     read_vocab((directory / "vocab.json").string());
     read_merges((directory / "merges.txt").string());
   }
@@ -48,8 +50,8 @@ class Gpt2Tokenizer final : public Tokenizer {
   }
 
   std::string_view bytes_of(std::int32_t id) const override {
-    require<DataError>(id >= 0 && id < vocab_size(), "[tokenizer] token ids must lie in [0, {}), got {}.", vocab_size(),
-                       id);
+    require<DataError>(id >= 0 && id < vocab_size(),
+                       "[tokenizer] token ids must lie in [0, {}), got {}.", vocab_size(), id);
     return tokens_[static_cast<std::size_t>(id)];
   }
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(tokens_.size()); }
@@ -77,7 +79,8 @@ class Gpt2Tokenizer final : public Tokenizer {
         code = (code & 0x1f) << 6 | (static_cast<unsigned char>(printable[++i]) & 0x3f);
       }
       const auto found = bytes.find(code);
-      require<DataError>(found != bytes.end(), "[tokenizer] {}: '{}' holds a character that stands for no byte.", file,
+      require<DataError>(found != bytes.end(),
+                         "[tokenizer] {}: '{}' holds a character that stands for no byte.", file,
                          printable);
       out += found->second;
     }
@@ -91,14 +94,16 @@ class Gpt2Tokenizer final : public Tokenizer {
     } catch (const nlohmann::json::exception& error) {
       throw DataError(fmt::format("[tokenizer] {}: must be JSON: {}.", file, error.what()));
     }
-    require<DataError>(vocab.is_object() && !vocab.empty(), "[tokenizer] {}: must be an object of tokens and ids.", file);
+    require<DataError>(vocab.is_object() && !vocab.empty(),
+                       "[tokenizer] {}: must be an object of tokens and ids.", file);
     tokens_.resize(vocab.size());
     std::vector<bool> seen(vocab.size(), false);
     for (const auto& [token, id] : vocab.items()) {
       const bool fits = id.is_number_unsigned() && id.get<std::uint64_t>() < vocab.size();
-      require<DataError>(fits && !seen[id.get<std::size_t>()],
-                         "[tokenizer] {}: the id of '{}' must be a number of its own below {}, got {}.", file, token,
-                         vocab.size(), id.dump());
+      require<DataError>(
+          fits && !seen[id.get<std::size_t>()],
+          "[tokenizer] {}: the id of '{}' must be a number of its own below {}, got {}.", file,
+          token, vocab.size(), id.dump());
       const auto index = id.get<std::size_t>();
       seen[index] = true;
       tokens_[index] = token == kEndOfText ? token : to_bytes(token, file);
@@ -107,7 +112,8 @@ class Gpt2Tokenizer final : public Tokenizer {
     }
     for (int byte = 0; byte < 256; ++byte) {
       const auto found = ids_.find(std::string(1, static_cast<char>(byte)));
-      require<DataError>(found != ids_.end(), "[tokenizer] {}: there is no token for byte {}.", file, byte);
+      require<DataError>(found != ids_.end(), "[tokenizer] {}: there is no token for byte {}.",
+                         file, byte);
       byte_ids_[byte] = found->second;
     }
   }
@@ -124,14 +130,18 @@ class Gpt2Tokenizer final : public Tokenizer {
       if (!line.empty() && line.back() == '\r') line.pop_back();
       if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
       const std::size_t space = line.find(' ');
-      require<DataError>(space != std::string::npos && line.find(' ', space + 1) == std::string::npos,
-                         "[tokenizer] {}:{}: a merge must be two tokens with a space between, got '{}'.", file,
-                         line_number, line);
-      const std::string left = to_bytes(line.substr(0, space), file), right = to_bytes(line.substr(space + 1), file);
-      const auto left_id = ids_.find(left), right_id = ids_.find(right), merged = ids_.find(left + right);
-      require<DataError>(left_id != ids_.end() && right_id != ids_.end() && merged != ids_.end(),
-                         "[tokenizer] {}:{}: the tokens of '{}' and their merge must be in vocab.json.", file,
-                         line_number, line);
+      require<DataError>(
+          space != std::string::npos && line.find(' ', space + 1) == std::string::npos,
+          "[tokenizer] {}:{}: a merge must be two tokens with a space between, got '{}'.", file,
+          line_number, line);
+      const std::string left = to_bytes(line.substr(0, space), file),
+                        right = to_bytes(line.substr(space + 1), file);
+      const auto left_id = ids_.find(left), right_id = ids_.find(right),
+                 merged = ids_.find(left + right);
+      require<DataError>(
+          left_id != ids_.end() && right_id != ids_.end() && merged != ids_.end(),
+          "[tokenizer] {}:{}: the tokens of '{}' and their merge must be in vocab.json.", file,
+          line_number, line);
       merges_.emplace(pair_key(left_id->second, right_id->second), Merge{rank++, merged->second});
     }
   }
@@ -154,8 +164,8 @@ class Gpt2Tokenizer final : public Tokenizer {
     });
   }
 
-  /// Merges pairs by rank, the leftmost of equal rank first. Pieces form a linked list, candidate merges a heap: a word
-  /// of n bytes costs n log n, also where it is a megabyte of one letter.
+  /// Merges pairs by rank, the leftmost of equal rank first. Pieces form a linked list, candidate
+  /// merges a heap: a word of n bytes costs n log n, also where it is a megabyte of one letter.
   std::vector<std::int32_t> merge(std::string_view word) const {
     struct Piece {
       std::int32_t id;
@@ -172,16 +182,19 @@ class Gpt2Tokenizer final : public Tokenizer {
     const auto count = static_cast<std::int64_t>(word.size());
     std::vector<Piece> pieces;
     for (std::int64_t i = 0; i < count; ++i) {
-      pieces.push_back({byte_ids_[static_cast<unsigned char>(word[static_cast<std::size_t>(i)])], i - 1,
-                        i + 1 < count ? i + 1 : -1});
+      pieces.push_back({byte_ids_[static_cast<unsigned char>(word[static_cast<std::size_t>(i)])],
+                        i - 1, i + 1 < count ? i + 1 : -1});
     }
-    const auto piece = [&](std::int64_t i) -> Piece& { return pieces[static_cast<std::size_t>(i)]; };
+    const auto piece = [&](std::int64_t i) -> Piece& {
+      return pieces[static_cast<std::size_t>(i)];
+    };
     std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
     const auto consider = [&](std::int64_t left) {
       if (left < 0 || piece(left).next < 0) return;
       const std::int32_t left_id = piece(left).id, right_id = piece(piece(left).next).id;
       const auto found = merges_.find(pair_key(left_id, right_id));
-      if (found != merges_.end()) candidates.push({found->second.rank, left, left_id, right_id, found->second.id});
+      if (found != merges_.end())
+        candidates.push({found->second.rank, left, left_id, right_id, found->second.id});
     };
     for (std::int64_t i = 0; i + 1 < count; ++i) consider(i);
     while (!candidates.empty()) {

@@ -41,19 +41,19 @@ std::vector<std::string_view> split_lines(std::string_view text, std::int64_t ma
 
 /// White space as Unicode has it.
 bool is_blank(std::string_view line) {
-  static constexpr std::string_view kWide[] = {"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80",
-                                               "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
-                                               "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
-                                               "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9",
-                                               "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+  static constexpr std::string_view kWide[] = {
+      "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+      "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+      "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+      "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
   while (!line.empty()) {
     const char c = line.front();
     if (c == ' ' || (c >= '\t' && c <= '\r') || (c >= '\x1c' && c <= '\x1f')) {
       line.remove_prefix(1);
       continue;
     }
-    const auto* const wide =
-        std::find_if(std::begin(kWide), std::end(kWide), [&](std::string_view w) { return line.starts_with(w); });
+    const auto* const wide = std::find_if(std::begin(kWide), std::end(kWide),
+                                          [&](std::string_view w) { return line.starts_with(w); });
     if (wide == std::end(kWide)) return false;
     line.remove_prefix(wide->size());
   }
@@ -62,7 +62,8 @@ bool is_blank(std::string_view line) {
 
 }  // namespace
 
-Chunks tokenize_text(std::string_view text, const Tokenizer& tokenizer, const TextOptions& options) {
+Chunks tokenize_text(std::string_view text, const Tokenizer& tokenizer,
+                     const TextOptions& options) {
   const std::string unified = unify_newlines(text);
   Chunks chunks;
   if (options.reader == Reader::document) {
@@ -98,9 +99,10 @@ std::vector<Block> training_blocks(const Chunks& chunks, std::int64_t size, bool
   return blocks;
 }
 
-std::vector<Block> evaluation_blocks(const Chunks& chunks, std::int64_t size, std::int64_t stride, bool reference) {
-  require(stride >= 1 && stride <= size, "[blocks] the stride must lie in [1, {}] (the block size), got {}.", size,
-          stride);
+std::vector<Block> evaluation_blocks(const Chunks& chunks, std::int64_t size, std::int64_t stride,
+                                     bool reference) {
+  require(stride >= 1 && stride <= size,
+          "[blocks] the stride must lie in [1, {}] (the block size), got {}.", size, stride);
   std::vector<Block> blocks;
   for (std::size_t c = 0; c < chunks.size(); ++c) {
     const auto count = static_cast<std::int64_t>(chunks[c].size());
@@ -127,18 +129,23 @@ void fill_block(const Chunks& chunks, const Block& block, std::int64_t* ids, std
   }
 }
 
-std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokenizer& tokenizer, bool is_first_block) {
+std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokenizer& tokenizer,
+                         bool is_first_block) {
   const auto& chunk = chunks[static_cast<std::size_t>(block.chunk)];
   std::int64_t words = 0;
   for (std::int64_t i = 0; i < block.length; ++i) {
-    const bool begins = tokenizer.begins_with_space(chunk[static_cast<std::size_t>(block.begin + i)]);
+    const bool begins =
+        tokenizer.begins_with_space(chunk[static_cast<std::size_t>(block.begin + i)]);
     if (begins || (is_first_block && i == 0)) ++words;
   }
   return words;
 }
 
 EpochOrder::EpochOrder(std::int64_t count, std::uint64_t seed, std::string_view stream)
-    : count_(count), seed_(seed), stream_(stream_id(stream)), order_(static_cast<std::size_t>(count)) {
+    : count_(count),
+      seed_(seed),
+      stream_(stream_id(stream)),
+      order_(static_cast<std::size_t>(count)) {
   require(count > 0, "[epoch_order] needs at least one item, got {}.", count);
 }
 

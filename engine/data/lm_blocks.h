@@ -1,4 +1,5 @@
-// Text as blocks of tokens for a language model (seqpe.md: line-wise reading, chunks, shifted labels).
+// Text as blocks of tokens for a language model (seqpe.md: line-wise reading, chunks, shifted
+// labels).
 #pragma once
 
 #include <cstdint>
@@ -16,38 +17,44 @@ enum class BlankLines : std::uint8_t { drop, keep };
 struct TextOptions {
   Reader reader = Reader::lines;
   BlankLines blank_lines = BlankLines::drop;
-  std::int64_t shards = 1;     // the lines are first cut into so many contiguous parts, each chunked on its own
+  std::int64_t shards =
+      1;  // the lines are first cut into so many contiguous parts, each chunked on its own
   std::int64_t max_lines = 0;  // 0: all; blank lines count
 };
 
 /// Runs of tokens; blocks never cross from one to the next.
 using Chunks = std::vector<std::vector<std::int32_t>>;
 
-/// Lines end at LF (CRLF and CR become LF) and keep it, each is tokenised on its own; 5000 lines form a chunk. As a
-/// document the text is one string and one chunk.
+/// Lines end at LF (CRLF and CR become LF) and keep it, each is tokenised on its own; 5000 lines
+/// form a chunk. As a document the text is one string and one chunk.
 Chunks tokenize_text(std::string_view text, const Tokenizer& tokenizer, const TextOptions& options);
 
-/// `length` tokens of a chunk from `begin`. The label of a token is the next one of the chunk, kIgnoreIndex at its end.
+/// `length` tokens of a chunk from `begin`. The label of a token is the next one of the chunk,
+/// kIgnoreIndex at its end.
 struct Block {
   std::int64_t chunk = 0, begin = 0, length = 0;
 };
 
-/// Full blocks of `size` tokens; the rest of a chunk is dropped. reference: the last full block of a chunk as well, as
-/// the reference does.
+/// Full blocks of `size` tokens; the rest of a chunk is dropped. reference: the last full block of
+/// a chunk as well, as the reference does.
 std::vector<Block> training_blocks(const Chunks& chunks, std::int64_t size, bool reference);
 
-/// Blocks that cover every token, the rest of a chunk as a shorter one; with stride < size they overlap. reference: a
-/// chunk that the size divides loses its last full block.
-std::vector<Block> evaluation_blocks(const Chunks& chunks, std::int64_t size, std::int64_t stride, bool reference);
+/// Blocks that cover every token, the rest of a chunk as a shorter one; with stride < size they
+/// overlap. reference: a chunk that the size divides loses its last full block.
+std::vector<Block> evaluation_blocks(const Chunks& chunks, std::int64_t size, std::int64_t stride,
+                                     bool reference);
 
 /// Copies a block's ids and labels; both have room for block.length.
 void fill_block(const Chunks& chunks, const Block& block, std::int64_t* ids, std::int64_t* labels);
 
-/// Words of a block: tokens that begin with a space, plus the very first token of the text if it does not.
-std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokenizer& tokenizer, bool is_first_block);
+/// Words of a block: tokens that begin with a space, plus the very first token of the text if it
+/// does not.
+std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokenizer& tokenizer,
+                         bool is_first_block);
 
-/// Which block sequence number `n` of training is: every epoch walks all `count` blocks in an order of its own, a
-/// function of (seed, epoch) alone, so training resumes anywhere without stored state.
+/// Which block sequence number `n` of training is: every epoch walks all `count` blocks in an order
+/// of its own, a function of (seed, epoch) alone, so training resumes anywhere without stored
+/// state.
 class EpochOrder {
  public:
   EpochOrder(std::int64_t count, std::uint64_t seed, std::string_view stream);

@@ -7,8 +7,9 @@
 
 namespace seqpe::data {
 
-/// Cuts by GPT-2's pattern: contractions, runs of letters, of numbers, of other characters (each with one leading space)
-/// and white space. Bytes that are not valid UTF-8 stand alone. Safe to use from several threads.
+/// Cuts by GPT-2's pattern: contractions, runs of letters, of numbers, of other characters (each
+/// with one leading space) and white space. Bytes that are not valid UTF-8 stand alone. Safe to use
+/// from several threads.
 class Pretokenizer {
  public:
   Pretokenizer();

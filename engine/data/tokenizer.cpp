@@ -12,7 +12,8 @@ constexpr const char* kByteMarker = "byte_tokenizer.json";
 class ByteTokenizer final : public Tokenizer {
  public:
   ByteTokenizer() {
-    for (int byte = 0; byte < 256; ++byte) bytes_[static_cast<std::size_t>(byte)] = static_cast<char>(byte);
+    for (int byte = 0; byte < 256; ++byte)
+      bytes_[static_cast<std::size_t>(byte)] = static_cast<char>(byte);
   }
   std::vector<std::int32_t> encode(std::string_view text, bool) const override {
     std::vector<std::int32_t> ids;
@@ -21,7 +22,8 @@ class ByteTokenizer final : public Tokenizer {
     return ids;
   }
   std::string_view bytes_of(std::int32_t id) const override {
-    require<DataError>(id >= 0 && id < 256, "[tokenizer] token ids must lie in [0, 256), got {}.", id);
+    require<DataError>(id >= 0 && id < 256, "[tokenizer] token ids must lie in [0, 256), got {}.",
+                       id);
     return {&bytes_[static_cast<std::size_t>(id)], 1};
   }
   std::int64_t vocab_size() const override { return 256; }
@@ -41,16 +43,21 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   return text;
 }
 
-bool Tokenizer::begins_with_space(std::int32_t id) const { return bytes_of(id).starts_with(' '); }
+bool Tokenizer::begins_with_space(std::int32_t id) const {
+  return bytes_of(id).starts_with(' ');
+}
 
-std::unique_ptr<Tokenizer> make_byte_tokenizer() { return std::make_unique<ByteTokenizer>(); }
+std::unique_ptr<Tokenizer> make_byte_tokenizer() {
+  return std::make_unique<ByteTokenizer>();
+}
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& spec) {
   if (spec == "bytes") return make_byte_tokenizer();
   const std::filesystem::path directory = spec;
   if (std::filesystem::exists(directory / kByteMarker)) return make_byte_tokenizer();
   require<DataError>(std::filesystem::is_directory(directory),
-                     "[tokenizer] data.tokenizer must be 'bytes' or a folder with vocab.json and merges.txt, got '{}'.",
+                     "[tokenizer] data.tokenizer must be 'bytes' or a folder with vocab.json and "
+                     "merges.txt, got '{}'.",
                      spec);
   return load_gpt2_tokenizer(directory);
 }

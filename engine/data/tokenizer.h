@@ -15,7 +15,8 @@ namespace seqpe::data {
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  /// `special`: the literal <|endoftext|> is one token, where the vocabulary has it; else it is ordinary text.
+  /// `special`: the literal <|endoftext|> is one token, where the vocabulary has it; else it is
+  /// ordinary text.
   virtual std::vector<std::int32_t> encode(std::string_view text, bool special = true) const = 0;
   /// The bytes of a token. Throws DataError for an id outside the vocabulary.
   virtual std::string_view bytes_of(std::int32_t id) const = 0;

@@ -25,7 +25,8 @@ std::vector<json> rows_of(const std::string& name) {
 
 std::string bytes_from_hex(const std::string& hex) {
   std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
   return bytes;
 }
 
@@ -39,7 +40,8 @@ TEST(GoldenTokenizer, Encodes) {
 
 TEST(GoldenTokenizer, Decodes) {
   for (const json& row : rows_of("decode.jsonl")) {
-    EXPECT_EQ(gpt2().decode(row.at("ids").get<std::vector<std::int32_t>>()), bytes_from_hex(row.at("bytes_hex")));
+    EXPECT_EQ(gpt2().decode(row.at("ids").get<std::vector<std::int32_t>>()),
+              bytes_from_hex(row.at("bytes_hex")));
   }
 }
 
@@ -47,8 +49,10 @@ TEST(GoldenTokenizer, CountsWords) {
   for (const json& row : rows_of("word_count.jsonl")) {
     const data::Chunks chunks{row.at("ids").get<std::vector<std::int32_t>>()};
     const data::Block all{0, 0, static_cast<std::int64_t>(chunks[0].size())};
-    EXPECT_EQ(data::count_words(chunks, all, gpt2(), true), row.at("words_as_first_block")) << row.dump();
-    EXPECT_EQ(data::count_words(chunks, all, gpt2(), false), row.at("words_as_later_block")) << row.dump();
+    EXPECT_EQ(data::count_words(chunks, all, gpt2(), true), row.at("words_as_first_block"))
+        << row.dump();
+    EXPECT_EQ(data::count_words(chunks, all, gpt2(), false), row.at("words_as_later_block"))
+        << row.dump();
   }
 }
 
@@ -74,7 +78,8 @@ TEST(GoldenTokenizer, WholeFiles) {
     const std::string mode = row.at("mode");
     const data::TextOptions options{
         .reader = mode == "document" ? data::Reader::document : data::Reader::lines,
-        .blank_lines = mode == "lines_blank_as_empty" ? data::BlankLines::drop : data::BlankLines::keep};
+        .blank_lines =
+            mode == "lines_blank_as_empty" ? data::BlankLines::drop : data::BlankLines::keep};
     std::vector<std::uint16_t> ids;
     std::int64_t spaces = 0;
     for (const auto& chunk : data::tokenize_text(text, gpt2(), options)) {
@@ -84,7 +89,8 @@ TEST(GoldenTokenizer, WholeFiles) {
       }
     }
     EXPECT_EQ(ids.size(), row.at("tokens")) << path << " " << mode;
-    EXPECT_EQ(io::sha256(ids.data(), 2 * ids.size()), row.at("ids_sha256_uint16_le")) << path << " " << mode;
+    EXPECT_EQ(io::sha256(ids.data(), 2 * ids.size()), row.at("ids_sha256_uint16_le"))
+        << path << " " << mode;
     EXPECT_EQ(spaces, row.at("tokens_beginning_with_space")) << path << " " << mode;
     ++checked;
   }
@@ -94,15 +100,18 @@ TEST(GoldenTokenizer, WholeFiles) {
 }
 
 /// Right padding as in the file: ids 50256, labels -100.
-std::vector<std::int32_t> collate(const data::Chunks& chunks, const std::vector<data::Block>& blocks,
-                                  std::int64_t width, bool labels_wanted) {
+std::vector<std::int32_t> collate(const data::Chunks& chunks,
+                                  const std::vector<data::Block>& blocks, std::int64_t width,
+                                  bool labels_wanted) {
   std::vector<std::int32_t> out;
-  std::vector<std::int64_t> ids(static_cast<std::size_t>(width)), labels(static_cast<std::size_t>(width));
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(width)),
+      labels(static_cast<std::size_t>(width));
   for (const data::Block& block : blocks) {
     std::fill(ids.begin(), ids.end(), 50256);
     std::fill(labels.begin(), labels.end(), -100);
     data::fill_block(chunks, block, ids.data(), labels.data());
-    for (const std::int64_t value : labels_wanted ? labels : ids) out.push_back(static_cast<std::int32_t>(value));
+    for (const std::int64_t value : labels_wanted ? labels : ids)
+      out.push_back(static_cast<std::int32_t>(value));
   }
   return out;
 }
@@ -131,7 +140,8 @@ data::Chunks chunks_of(const json& test_case) {
 }
 
 TEST(GoldenTokenizer, Blocks) {
-  const auto file = io::SafetensorsFile::open(test::goldens_dir("tokenizer") / "lm_blocks.safetensors");
+  const auto file =
+      io::SafetensorsFile::open(test::goldens_dir("tokenizer") / "lm_blocks.safetensors");
   const json config = json::parse(file.metadata().at("config"));
   for (const json& test_case : config.at("cases")) {
     const std::string name = test_case.at("case"), prefix = "out." + name;
@@ -152,7 +162,8 @@ TEST(GoldenTokenizer, Blocks) {
     EXPECT_EQ(collate(chunks, eval, shape[1], false), stored(file, prefix + ".eval.input_ids"));
     EXPECT_EQ(collate(chunks, eval, shape[1], true), stored(file, prefix + ".eval.labels"));
     std::int64_t words = 0;
-    for (std::size_t i = 0; i < eval.size(); ++i) words += data::count_words(chunks, eval[i], gpt2(), i == 0);
+    for (std::size_t i = 0; i < eval.size(); ++i)
+      words += data::count_words(chunks, eval[i], gpt2(), i == 0);
     EXPECT_EQ(words, test_case.at("eval_words"));
   }
 }
