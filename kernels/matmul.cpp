@@ -40,6 +40,7 @@ void matmul(const MatmulArgs& args) {
       if (args.pre_activation != nullptr)
         block.pre_activation = shift(args.pre_activation, out_offset);
       gemm(block);
+      const KernelTimer timer("matmul_epilogue");
       matmul_epilogue(block);
     }
   }

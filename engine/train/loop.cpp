@@ -1,6 +1,5 @@
 #include "engine/train/loop.h"
 
-#include <cmath>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -8,6 +7,7 @@
 #include "engine/io/safetensors.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/progress.h"
+#include "engine/train/updater.h"
 
 namespace seqpe::train {
 namespace {
@@ -46,7 +46,7 @@ constexpr const char* kStateFile = "trainer_state.json";
 class Trainer {
  public:
   Trainer(Task& task, const LoopOptions& options)
-      : task_(task), options_(options), groups_(optim::make_groups(task.parameters())) {
+      : task_(task), options_(options), updater_(task, options.train) {
     if (options.resume) restore(*options.resume);
   }
 
@@ -74,60 +74,34 @@ class Trainer {
  private:
   bool is_due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
 
-  optim::GroupOptions group_options(const std::string& group) const {
-    const TrainConfig& train = options_.train;
-    const bool encoder = group == "encoder";
-    const optim::Schedule schedule{
-        .kind = train.schedule,
-        .learning_rate = encoder ? train.encoder_rate() : train.learning_rate,
-        .min_learning_rate = train.min_learning_rate,
-        .warmup_from = train.warmup_from,
-        .warmup_steps = train.warmup_steps,
-        .steps = train.steps};
-    return {.learning_rate = schedule.at(step_),
-            .weight_decay = encoder ? train.encoder_weight_decay : train.weight_decay,
-            .clip = encoder ? train.encoder_clip : train.clip};
-  }
-
   void one_step(Metrics& metrics, Progress& progress) {
-    for (const auto& group : groups_) group.clear_gradients();
-    const StepTerms terms = task_.forward_backward(step_);
-    std::vector<double> norms;
-    bool finite = std::isfinite(terms.loss);
-    for (const auto& group : groups_) {
-      group.complete_gradients();
-      norms.push_back(group.gradient_norm());
-      finite = finite && std::isfinite(norms.back());
-    }
-    const auto newest = newest_checkpoint(options_.run);
-    require<DivergedError>(
-        finite,
-        "[train] the loss or a gradient of step {} is not finite (loss {}); nothing was updated. "
-        "Last checkpoint: {}. Hint: lower train.learning_rate or train.clip.",
-        step_ + 1, terms.loss, newest ? newest->string() : "none");
-    const optim::AdamOptions adam{options_.train.betas[0], options_.train.betas[1],
-                                  options_.train.eps};
-    nlohmann::ordered_json line = {{"step", step_ + 1}, {"loss", terms.loss}};
-    for (const auto& [name, value] : terms.terms) {
+    const Update update = updater_.run(step_);
+    if (!update.finite) throw_diverged(update.terms.loss);
+    ++step_;
+    tokens_ += update.terms.tokens;
+    nlohmann::ordered_json line = {{"step", step_}, {"loss", update.terms.loss}};
+    for (const auto& [name, value] : update.terms.terms) {
       line[name + "_loss"] = value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
     }
     std::string shown;
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-      const optim::GroupOptions group = group_options(groups_[g].name());
-      groups_[g].update(group, adam, step_ + 1, optim::clip_factor(norms[g], group.clip));
-      const std::string key =
-          groups_[g].name() == "model" ? "grad_norm" : groups_[g].name() + "_grad_norm";
-      line[key] = norms[g];
-      shown += fmt::format(" {} {:.2f}", key, norms[g]);
+    for (const auto& [group, norm] : update.norms) {
+      const std::string key = group == "model" ? "grad_norm" : group + "_grad_norm";
+      line[key] = norm;
+      shown += fmt::format(" {} {:.2f}", key, norm);
     }
-    const double rate = group_options("model").learning_rate;
-    ++step_;
-    tokens_ += terms.tokens;
-    line["learning_rate"] = rate;
+    line["learning_rate"] = update.learning_rate;
     line["tokens"] = tokens_;
     line["seconds"] = progress.seconds();
     metrics.write(line);
-    progress.step(step_, terms, shown, rate);
+    progress.step(step_, update.terms, shown, update.learning_rate);
+  }
+
+  [[noreturn]] void throw_diverged(double loss) const {
+    const auto newest = newest_checkpoint(options_.run);
+    throw DivergedError(fmt::format(
+        "[train] the loss or a gradient of step {} is not finite (loss {}); nothing was updated. "
+        "Last checkpoint: {}. Hint: lower train.learning_rate or train.clip.",
+        step_ + 1, loss, newest ? newest->string() : "none"));
   }
 
   /// True if this is the lowest loss so far.
@@ -155,7 +129,7 @@ class Trainer {
     write_checkpoint(options_.run, step_, best, [&](const fs::path& directory) {
       task_.save(directory);
       std::vector<std::pair<std::string, Tensor>> moments;
-      for (const auto& group : groups_) {
+      for (const auto& group : updater_.groups()) {
         for (auto& moment : group.moments()) moments.push_back(std::move(moment));
       }
       io::write_safetensors(directory / kOptimizerFile, moments);
@@ -173,7 +147,7 @@ class Trainer {
     verify_checkpoint(checkpoint);
     task_.load(checkpoint);
     const auto stored = io::SafetensorsFile::open(checkpoint / kOptimizerFile);
-    for (const auto& group : groups_) {
+    for (const auto& group : updater_.groups()) {
       for (const auto& [name, moment] : group.moments()) moment.copy_from(stored.tensor(name));
     }
     const auto state =
@@ -188,7 +162,7 @@ class Trainer {
 
   Task& task_;
   const LoopOptions& options_;
-  std::vector<optim::ParameterGroup> groups_;
+  Updater updater_;
   std::int64_t step_ = 0;
   std::int64_t tokens_ = 0;
   std::optional<double> best_loss_;

@@ -10,6 +10,7 @@
 
 #include "kernels/common/context.h"
 #include "kernels/common/isa.h"
+#include "kernels/common/profile.h"
 
 namespace seqpe::kernels {
 
@@ -58,6 +59,7 @@ inline constexpr bool kWithCuda = false;
 /// libraries).
 #define SEQPE_KERNEL_DEVICE_SWITCH(name, Args)                 \
   void name(const Context& context, const Args& args) {        \
+    const KernelTimer timer(#name);                            \
     if (context.device == Device::cpu) return cpu::name(args); \
     if constexpr (kWithCuda) return cuda::name(context, args); \
     throw_built_without_cuda(#name);                           \

@@ -42,6 +42,20 @@ double warmup_factor(const SeqpeOptions& options, std::int64_t step) {
                   static_cast<double>(step + 1) / static_cast<double>(options.loss_warmup_steps));
 }
 
+data::Chunks read_training(const LanguageModel& model) {
+  const train::DataConfig& data = model.config().data;
+  require<ConfigError>(!data.path.empty(),
+                       "[config] data.path must name the training text, it is empty.");
+  return data::tokenize_text(read_data(data.path), model.tokenizer(), data.text_options(0));
+}
+
+data::Chunks read_validation(const LanguageModel& model) {
+  const Config& config = model.config();
+  if (config.data.valid_path.empty()) return {};
+  return data::tokenize_text(read_data(config.data.valid_path), model.tokenizer(),
+                             config.data.text_options(config.eval.max_lines));
+}
+
 }  // namespace
 
 LanguageModel::LanguageModel(const Config& config, std::shared_ptr<const data::Tokenizer> tokenizer,
@@ -86,21 +100,17 @@ void LanguageModel::initialize(std::uint64_t seed) const {
   if (seqpe_ != nullptr) seqpe_->encoder().initialize(seed);
 }
 
-LmTask::LmTask(const LanguageModel& model) : model_(model) {
+LmTask::LmTask(const LanguageModel& model)
+    : LmTask(model, read_training(model), read_validation(model)) {}
+
+LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation)
+    : model_(model), training_(std::move(training)), validation_(std::move(validation)) {
   const Config& config = model.config();
   const std::int64_t length = config.data.block_size;
-  require<ConfigError>(!config.data.path.empty(),
-                       "[config] data.path must name the training text, it is empty.");
-  training_ = data::tokenize_text(read_data(config.data.path), model.tokenizer(),
-                                  config.data.text_options(0));
   blocks_ = data::training_blocks(training_, length, config.data.reference_blocks);
   require<DataError>(!blocks_.empty(),
                      "[data] {} must hold at least one block of {} tokens, it is too short.",
                      config.data.path, length);
-  if (!config.data.valid_path.empty()) {
-    validation_ = data::tokenize_text(read_data(config.data.valid_path), model.tokenizer(),
-                                      config.data.text_options(config.eval.max_lines));
-  }
   const auto seed = static_cast<std::uint64_t>(config.train.seed);
   order_.emplace(static_cast<std::int64_t>(blocks_.size()), seed, "data.order");
   if (model.seqpe() == nullptr) return;

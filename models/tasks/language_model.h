@@ -66,6 +66,8 @@ class LmTask final : public train::Task {
  public:
   /// Reads and tokenises the data that the model's configuration names.
   explicit LmTask(const LanguageModel& model);
+  /// The same on tokens at hand.
+  LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation);
 
   std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
   train::StepTerms forward_backward(std::int64_t step) override;

@@ -1,0 +1,57 @@
+#include "kernels/common/profile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string_view>
+
+namespace seqpe::kernels {
+namespace {
+
+std::map<std::string_view, KernelTime>& times() {
+  static std::map<std::string_view, KernelTime> times;
+  return times;
+}
+
+KernelTimer* innermost = nullptr;
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+bool KernelTimer::counting_ = false;
+
+void KernelTimer::begin(const char* name) {
+  name_ = name;
+  caller_ = innermost;
+  innermost = this;
+  begin_ = now();
+}
+
+void KernelTimer::end() {
+  const double seconds = now() - begin_;
+  innermost = caller_;
+  if (caller_ != nullptr) caller_->called_ += seconds;
+  KernelTime& time = times()[name_];
+  time.name = name_;
+  time.seconds += seconds - called_;
+  ++time.calls;
+}
+
+void start_profile() {
+  times().clear();
+  KernelTimer::counting_ = true;
+}
+
+std::vector<KernelTime> stop_profile() {
+  KernelTimer::counting_ = false;
+  std::vector<KernelTime> out;
+  for (const auto& [name, time] : times()) out.push_back(time);
+  std::sort(out.begin(), out.end(),
+            [](const KernelTime& a, const KernelTime& b) { return a.seconds > b.seconds; });
+  return out;
+}
+
+}  // namespace seqpe::kernels

@@ -1,0 +1,151 @@
+// seqpe_engine bench train: times a training step of any configuration on random tokens.
+#include <fmt/format.h>
+#include <omp.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "engine/core/allocator.h"
+#include "engine/core/random.h"
+#include "engine/train/updater.h"
+#include "kernels/common/isa.h"
+#include "kernels/common/profile.h"
+#include "models/tasks/language_model.h"
+#include "tools/seqpe_engine/commands.h"
+
+namespace seqpe::tools {
+namespace {
+
+struct Options {
+  std::vector<std::string> configs, overrides;
+  std::int64_t vocab_size = 50257, steps = 5, warmup = 1;
+  bool json = false;
+};
+
+/// A vocabulary without text: the tokens are drawn.
+class RandomVocabulary final : public data::Tokenizer {
+ public:
+  explicit RandomVocabulary(std::int64_t size) : size_(size) {}
+  std::vector<std::int32_t> encode(std::string_view, bool) const override { return {}; }
+  std::string_view bytes_of(std::int32_t) const override { return {}; }
+  std::int64_t vocab_size() const override { return size_; }
+  void save(const std::filesystem::path&) const override {}
+
+ private:
+  std::int64_t size_;
+};
+
+data::Chunks random_tokens(std::int64_t vocab_size, std::int64_t count) {
+  PhiloxGenerator random({.seed = 1});
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
+  for (auto& token : tokens) token = static_cast<std::int32_t>(random.uniform_int(vocab_size));
+  return {tokens};
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// The value at `fraction` of the sorted list.
+double quantile(std::vector<double> values, double fraction) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(fraction * static_cast<double>(values.size() - 1) + 0.5)];
+}
+
+double peak_resident_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+void run(const Options& options) {
+  const models::Config config = models::load_config(options.configs, options.overrides);
+  set_threads(config.train.threads);
+  const models::LanguageModel model(config, std::make_shared<RandomVocabulary>(options.vocab_size));
+  model.initialize(static_cast<std::uint64_t>(config.train.seed));
+  const std::int64_t tokens = config.train.batch_size * config.data.block_size;
+  models::LmTask task(model, random_tokens(options.vocab_size, tokens + 1), {});
+  train::Updater updater(task, config.train);
+
+  std::int64_t step = 0;
+  for (; step < options.warmup; ++step) updater.run(step);
+  std::vector<double> seconds;
+  kernels::start_profile();
+  const double begin = now();
+  for (std::int64_t n = 0; n < options.steps; ++n, ++step) {
+    const double before = now();
+    updater.run(step);
+    seconds.push_back(now() - before);
+  }
+  const double total = now() - begin;
+  const auto times = kernels::stop_profile();
+
+  const double median = quantile(seconds, 0.5);
+  const double peak = static_cast<double>(allocator(Device::cpu).stats().peak) / 1048576.0;
+  nlohmann::ordered_json shares;
+  double in_kernels = 0;
+  for (const auto& time : times) {
+    shares[time.name] = time.seconds / total;
+    in_kernels += time.seconds;
+  }
+  shares["host"] = 1.0 - in_kernels / total;
+  if (options.json) {
+    const nlohmann::ordered_json out = {{"bench", "train"},
+                                        {"threads", omp_get_max_threads()},
+                                        {"isa", kernels::name_of(kernels::active_isa())},
+                                        {"median_s", median},
+                                        {"p10_s", quantile(seconds, 0.1)},
+                                        {"p90_s", quantile(seconds, 0.9)},
+                                        {"tokens_per_s", static_cast<double>(tokens) / median},
+                                        {"tensor_peak_mb", peak},
+                                        {"resident_peak_mb", peak_resident_megabytes()},
+                                        {"shares", shares}};
+    return fmt::print("{}\n", out.dump(1));
+  }
+  fmt::print("{} steps of {} tokens, {} threads, {}\n", options.steps, tokens,
+             omp_get_max_threads(), kernels::name_of(kernels::active_isa()));
+  fmt::print("median {:.1f} ms (p10 {:.1f}, p90 {:.1f}), {:.0f} tokens/s\n", 1e3 * median,
+             1e3 * quantile(seconds, 0.1), 1e3 * quantile(seconds, 0.9),
+             static_cast<double>(tokens) / median);
+  fmt::print("peak {:.0f} MB in tensors, {:.0f} MB resident\n\n{:<24} {:>9} {:>7} {:>7}\n", peak,
+             peak_resident_megabytes(), "kernel", "ms/step", "share", "calls");
+  const auto steps = static_cast<double>(options.steps);
+  for (const auto& time : times) {
+    fmt::print("{:<24} {:>9.2f} {:>6.1f}% {:>7.0f}\n", time.name, 1e3 * time.seconds / steps,
+               100 * time.seconds / total, static_cast<double>(time.calls) / steps);
+  }
+  fmt::print("{:<24} {:>9.2f} {:>6.1f}%\n", "host", 1e3 * (total - in_kernels) / steps,
+             100 * (1 - in_kernels / total));
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure speed");
+  bench->require_subcommand(1);
+  CLI::App* train = bench->add_subcommand(
+      "train",
+      "Time training steps of a configuration on random tokens, kernel by kernel\n\n"
+      "Examples:\n"
+      "  seqpe_engine bench train --set model.position=learned --set data.block_size=512 --set "
+      "train.batch_size=4\n"
+      "  seqpe_engine bench train --config quickstart_lm --vocab-size 256 --steps 20 --json");
+  const auto options = std::make_shared<Options>();
+  train->add_option("--config", options->configs, "YAML file or recipe; default: the defaults")
+      ->allow_extra_args(false);
+  train->add_option("--set", options->overrides, "KEY=VALUE over the configuration")
+      ->allow_extra_args(false);
+  train->add_option("--vocab-size", options->vocab_size, "Tokens to draw from; default 50257")
+      ->check(CLI::PositiveNumber);
+  train->add_option("--steps", options->steps, "Timed steps; default 5")
+      ->check(CLI::PositiveNumber);
+  train->add_option("--warmup", options->warmup, "Steps before them; default 1")
+      ->check(CLI::NonNegativeNumber);
+  train->add_flag("--json", options->json, "One JSON object on stdout");
+  train->callback([options] { run(*options); });
+}
+
+}  // namespace seqpe::tools
