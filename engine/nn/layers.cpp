@@ -43,6 +43,15 @@ Tensor LayerNorm::forward(const Tensor& x) const {
   return ops::layer_norm(x, weight_, bias_, eps_);
 }
 
+ops::ResidualLayerNorm LayerNorm::forward_sum(const Tensor& residual, const Tensor& branch,
+                                              const Dropout& dropout, const Pass& pass) const {
+  ops::BranchDropout drop;
+  if (pass.training && dropout.probability() > 0.0) {
+    drop = {dropout.probability(), dropout.key(pass), first_element(branch, pass)};
+  }
+  return ops::residual_layer_norm(residual, branch, weight_, bias_, eps_, drop);
+}
+
 Embedding::Embedding(std::int64_t rows, std::int64_t width, double init_std, DType dtype) {
   weight_ = add_parameter("weight", {rows, width}, dtype, Init::normal(init_std));
 }

@@ -5,6 +5,7 @@
 
 #include "engine/nn/module.h"
 #include "engine/ops/linear.h"
+#include "engine/ops/residual_layer_norm.h"
 #include "kernels/common/philox.h"
 
 namespace seqpe::nn {
@@ -30,10 +31,15 @@ class Linear final : public Module {
   Tensor weight_, bias_;
 };
 
+class Dropout;
+
 class LayerNorm final : public Module {
  public:
   LayerNorm(std::int64_t width, double eps, DType dtype);
   Tensor forward(const Tensor& x) const;
+  /// residual + dropout(branch), and that normalised, in one pass over memory.
+  ops::ResidualLayerNorm forward_sum(const Tensor& residual, const Tensor& branch,
+                                     const Dropout& dropout, const Pass& pass) const;
 
  private:
   double eps_;

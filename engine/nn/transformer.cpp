@@ -19,7 +19,7 @@ Mlp::Mlp(const Options& options)
 }
 
 Tensor Mlp::add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const {
-  return dropout_.add_to(residual, c_proj_.forward(c_fc_.forward(x, activation_)), pass);
+  return dropout_.add_to(residual, branch(x), pass);
 }
 
 SelfAttention::SelfAttention(const Options& options)
@@ -42,12 +42,15 @@ SelfAttention::SelfAttention(const Options& options)
   add_child("attn_dropout", attention_dropout_);
 }
 
-Tensor SelfAttention::add_to(const Tensor& residual, const Tensor& x, const Pass& pass,
-                             const Extra& extra) const {
+Tensor SelfAttention::branch(const Tensor& x, const Pass& pass, const Extra& extra) const {
   Tensor fused = qkv(x);
   if (extra.transform) fused = extra.transform(fused);
-  return project_and_add(
-      residual, ops::attention(fused, attention_options(pass, extra), extra.position), pass);
+  return project(ops::attention(fused, attention_options(pass, extra), extra.position));
+}
+
+Tensor SelfAttention::add_to(const Tensor& residual, const Tensor& x, const Pass& pass,
+                             const Extra& extra) const {
+  return residual_dropout_.add_to(residual, branch(x, pass, extra), pass);
 }
 
 ops::AttentionOptions SelfAttention::attention_options(const Pass& pass, const Extra& extra) const {
@@ -58,11 +61,6 @@ ops::AttentionOptions SelfAttention::attention_options(const Pass& pass, const E
           .dropout_key = attention_dropout_.key(pass),
           .first_sequence = pass.first_row,
           .key_mask = extra.key_mask};
-}
-
-Tensor SelfAttention::project_and_add(const Tensor& residual, const Tensor& attended,
-                                      const Pass& pass) const {
-  return residual_dropout_.add_to(residual, c_proj_.forward(attended), pass);
 }
 
 }  // namespace seqpe::nn

@@ -24,7 +24,10 @@ class Mlp final : public Module {
   };
   explicit Mlp(const Options& options);
 
-  /// residual + dropout(fc2(gelu(fc1(x))))
+  /// fc2(gelu(fc1(x))), before the dropout
+  Tensor branch(const Tensor& x) const { return c_proj_.forward(c_fc_.forward(x, activation_)); }
+  const Dropout& residual_dropout() const { return dropout_; }
+  /// residual + dropout(branch(x))
   Tensor add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const;
 
  private:
@@ -56,7 +59,10 @@ class SelfAttention final : public Module {
     std::function<Tensor(const Tensor&)>
         transform;  // changes qkv before attention (attn_add, attn_mul, rotary)
   };
-  /// residual + dropout(projection(attention(x)))
+  /// projection(attention(x)), before the dropout
+  Tensor branch(const Tensor& x, const Pass& pass, const Extra& extra) const;
+  const Dropout& residual_dropout() const { return residual_dropout_; }
+  /// residual + dropout(branch(x))
   Tensor add_to(const Tensor& residual, const Tensor& x, const Pass& pass,
                 const Extra& extra) const;
 
@@ -70,8 +76,8 @@ class SelfAttention final : public Module {
     return c_attn_.forward_columns(x, width_, 2 * width_);
   }
   ops::AttentionOptions attention_options(const Pass& pass, const Extra& extra) const;
-  /// residual + dropout(projection(attended))
-  Tensor project_and_add(const Tensor& residual, const Tensor& attended, const Pass& pass) const;
+  /// [..., C] -> [..., C]
+  Tensor project(const Tensor& attended) const { return c_proj_.forward(attended); }
 
  private:
   std::int64_t width_, heads_;

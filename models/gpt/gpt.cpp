@@ -63,16 +63,21 @@ Tensor Gpt::forward(const Tensor& ids, const Tensor& pe, const Tensor& key_mask,
                     const nn::Pass& pass) const {
   require(ids.rank() == 2, "[gpt] ids must have shape [B, T], got {}.", to_string(ids.shape()));
   const PreparedPositions positions = position_->prepare(pe);
-  Tensor x = dropout_.forward(position_->at_input(wte_.forward(ids), positions, pass), pass);
+  const Tensor x = dropout_.forward(position_->at_input(wte_.forward(ids), positions, pass), pass);
+  // The residual stream, and what the next branch reads: each sum is normalised as it is made.
+  ops::ResidualLayerNorm stream{x, blocks_[0]->ln_1.forward(x)};
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = *blocks_[i];
     nn::SelfAttention::Extra extra;
     extra.key_mask = key_mask;
     position_->at_attention(static_cast<std::int64_t>(i), positions, pass, extra);
-    x = block.attn.add_to(x, block.ln_1.forward(x), pass, extra);
-    x = block.mlp.add_to(x, block.ln_2.forward(x), pass);
+    const Tensor attended = block.attn.branch(stream.norm, pass, extra);
+    stream = block.ln_2.forward_sum(stream.sum, attended, block.attn.residual_dropout(), pass);
+    const nn::LayerNorm& next = i + 1 < blocks_.size() ? blocks_[i + 1]->ln_1 : ln_f_;
+    stream = next.forward_sum(stream.sum, block.mlp.branch(stream.norm),
+                              block.mlp.residual_dropout(), pass);
   }
-  return ln_f_.forward(x);
+  return stream.norm;
 }
 
 Tensor Gpt::logits(const Tensor& hidden) const {

@@ -136,16 +136,20 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
   const Tensor table = token_table();
   const nn::SelfAttention::Extra extra{.key_mask = tokens.key_mask};
   const std::size_t last = blocks_.size() - 1;
-  Tensor x;  // [P, L, E] behind the first block
+  // The residual stream [P, L, E] behind the first block, and that normalised for the next one.
+  ops::ResidualLayerNorm stream;
   for (std::size_t i = 0; i < last; ++i) {
     const Block& block = *blocks_[i];
-    if (i == 0) x = ops::embedding(table, tokens.indices);
+    if (i == 0) stream.sum = ops::embedding(table, tokens.indices);
     const Tensor qkv =
         i == 0 ? ops::embedding(block.attn.qkv(block.layernorm_1.forward(table)), tokens.indices)
-               : block.attn.qkv(block.layernorm_1.forward(x));
-    const Tensor attended = ops::attention(qkv, block.attn.attention_options(pass, extra));
-    x = block.attn.project_and_add(x, attended, pass);
-    x = block.mlp.add_to(x, block.layernorm_2.forward(x), pass);
+               : block.attn.qkv(stream.norm);
+    const Tensor attended =
+        block.attn.project(ops::attention(qkv, block.attn.attention_options(pass, extra)));
+    stream =
+        block.layernorm_2.forward_sum(stream.sum, attended, block.attn.residual_dropout(), pass);
+    stream = blocks_[i + 1]->layernorm_1.forward_sum(stream.sum, block.mlp.branch(stream.norm),
+                                                     block.mlp.residual_dropout(), pass);
   }
 
   const Block& block = *blocks_[last];
@@ -156,16 +160,15 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
     queries = ops::embedding(block.attn.queries(normed), tokens.cls_indices);
     keys_values = ops::embedding(block.attn.keys_values(normed), tokens.indices);
   } else {
-    const Tensor normed = block.layernorm_1.forward(x);
-    cls = ops::take_token(x, digits_);
-    queries = block.attn.queries(ops::take_token(normed, digits_));
-    keys_values = block.attn.keys_values(normed);
+    cls = ops::take_token(stream.sum, digits_);
+    queries = block.attn.queries(ops::take_token(stream.norm, digits_));
+    keys_values = block.attn.keys_values(stream.norm);
   }
-  const Tensor attended =
-      ops::attention(queries, keys_values, block.attn.attention_options(pass, extra));
-  cls = block.attn.project_and_add(cls, attended, pass);
-  cls = block.mlp.add_to(cls, block.layernorm_2.forward(cls), pass);
-  return read_out(cls);
+  const Tensor attended = block.attn.project(
+      ops::attention(queries, keys_values, block.attn.attention_options(pass, extra)));
+  stream = block.layernorm_2.forward_sum(cls, attended, block.attn.residual_dropout(), pass);
+  return read_out(
+      block.mlp.residual_dropout().add_to(stream.sum, block.mlp.branch(stream.norm), pass));
 }
 
 Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions,

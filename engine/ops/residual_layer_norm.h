@@ -1,0 +1,22 @@
+#pragma once
+
+#include "engine/core/tensor.h"
+#include "kernels/residual_layer_norm.h"
+
+namespace seqpe::ops {
+
+using kernels::BranchDropout;
+
+struct ResidualLayerNorm {
+  Tensor sum;   // residual + dropout(branch)
+  Tensor norm;  // layer_norm(sum)
+};
+
+/// A branch joins the residual stream, and the stream is normalised for the next one, in one pass
+/// over memory. residual, branch [..., C], weight [C], bias [C] -> two tensors [..., C]. Forward
+/// equals residual_dropout (or add) and layer_norm one after the other bit for bit.
+ResidualLayerNorm residual_layer_norm(const Tensor& residual, const Tensor& branch,
+                                      const Tensor& weight, const Tensor& bias, double eps = 1e-5,
+                                      const BranchDropout& dropout = {});
+
+}  // namespace seqpe::ops

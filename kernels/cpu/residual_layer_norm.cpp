@@ -1,0 +1,125 @@
+// A thread takes whole rows: the sum is written and normalised while it sits in the cache.
+#include "kernels/residual_layer_norm.h"
+
+#include "kernels/cpu/dropout_mask.h"
+#include "kernels/cpu/layer_norm_row.h"
+
+namespace seqpe::kernels::cpu::SEQPE_ISA {
+namespace {
+
+/// Calls body(begin, end, keep) for pieces of row `row`; keep[c - begin] is 0 or 1 / (1 - p).
+template <typename A, typename Body>
+void with_mask(const BranchDropout& dropout, std::int64_t row, std::int64_t cols,
+               const Body& body) {
+  constexpr std::int64_t kPiece = 1024;
+  std::uint32_t words[kPiece];
+  A keep[kPiece];
+  const std::uint32_t threshold = dropout_threshold(dropout.probability);
+  const A scale = static_cast<A>(1.0 / (1.0 - dropout.probability));
+  for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
+    const std::int64_t count = cols - begin < kPiece ? cols - begin : kPiece;
+    philox_words(dropout.key,
+                 dropout.first_element + static_cast<std::uint64_t>(row * cols + begin), count,
+                 words);
+    for (std::int64_t c = 0; c < count; ++c) keep[c] = words[c] < threshold ? A(0) : scale;
+    body(begin, begin + count, keep);
+  }
+}
+
+template <typename T>
+void forward(const ResidualLayerNormForwardArgs& args) {
+  using A = Acc<T>;
+  const std::int64_t cols = args.cols;
+  parallel_chunks(args.rows, kLayerNormRowsPerChunk, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      const T* residual = static_cast<const T*>(args.residual) + row * cols;
+      const T* branch = static_cast<const T*>(args.branch) + row * cols;
+      T* sum = static_cast<T*>(args.sum) + row * cols;
+      if (args.dropout.probability == 0.0) {
+#pragma omp simd
+        for (std::int64_t c = 0; c < cols; ++c)
+          store(sum + c, load(residual + c) + load(branch + c));
+      } else {
+        with_mask<A>(args.dropout, row, cols,
+                     [&](std::int64_t begin, std::int64_t end, const A* keep) {
+#pragma omp simd
+                       for (std::int64_t c = begin; c < end; ++c)
+                         store(sum + c, load(residual + c) + load(branch + c) * keep[c - begin]);
+                     });
+      }
+      const RowStatistics<A> statistics = row_statistics(sum, cols, args.eps);
+      normalise_row(static_cast<T*>(args.out) + row * cols, sum, statistics,
+                    static_cast<const T*>(args.weight), static_cast<const T*>(args.bias), cols);
+      static_cast<A*>(args.mean)[row] = statistics.mean;
+      static_cast<A*>(args.rstd)[row] = statistics.rstd;
+    }
+  });
+}
+
+template <typename T>
+void backward_inputs(const ResidualLayerNormBackwardArgs& args) {
+  using A = Acc<T>;
+  const std::int64_t cols = args.cols;
+  parallel_chunks(args.rows, kLayerNormRowsPerChunk, [&](std::int64_t first, std::int64_t last) {
+    const Scratch scratch(static_cast<std::size_t>(cols) * sizeof(A));
+    A* total = scratch.as<A>();
+    for (std::int64_t row = first; row < last; ++row) {
+      const RowGradient<T> gradient(
+          static_cast<const T*>(args.grad_out) + row * cols,
+          static_cast<const T*>(args.sum) + row * cols, static_cast<const T*>(args.weight),
+          {static_cast<const A*>(args.mean)[row], static_cast<const A*>(args.rstd)[row]}, cols);
+      if (args.grad_sum != nullptr) {
+        const T* grad_sum = static_cast<const T*>(args.grad_sum) + row * cols;
+#pragma omp simd
+        for (std::int64_t c = 0; c < cols; ++c) total[c] = load(grad_sum + c) + gradient.at(c);
+      } else {
+#pragma omp simd
+        for (std::int64_t c = 0; c < cols; ++c) total[c] = gradient.at(c);
+      }
+      if (args.grad_residual != nullptr) {
+        T* grad_residual = static_cast<T*>(args.grad_residual) + row * cols;
+        for (std::int64_t c = 0; c < cols; ++c)
+          write_to(grad_residual + c, total[c], args.write_residual);
+      }
+      if (args.grad_branch == nullptr) continue;
+      T* grad_branch = static_cast<T*>(args.grad_branch) + row * cols;
+      if (args.dropout.probability == 0.0) {
+        for (std::int64_t c = 0; c < cols; ++c)
+          write_to(grad_branch + c, total[c], args.write_branch);
+        continue;
+      }
+      with_mask<A>(args.dropout, row, cols,
+                   [&](std::int64_t begin, std::int64_t end, const A* keep) {
+                     for (std::int64_t c = begin; c < end; ++c)
+                       write_to(grad_branch + c, total[c] * keep[c - begin], args.write_branch);
+                   });
+    }
+  });
+}
+
+}  // namespace
+
+void residual_layer_norm_forward(const ResidualLayerNormForwardArgs& args) {
+  dispatch_floating("residual_layer_norm", args.dtype,
+                    [&](auto tag) { forward<typename decltype(tag)::type>(args); });
+}
+
+void residual_layer_norm_backward(const ResidualLayerNormBackwardArgs& args) {
+  dispatch_floating("residual_layer_norm", args.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (args.grad_residual != nullptr || args.grad_branch != nullptr) backward_inputs<T>(args);
+    layer_norm_backward_weight_bias<T>({.dtype = args.dtype,
+                                        .grad_weight = args.grad_weight,
+                                        .grad_bias = args.grad_bias,
+                                        .write_weight = args.write_weight,
+                                        .write_bias = args.write_bias,
+                                        .grad_out = args.grad_out,
+                                        .x = args.sum,
+                                        .mean = args.mean,
+                                        .rstd = args.rstd,
+                                        .rows = args.rows,
+                                        .cols = args.cols});
+  });
+}
+
+}  // namespace seqpe::kernels::cpu::SEQPE_ISA
