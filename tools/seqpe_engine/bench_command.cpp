@@ -1,4 +1,5 @@
-// seqpe_engine bench train: times a training step of any configuration on random tokens.
+// seqpe_engine bench train|eval: times training steps or an evaluation of any configuration on
+// random tokens.
 #include <fmt/format.h>
 #include <omp.h>
 #include <sys/resource.h>
@@ -22,6 +23,7 @@ namespace {
 struct Options {
   std::vector<std::string> configs, overrides;
   std::int64_t vocab_size = 50257, steps = 5, warmup = 1;
+  std::vector<std::int64_t> lengths;
   bool json = false;
 };
 
@@ -61,11 +63,20 @@ double peak_resident_megabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
 }
 
-void run(const Options& options) {
+models::LanguageModel random_model(const models::Config& config, const Options& options) {
+  models::LanguageModel model(config, std::make_shared<RandomVocabulary>(options.vocab_size));
+  model.initialize(static_cast<std::uint64_t>(config.train.seed));
+  return model;
+}
+
+double peak_tensor_megabytes() {
+  return static_cast<double>(allocator(Device::cpu).stats().peak) / 1048576.0;
+}
+
+void run_train(const Options& options) {
   const models::Config config = models::load_config(options.configs, options.overrides);
   set_threads(config.train.threads);
-  const models::LanguageModel model(config, std::make_shared<RandomVocabulary>(options.vocab_size));
-  model.initialize(static_cast<std::uint64_t>(config.train.seed));
+  const models::LanguageModel model = random_model(config, options);
   const std::int64_t tokens = config.train.batch_size * config.data.block_size;
   models::LmTask task(model, random_tokens(options.vocab_size, tokens + 1), {});
   train::Updater updater(task, config.train);
@@ -84,7 +95,7 @@ void run(const Options& options) {
   const auto times = kernels::stop_profile();
 
   const double median = quantile(seconds, 0.5);
-  const double peak = static_cast<double>(allocator(Device::cpu).stats().peak) / 1048576.0;
+  const double peak = peak_tensor_megabytes();
   nlohmann::ordered_json shares;
   double in_kernels = 0;
   for (const auto& time : times) {
@@ -121,6 +132,44 @@ void run(const Options& options) {
              100 * (1 - in_kernels / total));
 }
 
+/// A block of each length, the memory that it took beside the weights.
+void run_eval(const Options& options) {
+  const models::Config config = models::load_config(options.configs, options.overrides);
+  set_threads(config.train.threads);
+  const models::LanguageModel model = random_model(config, options);
+  const double weights = peak_tensor_megabytes();
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  if (!options.json)
+    fmt::print("{:>8} {:>10} {:>12} {:>20}\n", "length", "seconds", "tokens/s",
+               "MB beside weights");
+  for (const std::int64_t length : options.lengths) {
+    allocator(Device::cpu).reset_peak();
+    const double begin = now();
+    models::evaluate_length(model, random_tokens(options.vocab_size, length), length);
+    const double seconds = now() - begin, memory = peak_tensor_megabytes() - weights;
+    results.push_back({{"length", length},
+                       {"seconds", seconds},
+                       {"tensor_peak_mb", memory},
+                       {"resident_peak_mb", peak_resident_megabytes()}});
+    if (!options.json) {
+      fmt::print("{:>8} {:>10.3f} {:>12.0f} {:>20.1f}\n", length, seconds,
+                 static_cast<double>(length) / seconds, memory);
+    }
+  }
+  if (options.json)
+    fmt::print("{}\n", nlohmann::ordered_json{{"bench", "eval"}, {"results", results}}.dump(1));
+}
+
+void add_model_options(CLI::App& command, Options& options) {
+  command.add_option("--config", options.configs, "YAML file or recipe; default: the defaults")
+      ->allow_extra_args(false);
+  command.add_option("--set", options.overrides, "KEY=VALUE over the configuration")
+      ->allow_extra_args(false);
+  command.add_option("--vocab-size", options.vocab_size, "Tokens to draw from; default 50257")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--json", options.json, "One JSON object on stdout");
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app) {
@@ -134,18 +183,24 @@ void add_bench_command(CLI::App& app) {
       "train.batch_size=4\n"
       "  seqpe_engine bench train --config quickstart_lm --vocab-size 256 --steps 20 --json");
   const auto options = std::make_shared<Options>();
-  train->add_option("--config", options->configs, "YAML file or recipe; default: the defaults")
-      ->allow_extra_args(false);
-  train->add_option("--set", options->overrides, "KEY=VALUE over the configuration")
-      ->allow_extra_args(false);
-  train->add_option("--vocab-size", options->vocab_size, "Tokens to draw from; default 50257")
-      ->check(CLI::PositiveNumber);
+  add_model_options(*train, *options);
   train->add_option("--steps", options->steps, "Timed steps; default 5")
       ->check(CLI::PositiveNumber);
   train->add_option("--warmup", options->warmup, "Steps before them; default 1")
       ->check(CLI::NonNegativeNumber);
-  train->add_flag("--json", options->json, "One JSON object on stdout");
-  train->callback([options] { run(*options); });
+  train->callback([options] { run_train(*options); });
+
+  CLI::App* eval = bench->add_subcommand(
+      "eval",
+      "Time the evaluation of one block at each length, and its memory\n\n"
+      "Example:\n"
+      "  seqpe_engine bench eval --set model.layers=2 --lengths 4096,8192,16384,32768");
+  add_model_options(*eval, *options);
+  eval->add_option("--lengths", options->lengths, "Tokens a block")
+      ->delimiter(',')
+      ->required()
+      ->check(CLI::PositiveNumber);
+  eval->callback([options] { run_eval(*options); });
 }
 
 }  // namespace seqpe::tools
