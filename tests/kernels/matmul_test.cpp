@@ -1,5 +1,7 @@
 #include "kernels/matmul.h"
 
+#include <array>
+
 #include "kernels/cpu/gemm_plain.h"
 #include "tests/reference/matmul.h"
 #include "tests/support/kernel_test.h"
@@ -169,14 +171,14 @@ TEST(MatmulKernelBlocks, EpilogueOfSeveralBlocksOfRows) {
 }
 
 TYPED_TEST(MatmulKernel, SameBitsForAnyThreads) {
-  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{130, 67, 200}, {16, 24, 2000}}) {
-    for (const int transposed : {0, 1, 2}) {
+  for (const auto& [m, n, k] :
+       {std::array<std::int64_t, 3>{130, 67, 200}, {96, 64, 1500}, {1, 200, 768}, {200, 1, 768}}) {
+    for (const int transposed : {0, 1, 2, 3}) {
       Product<TypeParam> product({.m = m,
                                   .n = n,
                                   .k = k,
-                                  .trans_a = transposed == 1,
-                                  .trans_b = transposed == 2,
-                                  .batch = 1},
+                                  .trans_a = (transposed & 1) != 0,
+                                  .trans_b = (transposed & 2) != 0},
                                  {});
       for (const Path& path : kPaths) {
         SCOPED_TRACE(fmt::format("{} {}: {} {} {}, trans {}", path.name,
