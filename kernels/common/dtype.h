@@ -74,6 +74,10 @@ struct TypeTag {
   using type = T;
 };
 
+/// Throws Error: `op` wants one of the dtypes that `wanted` names. Not inline: kernels compiled per
+/// instruction set must not bring copies of the exception's code to the linker.
+[[noreturn]] void throw_wrong_dtype(const char* op, const char* wanted, DType dtype);
+
 /// Calls f(TypeTag<T>{}) with the C++ type of `dtype`; `op` names the op in the error message.
 template <typename F>
 void dispatch_floating(const char* op, DType dtype, F&& f) {
@@ -85,7 +89,7 @@ void dispatch_floating(const char* op, DType dtype, F&& f) {
     case DType::bf16:
       return f(TypeTag<bf16>{});
     default:
-      throw Error(fmt::format("[{}] dtype must be f32, f64 or bf16, got {}.", op, name_of(dtype)));
+      throw_wrong_dtype(op, "f32, f64 or bf16", dtype);
   }
 }
 

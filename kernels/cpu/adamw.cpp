@@ -33,10 +33,9 @@ void update(const AdamwArgs& args) {
 }  // namespace
 
 void adamw(const AdamwArgs& args) {
-  require(args.dtype == DType::f32 || args.dtype == DType::f64,
-          "[adamw] dtype must be f32 or f64, got {}.", name_of(args.dtype));
+  if (args.dtype == DType::f32) return update<float>(args);
   if (args.dtype == DType::f64) return update<double>(args);
-  update<float>(args);
+  throw_wrong_dtype("adamw", "f32 or f64", args.dtype);
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

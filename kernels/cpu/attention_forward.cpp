@@ -50,14 +50,12 @@ static inline void online_softmax_row(Workspace<A>& work, std::int64_t r) {
   A maximum = work.maxima[r];
 #pragma omp simd reduction(max : maximum)
   for (std::int64_t c = 0; c < count; ++c) maximum = row[c] > maximum ? row[c] : maximum;
-  if (maximum == -__builtin_inf()) {  // no key allowed so far: -inf - -inf would be NaN
-    for (std::int64_t c = 0; c < count; ++c) row[c] = 0;
-    return;
-  }
+  // No key allowed so far: -inf - -inf would be NaN. A row of NaN stays NaN.
+  const A shift = maximum == -__builtin_inf() ? A(0) : maximum;
   A total = 0;
 #pragma omp simd reduction(+ : total)
   for (std::int64_t c = 0; c < count; ++c) {
-    row[c] = fast_exp(row[c] - maximum);
+    row[c] = fast_exp(row[c] - shift);
     total += row[c];
   }
   if (maximum != work.maxima[r]) {
@@ -102,12 +100,12 @@ void query_tile(const AttentionForwardArgs& args, Workspace<Acc<T>>& work, std::
     const A total = work.totals[r];
     T* out = static_cast<T*>(args.out.data) + b * args.out.batch_stride +
              (i + r) * args.out.token_stride + h * args.out.head_stride;
-    const A scale = total > 0 ? A(1) / total : A(0);
+    const A scale = total == 0 ? A(0) : A(1) / total;
     for (std::int64_t c = 0; c < shape.value_size; ++c) {
       write_to(out + c, work.sums[r * tiles.value_padded + c] * scale, args.out.write);
     }
     A* lse = static_cast<A*>(args.lse) + (b * shape.heads + h) * shape.q_len + i + r;
-    *lse = total > 0 ? work.maxima[r] + std::log(total) : -static_cast<A>(__builtin_inf());
+    *lse = total == 0 ? -static_cast<A>(__builtin_inf()) : work.maxima[r] + std::log(total);
   }
 }
 

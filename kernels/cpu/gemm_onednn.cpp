@@ -1,6 +1,6 @@
 // GEMM by oneDNN: dnnl_sgemm for f32, the matmul primitive (kept by shape) for bf16, which it
-// computes with AVX-512 BF16 or AMX where the processor has them. f64 and small batched products go
-// to our own loops.
+// computes with AVX-512 BF16 or AMX where the processor has them. f64, small batched products and
+// what oneDNN cannot do on this processor (bf16 without AVX-512) go to our own loops.
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <map>
@@ -31,25 +31,27 @@ void multiply_f32(const MatmulArgs& args) {
 /// bf16 primitives by shape: creating one costs about a millisecond.
 class Bf16Products {
  public:
-  void run(const MatmulArgs& args, std::int64_t item) {
+  /// False, and nothing done, if oneDNN has no bf16 product for this processor.
+  bool run(const MatmulArgs& args) {
     const std::lock_guard lock(mutex_);
     const Key key{args.m,   args.n,       args.k,       args.lda,   args.ldb,
                   args.ldc, args.trans_a, args.trans_b, args.alpha, args.write};
     auto found = products_.find(key);
     if (found == products_.end()) found = products_.emplace(key, create(args)).first;
     const Product& product = found->second;
-    const auto memory = [&](const dnnl::memory::desc& desc, const void* data) {
-      return dnnl::memory(desc, engine_, const_cast<void*>(data));
+    if (!product.primitive) return false;
+    const auto memory = [&](const dnnl::memory::desc& desc, const void* data, std::int64_t offset) {
+      return dnnl::memory(desc, engine_,
+                          const_cast<bf16*>(static_cast<const bf16*>(data) + offset));
     };
-    product.primitive.execute(
-        stream_,
-        {{DNNL_ARG_SRC,
-          memory(product.a, static_cast<const bf16*>(args.a) + item * args.batch_stride_a)},
-         {DNNL_ARG_WEIGHTS,
-          memory(product.b, static_cast<const bf16*>(args.b) + item * args.batch_stride_b)},
-         {DNNL_ARG_DST,
-          memory(product.out, static_cast<bf16*>(args.out) + item * args.batch_stride_out)}});
+    for (std::int64_t item = 0; item < args.batch; ++item) {
+      product.primitive.execute(
+          stream_, {{DNNL_ARG_SRC, memory(product.a, args.a, item * args.batch_stride_a)},
+                    {DNNL_ARG_WEIGHTS, memory(product.b, args.b, item * args.batch_stride_b)},
+                    {DNNL_ARG_DST, memory(product.out, args.out, item * args.batch_stride_out)}});
+    }
     stream_.wait();
+    return true;
   }
 
  private:
@@ -57,7 +59,7 @@ class Bf16Products {
                          std::int64_t, bool, bool, double, Write>;
   struct Product {
     dnnl::memory::desc a, b, out;
-    dnnl::matmul primitive;
+    dnnl::matmul primitive;  // empty: not supported
   };
 
   Product create(const MatmulArgs& args) const {
@@ -79,8 +81,9 @@ class Bf16Products {
       sum.append_sum(1.0f);
       attributes.set_post_ops(sum);
     }
-    product.primitive = dnnl::matmul(
-        dnnl::matmul::primitive_desc({product.a, product.b, product.out}, attributes, engine_));
+    const dnnl::matmul::primitive_desc description({product.a, product.b, product.out}, attributes,
+                                                   engine_, /*allow_empty=*/true);
+    if (description) product.primitive = dnnl::matmul(description);
     return product;
   }
 
@@ -92,7 +95,7 @@ class Bf16Products {
 
 void multiply_bf16(const MatmulArgs& args) {
   static Bf16Products products;
-  for (std::int64_t item = 0; item < args.batch; ++item) products.run(args, item);
+  if (!products.run(args)) gemm_plain(args);
 }
 
 }  // namespace
@@ -102,7 +105,11 @@ void gemm(const MatmulArgs& args) {
   // over the threads.
   constexpr std::int64_t kSmallProduct = 64 * 64 * 64;
   const bool small_batched = args.batch > 1 && args.m * args.n * args.k <= kSmallProduct;
-  if (args.m == 0 || args.n == 0 || args.k == 0 || args.dtype == DType::f64 || small_batched) {
+  // oneDNN shares the sum over k of these matrix-vector products among the threads: their bits
+  // would depend on the number of threads.
+  const bool shared_sum = (args.m == 1 && !args.trans_b) || (args.n == 1 && args.trans_a);
+  if (args.m == 0 || args.n == 0 || args.k == 0 || args.dtype == DType::f64 || small_batched ||
+      shared_sum) {
     return gemm_plain(args);
   }
   if (args.dtype == DType::f32) return multiply_f32(args);

@@ -1,0 +1,77 @@
+#include "kernels/dropout.h"
+
+#include "tests/support/kernel_test.h"
+
+namespace seqpe::kernels {
+namespace {
+
+template <typename T>
+class DropoutKernel : public testing::Test {};
+TYPED_TEST_SUITE(DropoutKernel, test::Floating);
+
+constexpr PhiloxKey kKey = {.seed = 0x123456789abcdef, .stream = 17, .step = 4};
+
+// Words come 64 at a time, elements in chunks of 1024.
+TYPED_TEST(DropoutKernel, DropsTheElementsThatTheWordsSay) {
+  using T = TypeParam;
+  const std::uint64_t firsts[] = {0, 1, 63, 1022, (1ull << 34) - 5};
+  for (const std::int64_t count : {0, 1, 5, 64, 67, 1025, 2100}) {
+    for (const std::uint64_t first : firsts) {
+      for (const double probability : {0.0, 0.1, 0.75}) {
+        for (const Write write : test::kWrites) {
+          for (const bool with_residual : {false, true}) {
+            const auto x = test::random_vector<T>(count, 1);
+            const auto residual = test::random_vector<T>(count, 2);
+            auto out = test::before<T>(write, count);
+            test::Doubles expected(out.size());
+            for (std::size_t i = 0; i < out.size(); ++i) {
+              const bool dropped =
+                  philox_word(kKey, first + i) < std::floor(probability * 4294967296.0);
+              expected[i] = dropped ? 0 : test::to_double(x[i]) / (1 - probability);
+              if (with_residual) expected[i] += test::to_double(residual[i]);
+              if (write == Write::accumulate) expected[i] += test::to_double(out[i]);
+            }
+            dropout(test::kCpu, {.dtype = dtype_of<T>,
+                                 .out = out.data(),
+                                 .write = write,
+                                 .x = x.data(),
+                                 .residual = with_residual ? residual.data() : nullptr,
+                                 .count = count,
+                                 .probability = probability,
+                                 .key = kKey,
+                                 .first_element = first});
+            test::expect_close(out, expected, test::tolerance<T>(2, test::largest(expected)),
+                               "out");
+          }
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(DropoutKernel, APieceOfTheBatchDrawsItsPieceOfTheMask) {
+  using T = TypeParam;
+  const std::int64_t count = 2500, first = 1201;
+  const std::vector<T> ones(count, test::from_double<T>(1));
+  std::vector<T> whole(count), piece(count - first);
+  DropoutArgs args = {.dtype = dtype_of<T>,
+                      .out = whole.data(),
+                      .x = ones.data(),
+                      .count = count,
+                      .probability = 0.5,
+                      .key = kKey,
+                      .first_element = 7};
+  test::expect_same_bits_for_any_threads([&] {
+    dropout(test::kCpu, args);
+    return test::bits_of(whole);
+  });
+  args.out = piece.data();
+  args.count = count - first;
+  args.first_element += first;
+  dropout(test::kCpu, args);
+  EXPECT_TRUE(test::bits_of(piece) ==
+              test::bits_of(std::vector<T>(whole.begin() + first, whole.end())));
+}
+
+}  // namespace
+}  // namespace seqpe::kernels

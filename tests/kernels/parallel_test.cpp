@@ -1,0 +1,49 @@
+#include "kernels/common/parallel.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+#include <vector>
+
+namespace seqpe::kernels {
+namespace {
+
+using Chunks = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+/// The chunks by number, {-1, -1} where one was not visited.
+Chunks chunks_of(std::int64_t count, std::int64_t chunk) {
+  Chunks chunks(static_cast<std::size_t>((count + chunk - 1) / chunk), {-1, -1});
+  parallel_chunks(count, chunk, [&](std::int64_t begin, std::int64_t end) {
+    chunks.at(static_cast<std::size_t>(begin / chunk)) = {begin, end};
+  });
+  return chunks;
+}
+
+TEST(ParallelChunks, TheCutDependsOnTheSizesOnly) {
+  const int usual = omp_get_max_threads();
+  for (const int threads : {1, 2, 5}) {
+    omp_set_num_threads(threads);
+    EXPECT_EQ(chunks_of(0, 4), Chunks{});
+    EXPECT_EQ(chunks_of(3, 4), (Chunks{{0, 3}}));
+    EXPECT_EQ(chunks_of(4, 4), (Chunks{{0, 4}}));
+    EXPECT_EQ(chunks_of(9, 4), (Chunks{{0, 4}, {4, 8}, {8, 9}}));
+  }
+  omp_set_num_threads(usual);
+}
+
+TEST(ParallelChunks, RunsInOrderInsideAParallelRegion) {
+  bool in_order = true;
+#pragma omp parallel num_threads(2) reduction(&& : in_order)
+  {
+    std::int64_t next = 0;
+    parallel_chunks(100, 7, [&](std::int64_t begin, std::int64_t end) {
+      in_order = in_order && begin == next;
+      next = end;
+    });
+    in_order = in_order && next == 100;
+  }
+  EXPECT_TRUE(in_order);
+}
+
+}  // namespace
+}  // namespace seqpe::kernels
