@@ -20,7 +20,8 @@ struct AttentionTiles {
       : width(shape.head_size + shape.pe_size),
         width_padded(padded<A>(width)),
         value_padded(padded<A>(shape.value_size)),
-        key_tile(shape.kv_len < kKeyTile ? padded<A>(shape.kv_len) : kKeyTile),
+        key_tile(shape.kv_len < kKeyTile ? padded<A>(shape.kv_len > 0 ? shape.kv_len : 1)
+                                         : kKeyTile),
         key_tiles((shape.kv_len + key_tile - 1) / key_tile) {}
 
   std::int64_t width, width_padded;  // of [q ; pe_q]
