@@ -13,6 +13,7 @@
 #include "engine/autograd/backward.h"
 #include "engine/autograd/node.h"
 #include "tests/support/random_tensor.h"
+#include "tests/support/thread_count.h"
 
 namespace seqpe::test {
 
@@ -34,6 +35,8 @@ inline double probed_sum(const Function& f, const std::vector<Tensor>& inputs,
 /// error is about 1e-9.
 inline void expect_gradients_match(const Function& f, std::vector<Tensor> inputs,
                                    double tolerance = 1e-7) {
+  // Central differences are thousands of tiny passes: waking threads for them takes longer.
+  const ThreadCount one(1);
   for (Tensor& input : inputs) {
     if (is_floating(input.dtype())) input.set_requires_grad();
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <cstring>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/gradient_check.h"
+#include "tests/support/thread_count.h"
 
 namespace seqpe::test {
 
@@ -63,20 +63,6 @@ inline bool same_bits(const Tensor& a, const Tensor& b) {
 struct Pass {
   Tensor out;
   std::vector<Tensor> grads;
-};
-
-/// Sets the number of threads for a scope.
-class ThreadCount {
- public:
-  explicit ThreadCount(int threads) : before_(omp_get_max_threads()) {
-    omp_set_num_threads(threads);
-  }
-  ~ThreadCount() { omp_set_num_threads(before_); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-
- private:
-  int before_;
 };
 
 constexpr std::size_t kEveryInput = std::numeric_limits<std::size_t>::max();
@@ -161,8 +147,7 @@ inline void expect_same_bits_for_any_threads(const OpCase& op) {
 /// and numbers of threads. `gradient_tolerance` as in expect_gradients_match.
 inline void expect_sound(const OpCase& op, double gradient_tolerance = 1e-7) {
   SCOPED_TRACE(op.name);
-  // Central differences are thousands of tiny passes: waking threads for them takes longer.
-  const ThreadCount one(1);
+  const ThreadCount one(1);  // but where several are compared: waking them takes longer
   std::vector<Tensor> copies;
   for (const Tensor& input : op.inputs) copies.push_back(input.clone());
   expect_gradients_match(op.f, copies, gradient_tolerance);
