@@ -1,11 +1,13 @@
 #include "engine/autograd/backward.h"
 
 #include <queue>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "engine/autograd/node.h"
+#include "kernels/elementwise.h"
 
 namespace seqpe::autograd {
 namespace {
@@ -59,21 +61,35 @@ void free_outputs(const Node& node) {
   }
 }
 
-/// Checks a root and puts its gradient in place.
-std::shared_ptr<Variable> start(const Tensor& output, const Tensor& grad_output) {
+constexpr const char* kFreed =
+    "[backward] the graph was freed by an earlier backward. Hint: run the forward pass again.";
+
+void check_root(const Tensor& output, const Tensor& grad_output) {
   require(output.defined() && output.requires_grad(),
           "[backward] the tensor depends on no leaf that wants a gradient.");
-  const std::shared_ptr<Variable> root = output.variable();
-  require(
-      !root->freed,
-      "[backward] the graph was freed by an earlier backward. Hint: run the forward pass again.");
-  require(root->producer != nullptr, "[backward] the tensor is a leaf: nothing was computed.");
+  require(!output.variable()->freed, kFreed);
+  require(output.variable()->producer != nullptr,
+          "[backward] the tensor is a leaf: nothing was computed.");
+  const std::string wanted =
+      fmt::format("{} {}", name_of(output.dtype()), to_string(output.shape()));
+  require(grad_output.defined(), "[backward] the gradient must be {}, got an undefined tensor.",
+          wanted);
   require(grad_output.numel() == output.numel() && grad_output.dtype() == output.dtype(),
-          "[backward] the gradient must be {} {}, got {} {}.", name_of(output.dtype()),
-          to_string(output.shape()), name_of(grad_output.dtype()), to_string(grad_output.shape()));
-  root->grad = grad_output.detach().view(root->shape);
-  root->grad_written = true;
-  return root;
+          "[backward] the gradient must be {}, got {} {}.", wanted, name_of(grad_output.dtype()),
+          to_string(grad_output.shape()));
+}
+
+/// Adds a root's gradient to those of other roots and, later, of the nodes that use the root: in
+/// memory of its own, what the caller gave stays as it is.
+void start(Variable& root, const Tensor& grad_output) {
+  if (!root.grad_written) root.grad = Tensor::empty(root.shape, root.dtype, root.device);
+  kernels::add(grad_output.context(),
+               {.dtype = root.dtype,
+                .out = root.grad.data(),
+                .a = grad_output.data(),
+                .count = grad_output.numel(),
+                .write = root.grad_written ? Write::accumulate : Write::overwrite});
+  root.grad_written = true;
 }
 
 }  // namespace
@@ -89,10 +105,17 @@ void backward(const Tensor& output, const Tensor& grad_output) {
 }
 
 void backward(const std::vector<Root>& roots) {
+  for (const auto& [output, grad_output] : roots) check_root(output, grad_output);
   Agenda agenda;
-  for (const auto& [output, grad_output] : roots) agenda.add(start(output, grad_output));
+  for (const auto& [output, grad_output] : roots) {
+    start(*output.variable(), grad_output);
+    agenda.add(output.variable());
+  }
   while (!agenda.empty()) {
     const Ready ready = agenda.take();
+    // What lies before a freed input would get no gradient, silently.
+    for (const auto& input : ready.node->inputs())
+      require(input == nullptr || !input->freed, kFreed);
     ready.node->backward();
     for (const auto& input : ready.node->inputs()) {
       if (input == nullptr || input->producer == nullptr || !input->grad_written) continue;

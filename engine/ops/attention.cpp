@@ -107,6 +107,8 @@ void check_position(const PositionPair& position, const Tensor& qkv, std::int64_
 Tensor run(const Sources& sources, const AttentionOptions& options, const PositionPair& position) {
   const Tensor &q = sources.q, &keys = sources.keys();
   const std::int64_t channels = sources.channels, heads = options.heads;
+  require(options.dropout >= 0.0 && options.dropout < 1.0,
+          "[attention] dropout must lie in [0, 1), got {}.", options.dropout);
   kernels::AttentionShape shape;
   shape.batch = q.dim(0);
   shape.heads = heads;
@@ -121,6 +123,8 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   shape.first_sequence = options.first_sequence;
   if (options.key_mask.defined()) {
     check_shape("attention", "key_mask", options.key_mask, {shape.batch, shape.kv_len}, "[B, T]");
+    require(options.key_mask.dtype() == DType::u8, "[attention] key_mask must be u8, got {}.",
+            name_of(options.key_mask.dtype()));
   }
 
   const Tensor out = Tensor::empty({shape.batch, shape.q_len, channels}, q.dtype(), q.device());

@@ -64,7 +64,8 @@ double sum_of(const Tensor& losses) {
   return sum;
 }
 
-double divisor_of(double asked, std::int64_t counted) {
+double divisor_of(const char* op, double asked, std::int64_t counted) {
+  require(asked >= 0, "[{}] divisor must be >= 0, got {}.", op, asked);
   return asked > 0 ? asked : static_cast<double>(std::max<std::int64_t>(1, counted));
 }
 
@@ -76,10 +77,12 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
   require(logits.rank() >= 1 && logits.dim(-1) > 0,
           "[cross_entropy] logits must have a last dimension > 0, got {}.",
           to_string(logits.shape()));
+  require(label_smoothing >= 0 && label_smoothing <= 1,
+          "[cross_entropy] label_smoothing must lie in [0, 1], got {}.", label_smoothing);
   const std::int64_t classes = logits.dim(-1), rows = logits.numel() / classes;
   CrossEntropy result;
   result.counted = count_labels("cross_entropy", labels, rows, classes);
-  divisor = divisor_of(divisor, result.counted);
+  divisor = divisor_of("cross_entropy", divisor, result.counted);
   const Tensor losses = Tensor::empty({rows}, loss_dtype(logits.dtype()), logits.device());
   Tensor gradient;
   if (autograd::needs_recording({logits})) {
@@ -108,14 +111,16 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
   constexpr const char* kOp = "linear_cross_entropy";
   check_floating(kOp, "x", x);
   check_floating(kOp, "weight", weight);
-  require(x.rank() >= 1 && weight.rank() == 2 && weight.dim(1) == x.dim(-1),
+  require(x.rank() >= 1, "[{}] x must have at least one dimension, got a scalar.", kOp);
+  require(weight.rank() == 2 && weight.dim(0) >= 1 && weight.dim(1) == x.dim(-1),
           "[{}] weight must have shape [V, {}] (last dimension of x), got {}.", kOp, x.dim(-1),
           to_string(weight.shape()));
   check_same_kind(kOp, "weight", weight, "x", x);
-  const std::int64_t classes = weight.dim(0), width = weight.dim(1), rows = x.numel() / width;
+  const std::int64_t classes = weight.dim(0), width = weight.dim(1);
+  const std::int64_t rows = element_count({x.shape().begin(), x.shape().end() - 1});
   CrossEntropy result;
   result.counted = count_labels(kOp, labels, rows, classes);
-  divisor = divisor_of(divisor, result.counted);
+  divisor = divisor_of(kOp, divisor, result.counted);
 
   const DType dtype = x.dtype();
   const bool recorded = autograd::needs_recording({x, weight});

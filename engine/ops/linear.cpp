@@ -111,7 +111,7 @@ struct LinearNode final : autograd::Node {
 Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightLayout layout,
            Activation activation, std::int64_t begin, std::int64_t out) {
   const bool in_out = layout == WeightLayout::in_out;
-  const std::int64_t in = x.dim(-1), rows = in == 0 ? 0 : x.numel() / in;
+  const std::int64_t in = x.dim(-1), rows = element_count({x.shape().begin(), x.shape().end() - 1});
   Shape out_shape = x.shape();
   out_shape.back() = out;
   const Tensor y = Tensor::empty(out_shape, x.dtype(), x.device());

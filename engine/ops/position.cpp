@@ -35,14 +35,16 @@ Tensor act_on_queries_and_keys(const Tensor& qkv, const PositionPair& position, 
   check_floating("position", "qkv", qkv);
   check_floating("position", "pe", position.pe);
   check_same_kind("position", "pe", position.pe, "qkv", qkv);
-  require(qkv.rank() == 3 && qkv.dim(2) % (3 * heads) == 0,
+  require(qkv.rank() == 3 && heads >= 1 && qkv.dim(2) % (3 * heads) == 0,
           "[position] qkv must have shape [B, T, 3 * {} heads * D], got {}.", heads,
           to_string(qkv.shape()));
   const std::int64_t channels = qkv.dim(2) / 3;
   const std::int64_t width = position.shared_by_heads ? channels / heads : channels;
-  const Shape expected{position.pe.dim(0), qkv.dim(1), (position.split ? 2 : 1) * width};
-  check_shape("position", "pe", position.pe, expected,
-              "[blocks, tokens, width of q and k] for qkv");
+  const Shape& pe = position.pe.shape();
+  const std::int64_t pe_width = (position.split ? 2 : 1) * width;
+  require(pe.size() == 3 && pe[0] >= 1 && pe[1] == qkv.dim(1) && pe[2] == pe_width,
+          "[position] pe must have shape [blocks, {}, {}] (tokens, width of q and k), got {}.",
+          qkv.dim(1), pe_width, to_string(pe));
   const kernels::PositionLayout layout{.batch = qkv.dim(0),
                                        .tokens = qkv.dim(1),
                                        .channels = channels,

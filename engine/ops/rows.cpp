@@ -60,7 +60,7 @@ struct TakeTokenNode final : autograd::Node {
     kernels::copy_rows(grad_out.context(), {.dtype = grad_out.dtype(),
                                             .out = first,
                                             .x = grad_out.data(),
-                                            .rows = grad_out.numel() / channels,
+                                            .rows = grad_out.dim(0),
                                             .cols = channels,
                                             .out_stride = tokens * channels,
                                             .x_stride = channels,
@@ -82,20 +82,23 @@ Tensor slice_rows(const Tensor& x, std::int64_t begin, std::int64_t end) {
 
 Tensor concat_rows(const std::vector<Tensor>& parts) {
   require(!parts.empty(), "[concat_rows] needs at least one tensor, got none.");
-  Shape shape = parts[0].shape();
   std::vector<std::int64_t> ends;
   std::int64_t rows = 0;
   for (const Tensor& part : parts) {
     check_floating("concat_rows", "every part", part);
     check_same_kind("concat_rows", "every part", part, "the first", parts[0]);
-    require(part.rank() == parts[0].rank() &&
-                std::equal(part.shape().begin() + 1, part.shape().end(), shape.begin() + 1),
-            "[concat_rows] every part must have the shape of the first {} but for the leading "
-            "dimension, got {}.",
-            to_string(parts[0].shape()), to_string(part.shape()));
+    require(part.rank() >= 1,
+            "[concat_rows] every part must have a leading dimension, got a scalar.");
+    require(
+        part.rank() == parts[0].rank() &&
+            std::equal(part.shape().begin() + 1, part.shape().end(), parts[0].shape().begin() + 1),
+        "[concat_rows] every part must have the shape of the first {} but for the leading "
+        "dimension, got {}.",
+        to_string(parts[0].shape()), to_string(part.shape()));
     rows += part.dim(0);
     ends.push_back(rows);
   }
+  Shape shape = parts[0].shape();
   shape[0] = rows;
   const Tensor out = Tensor::empty(shape, parts[0].dtype(), parts[0].device());
   std::int64_t begin = 0;
@@ -110,8 +113,9 @@ Tensor concat_rows(const std::vector<Tensor>& parts) {
 
 Tensor take_token(const Tensor& x, std::int64_t token) {
   check_floating("take_token", "x", x);
-  require(x.rank() == 3 && token >= 0 && token < x.dim(1),
-          "[take_token] x must be [B, T, C] with T > {}, got {}.", token, to_string(x.shape()));
+  require(x.rank() == 3, "[take_token] x must be [B, T, C], got {}.", to_string(x.shape()));
+  require(token >= 0 && token < x.dim(1),
+          "[take_token] token must lie in [0, {}) (tokens of x), got {}.", x.dim(1), token);
   const std::int64_t channels = x.dim(2);
   const Tensor out = Tensor::empty({x.dim(0), 1, channels}, x.dtype(), x.device());
   const auto* first = static_cast<const std::byte*>(x.data()) +

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "engine/core/allocator.h"
+#include "engine/ops/elementwise.h"
 #include "engine/ops/layer_norm.h"
-#include "tests/support/gradient_check.h"
+#include "tests/support/op_check.h"
 
 namespace seqpe {
 namespace {
@@ -29,23 +30,149 @@ TEST(Backward, ViewsShareTheGradient) {
   EXPECT_EQ(x.grad().shape(), (Shape{2, 6}));
 }
 
-TEST(Backward, SecondPassIsRefused) {
-  Tensor x = test::random_tensor({1, 4}, 4);
+constexpr const char* kFreed =
+    "[backward] the graph was freed by an earlier backward. Hint: run the forward pass again.";
+
+Tensor leaf(const std::vector<double>& values) {
+  Tensor x = Tensor::from({static_cast<std::int64_t>(values.size())}, values);
   x.set_requires_grad();
-  const Tensor out = norm(x);
-  autograd::backward(out, Tensor::full({1, 4}, 1.0, DType::f64));
-  test::expect_error(
-      [&] {
-        autograd::backward(out, Tensor::full({1, 4}, 1.0, DType::f64));
-      },
-      "[backward] the graph was freed by an earlier backward. Hint: run the forward pass again.");
+  return x;
 }
 
-TEST(Backward, NoGradRecordsNothing) {
-  Tensor x = test::random_tensor({1, 4}, 4);
-  x.set_requires_grad();
-  const autograd::NoGradGuard no_grad;
-  EXPECT_FALSE(norm(x).requires_grad());
+Tensor ones(const Shape& shape) {
+  return Tensor::full(shape, 1.0, DType::f64);
+}
+
+TEST(Backward, TensorUsedTwice) {
+  const Tensor x = leaf({3, -2});
+  autograd::backward(ops::add(ops::multiply(x, x), ops::scale(x, 10)), ones({2}));
+  test::expect_values(x.grad(), {2}, {16, 6});
+}
+
+TEST(Backward, Diamonds) {
+  // y = a (a + 2 (3 a)) = 7 a^2 with a = 5 x: the arms have different lengths, and what lies before
+  // a must wait for all of them.
+  const Tensor x = leaf({2});
+  const Tensor a = ops::scale(x, 5);
+  const Tensor y = ops::multiply(a, ops::add(a, ops::scale(ops::scale(a, 3), 2)));
+  autograd::backward(y);
+  test::expect_values(x.grad(), {1}, {2 * 7 * 25 * 2.0});
+}
+
+TEST(Backward, EveryNodeRunsOnce) {
+  // 2^60 paths lead from the end to the leaf.
+  const Tensor x = leaf({1});
+  Tensor y = x;
+  for (int i = 0; i < 60; ++i) y = ops::add(y, y);
+  autograd::backward(y);
+  test::expect_values(x.grad(), {1}, {0x1p60});
+}
+
+TEST(Backward, OnlyWhatTheLossDependsOn) {
+  const Tensor x = leaf({1}), other = leaf({1});
+  const Tensor unused = ops::multiply(x, other);
+  autograd::backward(ops::scale(x, 3));
+  test::expect_values(x.grad(), {1}, {3});
+  EXPECT_FALSE(other.grad().defined());
+  // The unused branch is a graph of its own still.
+  autograd::backward(unused);
+  test::expect_values(x.grad(), {1}, {4});
+  test::expect_values(other.grad(), {1}, {1});
+}
+
+TEST(Backward, InnerTensorsKeepNoGradient) {
+  const Tensor x = leaf({1}), inner = ops::scale(x, 2);
+  autograd::backward(ops::scale(inner, 3));
+  EXPECT_FALSE(inner.grad().defined());
+  EXPECT_TRUE(x.grad().defined());
+}
+
+TEST(Backward, SecondPassIsRefused) {
+  const Tensor x = leaf({1, 2}), out = norm(x);
+  autograd::backward(out, ones({2}));
+  test::expect_error([&] { autograd::backward(out, ones({2})); }, kFreed);
+}
+
+TEST(Backward, SecondPassThroughASharedPartIsRefused) {
+  const Tensor x = leaf({1}), shared = ops::scale(x, 2);
+  const Tensor first = ops::scale(shared, 3), second = ops::scale(shared, 5);
+  autograd::backward(first);
+  test::expect_error([&] { autograd::backward(second); }, kFreed);
+  test::expect_values(x.grad(), {1}, {6});
+}
+
+TEST(Backward, FreedTensorInANewGraphIsRefused) {
+  const Tensor x = leaf({1}), y = ops::scale(x, 2);
+  autograd::backward(y);
+  test::expect_error([&] { autograd::backward(ops::scale(y, 3)); }, kFreed);
+  autograd::backward(ops::multiply(x, y.detach()));  // as a constant it may be used
+  test::expect_values(x.grad(), {1}, {4});
+}
+
+TEST(Backward, SeveralRoots) {
+  // early = 2 x and late = 3 early: dx = 2 (10 + 3 * 100).
+  const Tensor grad_early = Tensor::full({1}, 10.0, DType::f64),
+               grad_late = Tensor::full({1}, 100.0, DType::f64);
+  for (const bool earlier_first : {false, true}) {
+    SCOPED_TRACE(earlier_first);
+    const Tensor x = leaf({1});
+    const Tensor early = ops::scale(x, 2), late = ops::scale(early, 3);
+    std::vector<autograd::Root> roots = {{early, grad_early}, {late, grad_late}};
+    if (!earlier_first) std::swap(roots[0], roots[1]);
+    autograd::backward(roots);
+    test::expect_values(x.grad(), {1}, {620});
+    // What the caller gave is the caller's.
+    test::expect_values(grad_early, {1}, {10});
+    test::expect_values(grad_late, {1}, {100});
+  }
+}
+
+TEST(Backward, OneTensorAsSeveralRoots) {
+  const Tensor x = leaf({1, 1}), y = ops::scale(x, 2);
+  const Tensor grad = Tensor::from<double>({2}, {1, 10});
+  autograd::backward({{y, grad}, {y.view({2, 1}), grad}, {y, grad}});
+  test::expect_values(x.grad(), {2}, {6, 60});
+  test::expect_values(grad, {2}, {1, 10});
+}
+
+TEST(Backward, IndependentRoots) {
+  const Tensor x = leaf({1}), z = leaf({1});
+  autograd::backward({{ops::scale(x, 2), ones({1})}, {ops::multiply(x, z), ones({1})}});
+  test::expect_values(x.grad(), {1}, {3});
+  test::expect_values(z.grad(), {1}, {1});
+}
+
+TEST(Backward, RefusedRootsLeaveNoTrace) {
+  const Tensor x = leaf({1}), y = ops::scale(x, 2);
+  test::expect_error(
+      [&] {
+        autograd::backward({{y, ones({1})}, {x, ones({1})}});
+      },
+      "[backward] the tensor is a leaf: nothing was computed.");
+  EXPECT_FALSE(x.grad().defined());
+  autograd::backward(y);
+  test::expect_values(x.grad(), {1}, {2});
+}
+
+TEST(Backward, Errors) {
+  const Tensor x = leaf({1, 2, 3}), y = ops::scale(x, 2);
+  const auto call = [](const Tensor& output, const Tensor& grad) {
+    return [=] { autograd::backward(output, grad); };
+  };
+  const auto scalar = [](const Tensor& loss) { return [=] { autograd::backward(loss); }; };
+  const std::string no_leaf = "[backward] the tensor depends on no leaf that wants a gradient.";
+  test::expect_refused({
+      {scalar(y), "[backward] the loss must be one element, got [3]."},
+      {scalar({}), "[backward] the loss must be one element, got an undefined tensor."},
+      {scalar(ones({1})), no_leaf},
+      {scalar(leaf({1})), "[backward] the tensor is a leaf: nothing was computed."},
+      {call({}, ones({3})), no_leaf},
+      {call(y.detach(), ones({3})), no_leaf},
+      {call(x, ones({3})), "[backward] the tensor is a leaf: nothing was computed."},
+      {call(y, {}), "[backward] the gradient must be f64 [3], got an undefined tensor."},
+      {call(y, ones({2})), "[backward] the gradient must be f64 [3], got f64 [2]."},
+      {call(y, ones({3}).to(DType::f32)), "[backward] the gradient must be f64 [3], got f32 [3]."},
+  });
 }
 
 TEST(Backward, LongChainsNeitherRecurseNorLeak) {
@@ -56,6 +183,20 @@ TEST(Backward, LongChainsNeitherRecurseNorLeak) {
     Tensor y = x;
     for (int i = 0; i < 100000; ++i) y = norm(y);
     // Dropped without a backward pass: destruction must not recurse through 100,000 nodes.
+  }
+  EXPECT_EQ(allocator(Device::cpu).stats().current, before);
+}
+
+TEST(Backward, LongChainsRunBackward) {
+  const std::size_t before = allocator(Device::cpu).stats().current;
+  {
+    const Tensor x = leaf({1});
+    Tensor y = x;
+    for (int i = 0; i < 100000; ++i) y = ops::scale(y, i % 2 == 0 ? 2 : 0.5);
+    autograd::backward(y);
+    test::expect_values(x.grad(), {1}, {1});
+    y = Tensor();
+    EXPECT_EQ(allocator(Device::cpu).stats().current, before + 2 * x.bytes());
   }
   EXPECT_EQ(allocator(Device::cpu).stats().current, before);
 }
@@ -71,6 +212,16 @@ TEST(Backward, FreesAsItGoes) {
   // The gradients in flight are two tensors and the leaf's; the saved tensors shrink meanwhile.
   EXPECT_LT(allocator(Device::cpu).stats().peak, forward + 5 * x.bytes());
   EXPECT_LT(allocator(Device::cpu).stats().current, forward - 15 * x.bytes());
+}
+
+TEST(Backward, LeavesOnlyTheGradients) {
+  const std::size_t before = allocator(Device::cpu).stats().current;
+  const Tensor x = leaf({1, 2, 3, 4});
+  Tensor y = x;
+  for (int i = 0; i < 20; ++i) y = ops::multiply(y, x);
+  autograd::backward(y, ones({4}));
+  // x, its gradient and y: the end of the graph is still held, what it saved is not.
+  EXPECT_EQ(allocator(Device::cpu).stats().current, before + 3 * x.bytes());
 }
 
 }  // namespace

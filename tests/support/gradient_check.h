@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include "engine/autograd/backward.h"
 #include "engine/autograd/node.h"
 #include "tests/support/random_tensor.h"
+#include "tests/support/thread_count.h"
 
 namespace seqpe::test {
 
@@ -32,6 +35,8 @@ inline double probed_sum(const Function& f, const std::vector<Tensor>& inputs,
 /// error is about 1e-9.
 inline void expect_gradients_match(const Function& f, std::vector<Tensor> inputs,
                                    double tolerance = 1e-7) {
+  // Central differences are thousands of tiny passes: waking threads for them takes longer.
+  const ThreadCount one(1);
   for (Tensor& input : inputs) {
     if (is_floating(input.dtype())) input.set_requires_grad();
   }
@@ -60,25 +65,35 @@ inline void expect_gradients_match(const Function& f, std::vector<Tensor> inputs
   }
 }
 
-/// Runs backward twice on fresh graphs: the second pass must add the same gradients once more.
+/// Runs backward on three fresh graphs: the second pass must add the same gradients once more, the
+/// third, after clear_grad, must overwrite whatever lies there, here NaN.
 inline void expect_gradients_accumulate(const Function& f, std::vector<Tensor> inputs) {
+  std::vector<Tensor> leaves;
   for (Tensor& input : inputs) {
-    if (is_floating(input.dtype())) input.set_requires_grad();
+    if (is_floating(input.dtype())) leaves.push_back(input.set_requires_grad());
   }
-  std::vector<Tensor> first;
-  for (int pass = 0; pass < 2; ++pass) {
+  const auto pass = [&] {
     const Tensor out = f(inputs);
     autograd::backward(out, random_tensor(out.shape(), 1234, out.dtype()));
-    for (std::size_t n = 0; pass == 0 && n < inputs.size(); ++n) {
-      first.push_back(is_floating(inputs[n].dtype()) ? inputs[n].grad().clone() : Tensor());
-    }
+    std::vector<Tensor> grads;
+    for (const Tensor& leaf : leaves) grads.push_back(leaf.grad().clone().to(DType::f64));
+    return grads;
+  };
+  const std::vector<Tensor> once = pass(), twice = pass();
+  for (const Tensor& leaf : leaves) {
+    leaf.grad().fill(std::numeric_limits<double>::quiet_NaN());
+    leaf.clear_grad();
+    ASSERT_FALSE(leaf.grad().defined());
   }
-  for (std::size_t n = 0; n < inputs.size(); ++n) {
-    if (!first[n].defined()) continue;
-    const Tensor once = first[n].to(DType::f64), twice = inputs[n].grad().to(DType::f64);
-    for (std::int64_t i = 0; i < once.numel(); ++i) {
-      EXPECT_NEAR(twice.data_as<double>()[i], 2 * once.data_as<double>()[i], 1e-12)
-          << "input " << n;
+  const std::vector<Tensor> again = pass();
+  for (std::size_t n = 0; n < leaves.size(); ++n) {
+    for (std::int64_t i = 0; i < leaves[n].numel(); ++i) {
+      const double expected = once[n].data_as<double>()[i];
+      EXPECT_NEAR(twice[n].data_as<double>()[i], 2 * expected,
+                  1e-12 * std::max(1.0, std::abs(expected)))
+          << "input " << n << ", element " << i;
+      EXPECT_EQ(again[n].data_as<double>()[i], expected)
+          << "input " << n << ", element " << i << " is not overwritten";
     }
   }
 }
