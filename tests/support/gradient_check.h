@@ -10,6 +10,7 @@
 
 #include "engine/autograd/backward.h"
 #include "engine/autograd/node.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/random_tensor.h"
 
 namespace seqpe::test {
@@ -80,17 +81,6 @@ inline void expect_gradients_accumulate(const Function& f, std::vector<Tensor> i
       EXPECT_NEAR(twice.data_as<double>()[i], 2 * once.data_as<double>()[i], 1e-12)
           << "input " << n;
     }
-  }
-}
-
-/// Runs `statement` and compares the message of the Error that it must throw.
-template <typename E = Error>
-void expect_error(const std::function<void()>& statement, const std::string& message) {
-  try {
-    statement();
-    FAIL() << "no error; expected: " << message;
-  } catch (const E& error) {
-    EXPECT_EQ(error.what(), message);
   }
 }
 
