@@ -223,7 +223,7 @@ TEST_F(SafetensorsTest, MutatedFilesLoadOrAreRefused) {
     return static_cast<std::size_t>(random.uniform_int(static_cast<std::int64_t>(count)));
   };
   int loaded = 0, refused = 0;
-  for (int round = 0; round < 2500; ++round) {
+  for (int round = 0; round < 5000; ++round) {
     std::string bytes = good;
     for (std::size_t edits = 1 + below(3); edits > 0; --edits) {
       const std::size_t place = below(bytes.size());
@@ -257,7 +257,7 @@ TEST_F(SafetensorsTest, MutatedFilesLoadOrAreRefused) {
     }
   }
   // Both outcomes have to be frequent, or the mutations test little.
-  EXPECT_GT(loaded, 30);
+  EXPECT_GT(loaded, 100);
   EXPECT_GT(refused, 1000);
 }
 

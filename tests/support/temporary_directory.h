@@ -31,6 +31,8 @@ class TemporaryDirectory {
 
   /// Writes a file and returns its path.
   std::filesystem::path write(const std::string& name, std::string_view content) const {
+    // A new file: some file systems sync one that is overwritten, milliseconds each.
+    std::filesystem::remove(path_ / name);
     std::ofstream file(path_ / name, std::ios::binary);
     file.write(content.data(), static_cast<std::streamsize>(content.size()));
     return path_ / name;
