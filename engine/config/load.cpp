@@ -19,12 +19,12 @@ std::string place(const std::string& file, const YAML::Node& node) {
   return node.Mark().is_null() ? file : fmt::format("{}:{}", file, node.Mark().line + 1);
 }
 
-/// yaml-cpp recurses without a limit: count brackets and indentation before it sees the text.
+/// yaml-cpp recurses: count brackets before it sees the text.
 void check_nesting(const Source& source) {
   int depth = 0;
   for (const char c : source.text) {
     if (c == '[' || c == '{') ++depth;
-    if (c == ']' || c == '}') --depth;
+    if (c == ']' || c == '}') depth = std::max(0, depth - 1);
     require<ConfigError>(depth <= kMaxNesting, "[config] {}: nested deeper than {} levels.",
                          source.name, kMaxNesting);
   }
@@ -36,7 +36,10 @@ YAML::Node parse(const Source& source) {
                        source.text.size());
   check_nesting(source);
   try {
-    return YAML::Load(source.text);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(source.text);
+    require<ConfigError>(documents.size() <= 1, "[config] {}: must be one document, has {}.",
+                         source.name, documents.size());
+    return documents.empty() ? YAML::Node() : documents[0];
   } catch (const YAML::ParserException& error) {
     throw ConfigError(
         fmt::format("[config] {}:{}: {}.", source.name, error.mark.line + 1, error.msg));
@@ -69,14 +72,14 @@ void assign(const YAML::Node& value, const std::string& key, std::vector<Field>&
       fmt::format("[config] unknown key '{}' ({}). Did you mean '{}'?", key, where, suggestion));
 }
 
+/// `seen` holds the full keys, so that `a.b: 1` beside `a: {b: 2}` is a repetition, too.
 void walk(const YAML::Node& node, const std::string& prefix, std::vector<Field>& fields,
-          const std::string& file) {
-  std::set<std::string> seen;
+          const std::string& file, std::set<std::string>& seen) {
   for (const auto& item : node) {
     const std::string name = item.first.IsScalar() ? item.first.Scalar() : "?";
     const std::string key = prefix.empty() ? name : prefix + "." + name;
     const std::string where = place(file, item.first);
-    require<ConfigError>(seen.insert(name).second, "[config] {}: the key '{}' occurs twice.", where,
+    require<ConfigError>(seen.insert(key).second, "[config] {}: the key '{}' occurs twice.", where,
                          key);
     if (prefix.empty() && (name == "include" || name == "format_version")) continue;
     const bool is_section = std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
@@ -88,7 +91,7 @@ void walk(const YAML::Node& node, const std::string& prefix, std::vector<Field>&
       require<ConfigError>(item.second.IsMap(),
                            "[config] {}: expected a section of keys, got {} ({}).", key,
                            shown(item.second), where);
-      walk(item.second, key, fields, file);
+      walk(item.second, key, fields, file, seen);
     }
   }
 }
@@ -116,7 +119,8 @@ void load_nested(const Source& source, std::vector<Field>& fields, const Resolve
         "[config] {}: format_version must be 1, got {}. Hint: a newer seqpe_engine wrote it.",
         source.name, shown(version));
   }
-  walk(root, "", fields, source.name);
+  std::set<std::string> seen;
+  walk(root, "", fields, source.name, seen);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -12,6 +13,7 @@ namespace seqpe {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kLargestRequest = std::numeric_limits<std::ptrdiff_t>::max();
 constexpr std::size_t kLargeBlock = std::size_t{1} << 20;
 // A cached block serves a request if it is at most this much larger.
 constexpr std::size_t kWasteDivisor = 8;
@@ -33,9 +35,13 @@ class CpuAllocator final : public Allocator {
 
   void* allocate(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
-    const std::size_t wanted = block_size(bytes);
-    void* block = take_cached(wanted);
-    if (block == nullptr) block = take_from_system(wanted);
+    // Rounding a size near the largest would wrap to a small one.
+    void* block = bytes <= kLargestRequest ? find_block(block_size(bytes)) : nullptr;
+    require<DeviceError>(
+        block != nullptr,
+        "[cpu] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: lower "
+        "train.micro_batch_size.",
+        bytes, stats_.current);
     stats_.current += bytes;
     stats_.peak = std::max(stats_.peak, stats_.current);
     return block;
@@ -63,6 +69,11 @@ class CpuAllocator final : public Allocator {
   }
 
  private:
+  void* find_block(std::size_t wanted) {
+    void* block = take_cached(wanted);
+    return block != nullptr ? block : take_from_system(wanted);
+  }
+
   void* take_cached(std::size_t wanted) {
     const auto found = cached_.lower_bound(wanted);
     if (found == cached_.end() || found->first > wanted + wanted / kWasteDivisor) return nullptr;
@@ -71,17 +82,14 @@ class CpuAllocator final : public Allocator {
     return block;
   }
 
+  /// Null if the system has no such memory.
   void* take_from_system(std::size_t wanted) {
     void* block = std::aligned_alloc(kAlignment, wanted);
     if (block == nullptr) {
       drop_cached();
       block = std::aligned_alloc(kAlignment, wanted);
     }
-    require<DeviceError>(
-        block != nullptr,
-        "[cpu] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: lower "
-        "train.micro_batch_size.",
-        wanted, stats_.current);
+    if (block == nullptr) return nullptr;
     sizes_.emplace(block, wanted);
     stats_.reserved += wanted;
     return block;

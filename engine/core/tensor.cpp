@@ -2,11 +2,27 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "engine/autograd/node.h"
 #include "engine/core/allocator.h"
 
 namespace seqpe {
+
+namespace {
+
+/// True if the bytes of the shape can be counted.
+bool fits_memory(const Shape& shape, DType dtype) {
+  std::int64_t left = std::numeric_limits<std::int64_t>::max();
+  left /= static_cast<std::int64_t>(size_of(dtype));
+  for (const std::int64_t extent : shape) {
+    if (extent == 0) return true;
+    left /= extent;
+  }
+  return left > 0;
+}
+
+}  // namespace
 
 Storage::Storage(std::size_t bytes, Device device)
     : data_(static_cast<std::byte*>(allocator(device).allocate(bytes))),
@@ -21,6 +37,8 @@ Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   for (const std::int64_t extent : shape) {
     require(extent >= 0, "[tensor] extents must be >= 0, got {}.", to_string(shape));
   }
+  require<DeviceError>(fits_memory(shape, dtype), "[tensor] {} {} is more than memory can hold.",
+                       name_of(dtype), to_string(shape));
   auto impl = std::make_shared<Impl>();
   const auto bytes = static_cast<std::size_t>(element_count(shape)) * size_of(dtype);
   impl->storage = std::make_shared<Storage>(bytes, device);
@@ -59,15 +77,17 @@ double Tensor::item() const {
 }
 
 Tensor Tensor::view(Shape wanted) const {
+  const Shape asked = wanted;
   const auto open = std::find(wanted.begin(), wanted.end(), -1);
   if (open != wanted.end()) {
     *open = 1;
     const std::int64_t rest = element_count(wanted);
     *open = rest == 0 ? 0 : numel() / rest;
   }
-  require(element_count(wanted) == numel(),
-          "[view] shape {} has {} elements, asked for {} with {}.", to_string(shape()), numel(),
-          to_string(wanted), element_count(wanted));
+  const bool counts = std::all_of(wanted.begin(), wanted.end(), [](auto n) { return n >= 0; });
+  require(counts && element_count(wanted) == numel(),
+          "[view] shape {} of {} elements cannot be seen as {}.", to_string(shape()), numel(),
+          to_string(asked));
   auto impl = std::make_shared<Impl>(*impl_);
   impl->shape = std::move(wanted);
   return Tensor(std::move(impl));

@@ -74,9 +74,14 @@ class Gpt2Tokenizer final : public Tokenizer {
     static const auto bytes = byte_of_code_point();
     std::string out;
     for (std::size_t i = 0; i < printable.size(); ++i) {
+      // All of them are ASCII or two bytes of UTF-8.
       auto code = static_cast<std::uint32_t>(static_cast<unsigned char>(printable[i]));
-      if (code >= 0xc0 && i + 1 < printable.size()) {
-        code = (code & 0x1f) << 6 | (static_cast<unsigned char>(printable[++i]) & 0x3f);
+      const unsigned char next =
+          i + 1 < printable.size() ? static_cast<unsigned char>(printable[i + 1]) : 0;
+      if (code >= 0x80) {
+        const bool two_bytes = code >= 0xc2 && code < 0xe0 && (next & 0xc0) == 0x80;
+        code = two_bytes ? (code & 0x1f) << 6 | (next & 0x3f) : 0;
+        ++i;
       }
       const auto found = bytes.find(code);
       require<DataError>(found != bytes.end(),
@@ -103,7 +108,7 @@ class Gpt2Tokenizer final : public Tokenizer {
       require<DataError>(
           fits && !seen[id.get<std::size_t>()],
           "[tokenizer] {}: the id of '{}' must be a number of its own below {}, got {}.", file,
-          token, vocab.size(), id.dump());
+          token, vocab.size(), id.is_primitive() ? id.dump() : id.type_name());
       const auto index = id.get<std::size_t>();
       seen[index] = true;
       tokens_[index] = token == kEndOfText ? token : to_bytes(token, file);

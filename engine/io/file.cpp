@@ -83,7 +83,10 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view conte
   FileWriter writer(temporary);
   writer.write(content.data(), content.size());
   writer.close();
-  std::filesystem::rename(temporary, path);
+  std::error_code error;
+  std::filesystem::rename(temporary, path, error);
+  if (error) std::filesystem::remove(temporary);
+  require<CheckpointError>(!error, "[file] cannot write {}: {}.", path.string(), error.message());
   sync_directory(path.has_parent_path() ? path.parent_path() : ".");
 }
 

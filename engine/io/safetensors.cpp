@@ -35,14 +35,20 @@ const char* format_name(DType dtype) {
   return "?";
 }
 
-/// Parses the header and refuses names that occur twice, which a plain parse would silently merge.
+/// Parses the header and refuses names that occur twice, which a plain parse would silently merge,
+/// and nesting that the format does not have, which printing would recurse into.
 json parse_header(const std::string& file, const char* begin, const char* end) {
-  std::set<std::string> names;
-  std::string duplicate;
+  constexpr int kMaxDepth = 3;  // {"name": {"shape": [1]}}
+  std::set<std::string> names[kMaxDepth + 1];
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::key && depth == 1) {
+    require<CheckpointError>(depth <= kMaxDepth,
+                             "[safetensors] {}: the header must have at most {} levels.", file,
+                             kMaxDepth);
+    if (event == json::parse_event_t::object_start && depth < kMaxDepth) names[depth + 1].clear();
+    if (event == json::parse_event_t::key) {
       const auto name = parsed.get<std::string>();
-      if (!names.insert(name).second) duplicate = name;
+      require<CheckpointError>(names[depth].insert(name).second,
+                               "[safetensors] {}: the header has the key '{}' twice.", file, name);
     }
     return true;
   };
@@ -53,8 +59,6 @@ json parse_header(const std::string& file, const char* begin, const char* end) {
     throw CheckpointError(
         fmt::format("[safetensors] {}: the header must be JSON: {}.", file, error.what()));
   }
-  require<CheckpointError>(duplicate.empty(), "[safetensors] {}: the tensor '{}' occurs twice.",
-                           file, duplicate);
   require<CheckpointError>(header.is_object(),
                            "[safetensors] {}: the header must be a JSON object, got {}.", file,
                            header.type_name());
@@ -89,8 +93,8 @@ SafetensorsEntry parse_entry(const std::string& file, const std::string& name, c
   std::uint64_t bytes = size_of(*dtype);
   for (const json& extent : value["shape"]) {
     const auto size = extent.get<std::uint64_t>();
-    if (size != 0 && bytes > std::numeric_limits<std::int64_t>::max() / size)
-      refuse("the shape is too large");
+    constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
+    if (size > kMax || (size != 0 && bytes > kMax / size)) refuse("the shape is too large");
     bytes *= size;
     entry.shape.push_back(static_cast<std::int64_t>(size));
   }
@@ -131,6 +135,9 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   std::vector<std::pair<Range, SafetensorsEntry>> found;
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") {
+      require<CheckpointError>(value.is_object(),
+                               "[safetensors] {}: __metadata__ must be a JSON object, got {}.",
+                               shown, value.type_name());
       for (const auto& [key, item] : value.items()) {
         require<CheckpointError>(item.is_string(),
                                  "[safetensors] {}: metadata '{}' must be a string, got {}.", shown,

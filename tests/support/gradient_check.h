@@ -12,6 +12,7 @@
 
 #include "engine/autograd/backward.h"
 #include "engine/autograd/node.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/random_tensor.h"
 #include "tests/support/thread_count.h"
 
@@ -95,17 +96,6 @@ inline void expect_gradients_accumulate(const Function& f, std::vector<Tensor> i
       EXPECT_EQ(again[n].data_as<double>()[i], expected)
           << "input " << n << ", element " << i << " is not overwritten";
     }
-  }
-}
-
-/// Runs `statement` and compares the message of the Error that it must throw.
-template <typename E = Error>
-void expect_error(const std::function<void()>& statement, const std::string& message) {
-  try {
-    statement();
-    FAIL() << "no error; expected: " << message;
-  } catch (const E& error) {
-    EXPECT_EQ(error.what(), message);
   }
 }
 

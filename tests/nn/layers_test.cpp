@@ -1,0 +1,135 @@
+#include "engine/nn/layers.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/core/stream_id.h"
+#include "engine/ops/dropout.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/layer_norm.h"
+#include "engine/ops/rows.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/modules.h"
+#include "tests/support/tensor_compare.h"
+
+namespace seqpe::nn {
+namespace {
+
+using ops::Activation;
+using ops::WeightLayout;
+
+TEST(Linear, IsItsOpOnItsParameters) {
+  for (const WeightLayout layout : {WeightLayout::in_out, WeightLayout::out_in}) {
+    Linear linear({.in = 5, .out = 7, .layout = layout, .dtype = DType::f64});
+    test::randomize(linear, "fc");
+    const Tensor weight = linear.parameter("fc.weight"), bias = linear.parameter("fc.bias");
+    EXPECT_EQ(weight.shape(), layout == WeightLayout::in_out ? (Shape{5, 7}) : (Shape{7, 5}));
+    const Tensor x = test::random_tensor({2, 3, 5}, 1);
+    for (const Activation activation :
+         {Activation::none, Activation::gelu_tanh, Activation::gelu_erf}) {
+      test::expect_same(linear.forward(x, activation),
+                        ops::linear(x, weight, bias, layout, activation));
+    }
+  }
+}
+
+TEST(Linear, ColumnsArePartOfTheWhole) {
+  Linear linear({.in = 5, .out = 7, .dtype = DType::f64});
+  test::randomize(linear);
+  const Tensor x = test::random_tensor({3, 5}, 1), whole = linear.forward(x);
+  const Tensor part = linear.forward_columns(x, 2, 4);
+  ASSERT_EQ(part.shape(), (Shape{3, 4}));
+  for (std::int64_t row = 0; row < 3; ++row) {
+    for (std::int64_t column = 0; column < 4; ++column) {
+      EXPECT_NEAR(part.data_as<double>()[row * 4 + column],
+                  whole.data_as<double>()[row * 7 + column + 2], 1e-14);
+    }
+  }
+  Linear out_in({.in = 5, .out = 7, .layout = WeightLayout::out_in, .dtype = DType::f64});
+  test::expect_error([&] { out_in.forward_columns(x, 0, 2); },
+                     "[linear] columns can be taken of an [in, out] weight only.");
+}
+
+TEST(LayerNorm, StartsAsThePlainOne) {
+  LayerNorm norm(6, 1e-3, DType::f64);
+  norm.set_name("ln");
+  norm.initialize(1);
+  const Tensor x = test::random_tensor({4, 6}, 1);
+  test::expect_same(norm.forward(x), ops::layer_norm(x, Tensor::full({6}, 1, DType::f64),
+                                                     Tensor::zeros({6}, DType::f64), 1e-3));
+  test::randomize(norm, "ln");
+  test::expect_same(norm.forward(x), ops::layer_norm(x, norm.parameter("ln.weight"),
+                                                     norm.parameter("ln.bias"), 1e-3));
+}
+
+TEST(Embedding, IsItsTablesRows) {
+  Embedding embedding(4, 3, 0.02, DType::f64);
+  test::randomize(embedding);
+  const Tensor indices = Tensor::from<std::int64_t>({2, 2}, {3, 0, 1, 3});
+  test::expect_same(embedding.forward(indices), ops::embedding(embedding.weight(), indices));
+  EXPECT_EQ(embedding.weight().data(), embedding.parameter("weight").data());
+}
+
+class DropoutTest : public testing::Test {
+ protected:
+  DropoutTest() { dropout_.set_name("h.0.drop"); }
+  Tensor forward(const Pass& pass) const { return dropout_.forward(x_, pass); }
+
+  Dropout dropout_{0.4};
+  Pass training_{.training = true, .seed = 3, .step = 5};
+  Tensor x_ = test::random_tensor({8, 5, 3}, 1), residual_ = test::random_tensor({8, 5, 3}, 2);
+};
+
+TEST_F(DropoutTest, DoesNothingOutsideTraining) {
+  EXPECT_EQ(forward({}).data(), x_.data());
+  EXPECT_EQ(Dropout(0.0).forward(x_, training_).data(), x_.data());
+  test::expect_same(dropout_.add_to(residual_, x_, {}), ops::add(residual_, x_));
+}
+
+TEST_F(DropoutTest, IsTheOpWithTheModulesStream) {
+  const PhiloxKey key{.seed = 3, .stream = stream_id("h.0.drop"), .step = 5};
+  test::expect_same(forward(training_), ops::dropout(x_, 0.4, key, 0));
+  test::expect_same(dropout_.add_to(residual_, x_, training_),
+                    ops::residual_dropout(residual_, x_, 0.4, key, 0));
+}
+
+TEST_F(DropoutTest, AddingEqualsDroppingThenAdding) {
+  test::expect_close(dropout_.add_to(residual_, x_, training_),
+                     ops::add(residual_, forward(training_)));
+}
+
+TEST_F(DropoutTest, NameSeedAndStepChangeTheMask) {
+  const auto before = test::elements<double>(forward(training_));
+  const auto changed = [&](const Pass& pass) {
+    return test::elements<double>(forward(pass)) != before;
+  };
+  EXPECT_FALSE(changed(training_));
+  EXPECT_TRUE(changed({.training = true, .seed = 4, .step = 5}));
+  EXPECT_TRUE(changed({.training = true, .seed = 3, .step = 6}));
+  EXPECT_TRUE(changed({.training = true, .seed = 3, .step = 5, .first_row = 1}));
+  dropout_.set_name("h.1.drop");
+  EXPECT_TRUE(changed(training_));
+}
+
+TEST_F(DropoutTest, MicroBatchesDrawTheMasksOfTheWholeBatch) {
+  const Tensor whole = forward(training_), added = dropout_.add_to(residual_, x_, training_);
+  for (const std::int64_t size : {1, 2, 3, 8}) {
+    for (std::int64_t begin = 0; begin < 8; begin += size) {
+      const std::int64_t end = std::min<std::int64_t>(8, begin + size);
+      Pass pass = training_;
+      pass.first_row = begin;
+      test::expect_same(dropout_.forward(x_.rows(begin, end), pass), whole.rows(begin, end));
+      test::expect_same(dropout_.add_to(residual_.rows(begin, end), x_.rows(begin, end), pass),
+                        added.rows(begin, end));
+    }
+  }
+}
+
+TEST_F(DropoutTest, NoRows) {
+  EXPECT_EQ(dropout_.forward(x_.rows(0, 0), training_).shape(), (Shape{0, 5, 3}));
+}
+
+}  // namespace
+}  // namespace seqpe::nn
