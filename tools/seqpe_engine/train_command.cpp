@@ -115,22 +115,28 @@ double expected_peak(const models::LanguageModel& model, std::int64_t parameter_
                           encoder_floats(config));
 }
 
+/// 3456 as "3.5 K", 858000 as "0.86 M".
+std::string shortened(std::int64_t count) {
+  const auto value = static_cast<double>(count);
+  return count < 100'000 ? fmt::format("{:.1f} K", value / 1e3)
+                         : fmt::format("{:.2f} M", value / 1e6);
+}
+
 void say_plan(const models::LanguageModel& model, const models::LmTask& task, train::Log& log) {
   const models::Config& config = model.config();
   std::int64_t model_count = 0, encoder_count = 0;
   for (const auto& parameter : model.parameters()) {
     (parameter.group == "encoder" ? encoder_count : model_count) += parameter.value.numel();
   }
-  log.say(fmt::format(
-      "positions {}, {:.2f} M parameters in the model, {:.2f} M in the position "
-      "encoder",
-      models::position_names()[static_cast<std::size_t>(config.model.position)],
-      static_cast<double>(model_count) / 1e6, static_cast<double>(encoder_count) / 1e6));
+  const std::int64_t all = model_count + encoder_count;
+  log.say(fmt::format("positions {}, {} parameters in the model, {} in the position encoder",
+                      models::position_names()[static_cast<std::size_t>(config.model.position)],
+                      shortened(model_count), shortened(encoder_count)));
   log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
                       config.train.batch_size * config.data.block_size, task.training_tokens()));
-  log.say(fmt::format("about {:.1f} MB of tensors at peak, {:.1f} MB a checkpoint",
-                      expected_peak(model, model_count + encoder_count) / kMegabyte,
-                      3 * 4 * static_cast<double>(model_count + encoder_count) / kMegabyte));
+  log.say(fmt::format("about {:.3g} MB of tensors at peak, {:.3g} MB a checkpoint",
+                      expected_peak(model, all) / kMegabyte,
+                      static_cast<double>(3 * all) * sizeof(float) / kMegabyte));
 }
 
 struct Trained {
