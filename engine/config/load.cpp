@@ -30,22 +30,6 @@ void check_nesting(const Source& source) {
   }
 }
 
-YAML::Node parse(const Source& source) {
-  require<ConfigError>(source.text.size() <= kMaxBytes,
-                       "[config] {}: must be at most {} bytes, has {}.", source.name, kMaxBytes,
-                       source.text.size());
-  check_nesting(source);
-  try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(source.text);
-    require<ConfigError>(documents.size() <= 1, "[config] {}: must be one document, has {}.",
-                         source.name, documents.size());
-    return documents.empty() ? YAML::Node() : documents[0];
-  } catch (const YAML::ParserException& error) {
-    throw ConfigError(
-        fmt::format("[config] {}:{}: {}.", source.name, error.mark.line + 1, error.msg));
-  }
-}
-
 std::vector<std::string> keys_of(const std::vector<Field>& fields) {
   std::vector<std::string> keys;
   for (const Field& field : fields) keys.push_back(field.key);
@@ -125,16 +109,32 @@ void load_nested(const Source& source, std::vector<Field>& fields, const Resolve
 
 }  // namespace
 
+YAML::Node parse(const Source& source) {
+  require<ConfigError>(source.text.size() <= kMaxBytes,
+                       "[config] {}: must be at most {} bytes, has {}.", source.name, kMaxBytes,
+                       source.text.size());
+  check_nesting(source);
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(source.text);
+    require<ConfigError>(documents.size() <= 1, "[config] {}: must be one document, has {}.",
+                         source.name, documents.size());
+    return documents.empty() ? YAML::Node() : documents[0];
+  } catch (const YAML::ParserException& error) {
+    throw ConfigError(
+        fmt::format("[config] {}:{}: {}.", source.name, error.mark.line + 1, error.msg));
+  }
+}
+
 void load(const Source& source, std::vector<Field>& fields, const Resolver& resolver) {
   load_nested(source, fields, resolver, 0);
 }
 
-void set(const std::string& assignment, std::vector<Field>& fields) {
+void set(const std::string& assignment, std::vector<Field>& fields, const std::string& where) {
   const std::size_t equals = assignment.find('=');
   require<ConfigError>(equals != std::string::npos && equals > 0,
                        "[config] --set must be KEY=VALUE, got '{}'.", assignment);
-  assign(parse({"--set", assignment.substr(equals + 1)}), assignment.substr(0, equals), fields,
-         "--set");
+  assign(parse({where, assignment.substr(equals + 1)}), assignment.substr(0, equals), fields,
+         where);
 }
 
 std::string dump(const std::vector<Field>& fields) {

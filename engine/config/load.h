@@ -25,8 +25,13 @@ using Resolver =
 /// with file, line and the nearest key for an unknown key, a wrong type or value, a duplicate key.
 void load(const Source& source, std::vector<Field>& fields, const Resolver& resolver);
 
-/// "a.b=c": sets one field; c is YAML.
-void set(const std::string& assignment, std::vector<Field>& fields);
+/// The YAML of `source`. Throws ConfigError with file and line where it is malformed, too large or
+/// nested too deeply.
+YAML::Node parse(const Source& source);
+
+/// "a.b=c": sets one field; c is YAML. Errors name `where` it stands.
+void set(const std::string& assignment, std::vector<Field>& fields,
+         const std::string& where = "--set");
 
 /// The fields as YAML that load() reads back to the same values.
 std::string dump(const std::vector<Field>& fields);

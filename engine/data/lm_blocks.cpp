@@ -67,7 +67,13 @@ Chunks tokenize_text(std::string_view text, const Tokenizer& tokenizer,
   const std::string unified = unify_newlines(text);
   Chunks chunks;
   if (options.reader == Reader::document) {
-    chunks.push_back(tokenizer.encode(unified));
+    std::size_t size = unified.size();
+    if (options.max_lines > 0) {
+      size = 0;
+      for (const std::string_view line : split_lines(unified, options.max_lines))
+        size += line.size();
+    }
+    chunks.push_back(tokenizer.encode(std::string_view(unified).substr(0, size)));
     return chunks;
   }
   const auto lines = split_lines(unified, options.max_lines);

@@ -42,8 +42,7 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::string&
 FileWriter::FileWriter(const std::filesystem::path& path)
     : path_(path),
       descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-  require<CheckpointError>(descriptor_ >= 0, "[file] cannot write {}: {}.", path_.string(),
-                           system_error());
+  require(descriptor_ >= 0, "[file] cannot write {}: {}.", path_.string(), system_error());
 }
 
 FileWriter::~FileWriter() {
@@ -55,8 +54,7 @@ void FileWriter::write(const void* data, std::size_t bytes) {
   while (bytes > 0) {
     const ssize_t count = ::write(descriptor_, next, bytes);
     if (count < 0 && errno == EINTR) continue;
-    require<CheckpointError>(count >= 0, "[file] cannot write {}: {}.", path_.string(),
-                             system_error());
+    require(count >= 0, "[file] cannot write {}: {}.", path_.string(), system_error());
     next += count;
     bytes -= static_cast<std::size_t>(count);
   }
@@ -64,16 +62,16 @@ void FileWriter::write(const void* data, std::size_t bytes) {
 
 void FileWriter::close() {
   const bool good = ::fsync(descriptor_) == 0;
-  const std::string reason = good ? "" : system_error();
+  std::string reason = good ? "" : system_error();
   const bool closed = ::close(descriptor_) == 0;
+  if (good && !closed) reason = system_error();
   descriptor_ = -1;
-  require<CheckpointError>(good && closed, "[file] cannot write {}: {}.", path_.string(), reason);
+  require(good && closed, "[file] cannot write {}: {}.", path_.string(), reason);
 }
 
 void sync_directory(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  require<CheckpointError>(descriptor >= 0, "[file] cannot open folder {}: {}.", path.string(),
-                           system_error());
+  require(descriptor >= 0, "[file] cannot open folder {}: {}.", path.string(), system_error());
   ::fsync(descriptor);
   ::close(descriptor);
 }

@@ -32,8 +32,8 @@ std::string read_text(const std::filesystem::path& path) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// Writes a new file; close() syncs it to disk. Throws CheckpointError with the path and the reason
-/// (a full disk).
+/// Writes a new file; close() syncs it to disk. Throws Error with the path and the reason (a full
+/// disk).
 class FileWriter {
  public:
   explicit FileWriter(const std::filesystem::path& path);

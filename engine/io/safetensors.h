@@ -43,8 +43,8 @@ class SafetensorsFile {
   std::vector<SafetensorsEntry> entries_;
 };
 
-/// Writes named CPU tensors in the given order, synced to disk. Throws CheckpointError if the file
-/// cannot be written.
+/// Writes named CPU tensors in the given order, synced to disk. Throws Error if the file cannot be
+/// written.
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, Tensor>>& tensors,
                        const std::map<std::string, std::string>& metadata = {});

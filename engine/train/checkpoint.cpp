@@ -1,7 +1,12 @@
 #include "engine/train/checkpoint.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <charconv>
+#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "engine/io/file.h"
 
@@ -10,7 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kStep = "step_";
 constexpr const char* kComplete = "COMPLETE";
+constexpr const char* kLatest = "latest";
+constexpr const char* kBest = "best";
 constexpr const char* kTemporary = "tmp_";
 
 fs::path folder_of(const fs::path& run) {
@@ -18,7 +26,7 @@ fs::path folder_of(const fs::path& run) {
 }
 
 std::string step_name(std::int64_t step) {
-  return fmt::format("step_{:08d}", step);
+  return fmt::format("{}{:08d}", kStep, step);
 }
 
 /// Steps of the complete-looking folders, ascending.
@@ -27,9 +35,13 @@ std::vector<std::int64_t> steps_of(const fs::path& run) {
   if (!fs::is_directory(folder_of(run))) return steps;
   for (const auto& entry : fs::directory_iterator(folder_of(run))) {
     const std::string name = entry.path().filename();
-    if (entry.is_symlink() || !name.starts_with("step_") || !fs::exists(entry.path() / kComplete))
-      continue;
-    steps.push_back(std::stoll(name.substr(5)));
+    std::int64_t step = 0;
+    if (!name.starts_with(kStep) || !is_complete(entry.path())) continue;
+    const char *begin = name.c_str() + kStep.size(), *end = name.c_str() + name.size();
+    // A copy that somebody keeps as "step_00000004_good" is none of ours.
+    if (const auto [stop, error] = std::from_chars(begin, end, step);
+        error == std::errc() && name == step_name(step))
+      steps.push_back(step);
   }
   std::sort(steps.begin(), steps.end());
   return steps;
@@ -41,6 +53,18 @@ void point(const fs::path& link, const std::string& target) {
   fs::remove(temporary);
   fs::create_directory_symlink(target, temporary);
   fs::rename(temporary, link);
+}
+
+/// A folder of that name is exchanged with the new one, so that neither is ever missing.
+void move_over(const fs::path& temporary, const fs::path& target) {
+  if (!fs::exists(target)) return fs::rename(temporary, target);
+  const bool exchanged =
+      ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0;
+  if (!exchanged) {  // a file system without it
+    fs::remove_all(target);
+    return fs::rename(temporary, target);
+  }
+  fs::remove_all(temporary);
 }
 
 nlohmann::ordered_json describe_files(const fs::path& directory) {
@@ -65,21 +89,36 @@ fs::path write_checkpoint(const fs::path& run, std::int64_t step, bool best,
   fs::create_directories(folder);
   fs::remove_all(temporary);
   fs::create_directory(temporary);
-  write_files(temporary);
-  const nlohmann::ordered_json complete = {{"format_version", kCheckpointFormat},
-                                           {"files", describe_files(temporary)}};
-  io::write_file_atomic(temporary / kComplete, complete.dump(1) + "\n");
-  fs::remove_all(target);
-  fs::rename(temporary, target);
-  point(folder / "latest", step_name(step));
-  if (best) point(folder / "best", step_name(step));
+  try {
+    write_files(temporary);
+    const nlohmann::ordered_json complete = {{"format_version", kCheckpointFormat},
+                                             {"files", describe_files(temporary)}};
+    io::write_file_atomic(temporary / kComplete, complete.dump(1) + "\n");
+  } catch (...) {
+    std::error_code ignored;  // the first error is the one to tell
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  move_over(temporary, target);
+  io::sync_directory(folder);
+  point(folder / kLatest, step_name(step));
+  if (best) point(folder / kBest, step_name(step));
   io::sync_directory(folder);
   return target;
 }
 
+void mark_best(const fs::path& run, std::int64_t step) {
+  point(folder_of(run) / kBest, step_name(step));
+  io::sync_directory(folder_of(run));
+}
+
+bool is_complete(const fs::path& checkpoint) {
+  return fs::exists(checkpoint / kComplete);
+}
+
 void verify_checkpoint(const fs::path& checkpoint) {
   require<CheckpointError>(
-      fs::exists(checkpoint / kComplete),
+      is_complete(checkpoint),
       "[checkpoint] {} must hold a file COMPLETE: it was not written to its end.",
       checkpoint.string());
   nlohmann::json complete;
@@ -108,6 +147,9 @@ void verify_checkpoint(const fs::path& checkpoint) {
 }
 
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  // A run that went on from an older checkpoint may hold later steps that it has left behind.
+  const auto latest = linked_checkpoint(run, kLatest);
+  if (latest && is_complete(*latest)) return latest;
   const auto steps = steps_of(run);
   if (steps.empty()) return std::nullopt;
   return folder_of(run) / step_name(steps.back());
@@ -121,12 +163,14 @@ std::optional<fs::path> linked_checkpoint(const fs::path& run, const std::string
 
 void prune_checkpoints(const fs::path& run, const CheckpointConfig& config) {
   const auto steps = steps_of(run);
-  const auto latest = linked_checkpoint(run, "latest"), best = linked_checkpoint(run, "best");
+  const auto latest = linked_checkpoint(run, kLatest), best = linked_checkpoint(run, kBest);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const bool recent = static_cast<std::int64_t>(steps.size() - i) <= config.keep_last;
     const bool kept = config.keep_every > 0 && steps[i] % config.keep_every == 0;
     const fs::path path = fs::canonical(folder_of(run)) / step_name(steps[i]);
-    if (!recent && !kept && path != latest && path != best) fs::remove_all(path);
+    if (recent || kept || path == latest || path == best) continue;
+    // Renamed first: a crash in between leaves no half checkpoint under a good name.
+    fs::rename(path, folder_of(run) / (kTemporary + step_name(steps[i])));
   }
   for (const auto& entry : fs::directory_iterator(folder_of(run))) {
     if (entry.path().filename().string().starts_with(kTemporary)) fs::remove_all(entry.path());

@@ -22,11 +22,17 @@ std::filesystem::path write_checkpoint(
     const std::filesystem::path& run, std::int64_t step, bool best,
     const std::function<void(const std::filesystem::path&)>& write_files);
 
+/// Points `best` at the checkpoint of `step`.
+void mark_best(const std::filesystem::path& run, std::int64_t step);
+
+/// A COMPLETE is there: it was written to its end.
+bool is_complete(const std::filesystem::path& checkpoint);
+
 /// Throws CheckpointError unless `checkpoint` has a COMPLETE of a known format that fits every
 /// file.
 void verify_checkpoint(const std::filesystem::path& checkpoint);
 
-/// The newest complete checkpoint of a run; none if there is none.
+/// The checkpoint of a run that was written last and is complete; none if there is none.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 
 /// What `latest` or `best` points at, if it is there.

@@ -1,44 +1,19 @@
 #include "engine/train/loop.h"
 
-#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/metrics.h"
 #include "engine/train/progress.h"
+#include "engine/train/signals.h"
 #include "engine/train/updater.h"
 
 namespace seqpe::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-volatile std::sig_atomic_t stop_requested = 0;
-
-void request_stop(int) {
-  stop_requested = 1;
-}
-
-/// SIGTERM and SIGINT ask for a stop while this lives.
-class SignalGuard {
- public:
-  SignalGuard() {
-    stop_requested = 0;
-    terminate_ = std::signal(SIGTERM, request_stop);
-    interrupt_ = std::signal(SIGINT, request_stop);
-  }
-  ~SignalGuard() {
-    std::signal(SIGTERM, terminate_);
-    std::signal(SIGINT, interrupt_);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-
- private:
-  void (*terminate_)(int);
-  void (*interrupt_)(int);
-};
 
 constexpr const char* kOptimizerFile = "optimizer.rank_000_of_001.safetensors";
 constexpr const char* kStateFile = "trainer_state.json";
@@ -51,32 +26,45 @@ class Trainer {
   }
 
   Outcome run() {
-    const SignalGuard signals;
-    Metrics metrics(options_.run / "metrics.jsonl", step_);
-    Progress progress(step_, options_.train.steps, options_.log.every, options_.quiet);
-    if (options_.resume)
-      progress.say(fmt::format("resumed at step {} of {}", step_, options_.train.steps));
-    while (step_ < options_.train.steps) {
-      one_step(metrics, progress);
-      const bool last = step_ == options_.train.steps, stopped = stop_requested != 0;
-      const bool evaluates = is_due(options_.train.eval_every) || last;
-      const bool better = evaluates && !stopped && evaluate(metrics, progress);
-      if (is_due(options_.checkpoint.every) || last || stopped || better) {
+    if (options_.on_start) options_.on_start();
+    Metrics metrics(options_.run / "metrics.jsonl", step_, !evaluation_due_);
+    TrainingProgress progress(*options_.log, step_, options_.train.steps,
+                              options_.log_config.every);
+    if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);
+    for (bool saved = resumes_own_run();; saved = false) {
+      const bool better = evaluation_due_ && evaluate(metrics);
+      const bool last = step_ >= options_.train.steps;
+      if (saved && better) mark_best(options_.run, step_);
+      if (!saved && (better || last || is_due(options_.checkpoint.every) || stop_requested())) {
         save(better);
-        progress.say(fmt::format("checkpoint of step {} in {}", step_,
-                                 (options_.run / "checkpoints").string()));
+        saved = true;
       }
-      if (stopped && !last) return Outcome::interrupted;
+      if (last && !evaluation_due_) return Outcome::finished;
+      // A signal since the save is seen after the next step.
+      if (saved && stop_requested()) return Outcome::interrupted;
+      one_step(metrics, progress);
+      evaluation_due_ = is_due(options_.train.eval_every) || step_ == options_.train.steps;
     }
-    return Outcome::finished;
   }
 
  private:
-  bool is_due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
+  bool is_due(std::int64_t every) const { return every > 0 && step_ > 0 && step_ % every == 0; }
 
-  void one_step(Metrics& metrics, Progress& progress) {
+  /// The checkpoint that was read is the run's own: this step is on disk.
+  bool resumes_own_run() const {
+    std::error_code missing;
+    return options_.resume &&
+           fs::equivalent(options_.resume->parent_path(), options_.run / "checkpoints", missing);
+  }
+
+  template <typename... Args>
+  void say(fmt::format_string<Args...> text, Args&&... args) const {
+    options_.log->say(fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  void one_step(Metrics& metrics, TrainingProgress& progress) {
     const Update update = updater_.run(step_);
-    if (!update.finite) throw_diverged(update.terms.loss);
+    if (!update.finite) refuse_step(update.terms.loss);
     ++step_;
     tokens_ += update.terms.tokens;
     nlohmann::ordered_json line = {{"step", step_}, {"loss", update.terms.loss}};
@@ -96,7 +84,7 @@ class Trainer {
     progress.step(step_, update.terms, shown, update.learning_rate);
   }
 
-  [[noreturn]] void throw_diverged(double loss) const {
+  [[noreturn]] void refuse_step(double loss) const {
     const auto newest = newest_checkpoint(options_.run);
     throw DivergedError(fmt::format(
         "[train] the loss or a gradient of step {} is not finite (loss {}); nothing was updated. "
@@ -104,10 +92,17 @@ class Trainer {
         step_ + 1, loss, newest ? newest->string() : "none"));
   }
 
-  /// True if this is the lowest loss so far.
-  bool evaluate(Metrics& metrics, Progress& progress) {
+  /// True if this is the lowest loss so far. Stays due when a stop cuts it short.
+  bool evaluate(Metrics& metrics) {
+    std::vector<EvalRow> rows;
+    try {
+      stop_here_if_requested();
+      rows = task_.evaluate(EvaluationProgress(*options_.log, fmt::format("at step {}", step_)));
+    } catch (const StoppedError&) {
+      return false;
+    }
+    evaluation_due_ = false;
     bool better = false;
-    const auto rows = task_.evaluate();
     for (std::size_t i = 0; i < rows.size(); ++i) {
       nlohmann::ordered_json values;
       std::string shown;
@@ -120,7 +115,7 @@ class Trainer {
         better = true;
       }
       metrics.write({{"step", step_}, {"eval", values}});
-      progress.say("evaluation:" + shown);
+      say("evaluation:{}", shown);
     }
     return better;
   }
@@ -136,11 +131,13 @@ class Trainer {
       nlohmann::ordered_json state = {
           {"format_version", kCheckpointFormat}, {"step", step_}, {"tokens", tokens_}};
       state["seed"] = options_.train.seed;
+      state["evaluation_due"] = evaluation_due_;
       state["best_loss"] =
           best_loss_ ? nlohmann::ordered_json(*best_loss_) : nlohmann::ordered_json();
       io::write_file_atomic(directory / kStateFile, state.dump(1) + "\n");
     });
     prune_checkpoints(options_.run, options_.checkpoint);
+    say("checkpoint of step {} in {}", step_, (options_.run / "checkpoints").string());
   }
 
   void restore(const fs::path& checkpoint) {
@@ -150,14 +147,22 @@ class Trainer {
     for (const auto& group : updater_.groups()) {
       for (const auto& [name, moment] : group.moments()) moment.copy_from(stored.tensor(name));
     }
-    const auto state =
-        nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kStateFile));
-    step_ = state.at("step");
-    tokens_ = state.at("tokens");
-    if (!state.at("best_loss").is_null()) best_loss_ = state.at("best_loss").get<double>();
-    require<CheckpointError>(state.at("seed") == options_.train.seed,
-                             "[checkpoint] {}: trained with train.seed {}, asked to go on with {}.",
-                             checkpoint.string(), state.at("seed").dump(), options_.train.seed);
+    try {
+      const auto state =
+          nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kStateFile));
+      const auto seed = state.at("seed").get<std::int64_t>();
+      require<CheckpointError>(
+          seed == options_.train.seed,
+          "[checkpoint] {} was trained with train.seed {}, asked to go on with {}.",
+          checkpoint.string(), seed, options_.train.seed);
+      step_ = state.at("step").get<std::int64_t>();
+      tokens_ = state.at("tokens").get<std::int64_t>();
+      evaluation_due_ = state.value("evaluation_due", false);
+      if (!state.at("best_loss").is_null()) best_loss_ = state.at("best_loss").get<double>();
+    } catch (const nlohmann::json::exception& error) {
+      throw CheckpointError(
+          fmt::format("[checkpoint] {}: {}.", (checkpoint / kStateFile).string(), error.what()));
+    }
   }
 
   Task& task_;
@@ -165,6 +170,7 @@ class Trainer {
   Updater updater_;
   std::int64_t step_ = 0;
   std::int64_t tokens_ = 0;
+  bool evaluation_due_ = false;  // of this step, still to be made
   std::optional<double> best_loss_;
 };
 

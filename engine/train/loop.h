@@ -2,10 +2,11 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "engine/train/log.h"
 #include "engine/train/task.h"
 #include "engine/train/train_config.h"
 
@@ -14,16 +15,18 @@ namespace seqpe::train {
 struct LoopOptions {
   TrainConfig train;
   CheckpointConfig checkpoint;
-  LogConfig log;
+  LogConfig log_config;
   std::filesystem::path run;                    // an existing folder, held by this process
   std::optional<std::filesystem::path> resume;  // a complete checkpoint of this run or another
-  bool quiet = false;
+  Log* log = nullptr;                           // never null in run_training
+  std::function<void()> on_start;               // all is read and checked, the first step comes
 };
 
 enum class Outcome { finished, interrupted };
 
-/// Trains to train.steps. Writes metrics and checkpoints into `run`. On SIGTERM or SIGINT the step
-/// is finished, a checkpoint written, and `interrupted` returned. Throws DivergedError on a loss or
+/// Trains to train.steps. Writes metrics and checkpoints into `run`. When a stop is requested
+/// (signals.h) the step is finished, a checkpoint written, and `interrupted` returned; an
+/// evaluation that was cut short is made after the resume. Throws DivergedError on a loss or
 /// gradient that is not finite, before the update: the last checkpoint stays whole.
 Outcome run_training(Task& task, const LoopOptions& options);
 

@@ -1,43 +1,53 @@
-// The lines of a run: metrics.jsonl for programs, progress on stderr for people.
+// How far training and evaluation are: a bar on a terminal, now and then a line elsewhere.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "engine/train/log.h"
 #include "engine/train/task.h"
 
 namespace seqpe::train {
 
-/// RUN/metrics.jsonl: one JSON object a line. Opened for a resumed run it is cut back to the lines
-/// up to `step`.
-class Metrics {
+class Stopwatch {
  public:
-  Metrics(const std::filesystem::path& path, std::int64_t step);
-  void write(const nlohmann::ordered_json& line);
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
 
  private:
-  std::ofstream file_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-/// A bar that redraws itself on a terminal; a line every `every` steps elsewhere (NO_COLOR,
-/// TERM=dumb, a pipe).
-class Progress {
+/// Of training: step, losses, gradient norms, learning rate, tokens a second, time left. A line
+/// every `every` steps.
+class TrainingProgress {
  public:
-  Progress(std::int64_t first_step, std::int64_t steps, std::int64_t every, bool quiet);
+  TrainingProgress(Log& log, std::int64_t first_step, std::int64_t steps, std::int64_t every)
+      : log_(log), first_step_(first_step), steps_(steps), every_(every) {}
   void step(std::int64_t step, const StepTerms& terms, const std::string& norms,
             double learning_rate);
-  /// A line that stays.
-  void say(const std::string& line);
-  double seconds() const;
+  double seconds() const { return watch_.seconds(); }
 
  private:
-  bool bar_ = false, quiet_ = false, drawn_ = false;
+  Log& log_;
   std::int64_t first_step_, steps_, every_, tokens_ = 0;
-  std::chrono::steady_clock::time_point begin_;
+  Stopwatch watch_;
+};
+
+/// Of one evaluation of `what` ("length 512"), called with what is done. A line every ten seconds.
+/// Throws StoppedError when a stop is requested.
+class EvaluationProgress {
+ public:
+  EvaluationProgress(Log& log, std::string what);
+  void operator()(std::int64_t done, std::int64_t total);
+
+ private:
+  Log& log_;
+  std::string what_;
+  Stopwatch watch_;
+  double next_line_;
 };
 
 }  // namespace seqpe::train

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +23,9 @@ struct StepTerms {
 /// One line of an evaluation: "length" 512, "nll" 2.3 ... in the order to show.
 using EvalRow = std::vector<std::pair<std::string, double>>;
 
+/// Told during an evaluation how much of it is done; may throw to end it.
+using OnEvaluated = std::function<void(std::int64_t done, std::int64_t total)>;
+
 class Task {
  public:
   virtual ~Task() = default;
@@ -34,7 +37,7 @@ class Task {
   virtual StepTerms forward_backward(std::int64_t step) = 0;
   /// Rows of results on the validation data, the first one that which decides what is best; empty
   /// without such data.
-  virtual std::vector<EvalRow> evaluate() = 0;
+  virtual std::vector<EvalRow> evaluate(const OnEvaluated& on_evaluated) = 0;
   /// Writes and reads the model's files in a checkpoint folder.
   virtual void save(const std::filesystem::path& directory) const = 0;
   virtual void load(const std::filesystem::path& directory) = 0;

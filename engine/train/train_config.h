@@ -10,6 +10,9 @@
 
 namespace seqpe::train {
 
+enum class Precision : std::uint8_t { fp32 };
+enum class DeviceChoice : std::uint8_t { automatic, cpu, cuda };
+
 struct TrainConfig {
   std::int64_t steps = 1000;
   std::int64_t batch_size = 16;
@@ -26,7 +29,10 @@ struct TrainConfig {
   double encoder_weight_decay = 0.0;
   double clip = 5.0;          // 0: no clipping
   double encoder_clip = 5.0;  // 0: no clipping
-  std::int64_t threads = 0;   // 0: one a core (`auto`)
+  Precision precision = Precision::fp32;
+  DeviceChoice device = DeviceChoice::automatic;
+  std::int64_t threads = 0;  // 0: one a core (`auto`)
+  bool pin = false;          // bind each thread to a core
   std::int64_t seed = 1;
   std::int64_t eval_every = 0;  // 0: at the end only
 

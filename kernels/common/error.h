@@ -32,6 +32,7 @@ SEQPE_DEFINE_ERROR(CheckpointError, 5);     // missing, damaged or foreign check
 SEQPE_DEFINE_ERROR(DeviceError, 6);         // no such device, out of memory
 SEQPE_DEFINE_ERROR(DivergedError, 7);       // NaN or Inf in the loss
 SEQPE_DEFINE_ERROR(CommunicationError, 8);  // a lost peer, a failed collective
+SEQPE_DEFINE_ERROR(StoppedError, 75);       // stopped by a signal, nothing lost
 #undef SEQPE_DEFINE_ERROR
 
 /// Throws E with the formatted message unless `condition` holds.

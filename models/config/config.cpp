@@ -138,6 +138,11 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
   fields.push_back(config::number("train.encoder_clip", train.encoder_clip,
                                   "largest gradient norm of the encoder; 0: any"));
   fields.push_back(
+      config::enumeration("train.precision", train.precision, {"fp32"}, "of every number"));
+  fields.push_back(config::enumeration("train.device", train.device, {"auto", "cpu", "cuda"},
+                                       "auto: cuda where it is built in and seen, else cpu"));
+  fields.push_back(config::boolean("train.pin", train.pin, "bind each CPU thread to a core"));
+  fields.push_back(
       config::integer_or_auto("train.threads", train.threads, "CPU threads; auto: one a core"));
   fields.push_back(config::integer("train.seed", train.seed, "of everything random"));
   fields.push_back(
@@ -177,6 +182,43 @@ void add_rest(std::vector<Field>& fields, Config& config) {
       config::integer("log.every", config.log.every, "steps between progress lines", 1));
   fields.push_back(config::names("compare", config.compare, position_names(),
                                  "rivals trained after the main model with its data and steps"));
+}
+
+// Of `seqpe`, what only training looks at.
+constexpr const char* kTrainingSections[] = {"seqpe.shift.", "seqpe.contrastive.",
+                                             "seqpe.transfer.", "seqpe.loss_warmup_steps",
+                                             "seqpe.max_position"};
+
+/// The largest position of an evaluation must be one that the model can tell.
+void validate_lengths(const Config& config) {
+  const auto& eval = config.eval;
+  std::vector<std::int64_t> lengths = eval.lengths;
+  if (lengths.empty()) lengths.push_back(config.data.block_size);
+  std::vector<std::string> positions = config.compare;
+  positions.push_back(position_names()[static_cast<std::size_t>(config.model.position)]);
+  const auto uses = [&](const char* name) {
+    return std::find(positions.begin(), positions.end(), name) != positions.end();
+  };
+  const SeqpeOptions& seqpe = config.seqpe;
+  const std::int64_t digits = seqpe.max_digits > 0
+                                  ? seqpe.max_digits
+                                  : digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+  for (const std::int64_t length : lengths) {
+    require<ConfigError>(length >= 1, "[config] eval.lengths must be >= 1, got {}.", length);
+    require<ConfigError>(eval.stride <= length,
+                         "[config] eval.stride must be at most the length {}, got {}.", length,
+                         eval.stride);
+    const std::int64_t needed = digits_needed(eval.start + length, 1, seqpe.base);
+    require<ConfigError>(
+        !uses("seqpe") || needed <= digits,
+        "[config] position {} (eval.start plus a length of eval.lengths) needs {} digits in base "
+        "{}, seqpe.max_digits is {}. Hint: train with more digits or evaluate at shorter lengths.",
+        eval.start + length - 1, needed, seqpe.base, digits);
+    require<ConfigError>(
+        !uses("learned") || eval.start == 0 || eval.start + length <= config.data.block_size,
+        "[config] eval.start must be 0 for learned positions beyond their table of {}, got {}.",
+        config.data.block_size, eval.start);
+  }
 }
 
 /// A file, seen from the working folder or from the including file; else a recipe.
@@ -223,6 +265,15 @@ Config load_config(const std::vector<std::string>& names,
   return config;
 }
 
+bool describes_model(const std::string& key, PositionKind position) {
+  if (key.find(".dropout.") != std::string::npos) return false;
+  if (key.starts_with("model.")) return true;
+  if (key == "data.block_size") return position == PositionKind::learned;
+  if (!key.starts_with("seqpe.") || position != PositionKind::seqpe) return false;
+  return std::none_of(std::begin(kTrainingSections), std::end(kTrainingSections),
+                      [&](const char* section) { return key.starts_with(section); });
+}
+
 void validate(const Config& config) {
   const auto divides = [](std::int64_t small, std::int64_t large) { return large % small == 0; };
   const auto& [model, seqpe, train, data, eval, checkpoint, log, compare] = config;
@@ -235,9 +286,7 @@ void validate(const Config& config) {
   require<ConfigError>(train.warmup_steps <= train.steps,
                        "[config] train.warmup_steps must be at most train.steps {}, got {}.",
                        train.steps, train.warmup_steps);
-  for (const std::int64_t length : eval.lengths) {
-    require<ConfigError>(length >= 1, "[config] eval.lengths must be >= 1, got {}.", length);
-  }
+  validate_lengths(config);
   if (model.position != PositionKind::seqpe) return;
   require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
                        "[config] seqpe.encoder.heads must divide seqpe.encoder.width {}, got {}.",

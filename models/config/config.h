@@ -46,6 +46,10 @@ Config load_config(const std::vector<std::string>& names,
 /// Throws ConfigError where values do not fit together.
 void validate(const Config& config);
 
+/// True for a key that says what a model with these positions computes; false for one that says how
+/// it is trained.
+bool describes_model(const std::string& key, PositionKind position);
+
 /// The names of PositionKind.
 const std::vector<std::string>& position_names();
 

@@ -117,7 +117,7 @@ LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks v
   const SeqpeOptions& seqpe = config.seqpe;
   shift_.emplace(seqpe.shift, seqpe.max_position, length, config.train.batch_size, seed);
   if (seqpe.contrastive.weight > 0)
-    contrastive_.emplace(seqpe.contrastive, seqpe.max_position, seed);
+    contrastive_.emplace(seqpe.contrastive, seqpe.max_position, seed, seqpe.base);
   if (seqpe.transfer.weight > 0)
     transfer_.emplace(seqpe.transfer, seqpe.max_position, length, seed);
 }
@@ -245,13 +245,13 @@ train::StepTerms LmTask::forward_backward(std::int64_t step) {
   return terms;
 }
 
-std::vector<train::EvalRow> LmTask::evaluate() {
+std::vector<train::EvalRow> LmTask::evaluate(const train::OnEvaluated& on_evaluated) {
   std::vector<train::EvalRow> rows;
   if (validation_.empty()) return rows;
   const Config& config = model_.config();
   rows.push_back(evaluate_length(
       model_, validation_,
-      config.eval.lengths.empty() ? config.data.block_size : config.eval.lengths[0]));
+      config.eval.lengths.empty() ? config.data.block_size : config.eval.lengths[0], on_evaluated));
   return rows;
 }
 

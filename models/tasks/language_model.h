@@ -37,9 +37,10 @@ class LanguageModel {
   std::unique_ptr<Gpt> gpt_;
 };
 
-/// Perplexity of `chunks` at one length, positions from config.eval.start.
+/// Perplexity of `chunks` at one length, positions from config.eval.start. `on_evaluated` counts
+/// blocks.
 train::EvalRow evaluate_length(const LanguageModel& model, const data::Chunks& chunks,
-                               std::int64_t length);
+                               std::int64_t length, const train::OnEvaluated& on_evaluated = {});
 
 /// Continues `prompt` by `count` tokens drawn at `temperature`.
 std::string generate(const LanguageModel& model, const std::string& prompt, std::int64_t count,
@@ -48,6 +49,10 @@ std::string generate(const LanguageModel& model, const std::string& prompt, std:
 /// Writes model.safetensors, model_1.safetensors, config.json, pe_config.json, config.yaml and the
 /// tokeniser's files.
 void save_language_model(const LanguageModel& model, const std::filesystem::path& directory);
+
+/// Throws CheckpointError with the key that differs unless `directory` holds a checkpoint of this
+/// very model: what computes its result, not how it is trained.
+void check_same_model(const LanguageModel& model, const std::filesystem::path& directory);
 
 /// Reads the weights of a checkpoint folder into a model of the same shape.
 void load_weights(const LanguageModel& model, const std::filesystem::path& directory);
@@ -58,6 +63,9 @@ void load_weights(const LanguageModel& model, const std::filesystem::path& direc
 std::unique_ptr<LanguageModel> open_language_model(const std::filesystem::path& path,
                                                    const std::optional<std::string>& tokenizer,
                                                    const std::vector<std::string>& overrides);
+
+/// The folder of the weight files of what open_language_model opens, verified where it is ours.
+std::filesystem::path find_weights(const std::filesystem::path& path);
 
 /// SHA-256 of the weight files of what open_language_model opens, in name order.
 std::string weights_sha256(const std::filesystem::path& path);
@@ -71,11 +79,14 @@ class LmTask final : public train::Task {
 
   std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
   train::StepTerms forward_backward(std::int64_t step) override;
-  std::vector<train::EvalRow> evaluate() override;
+  std::vector<train::EvalRow> evaluate(const train::OnEvaluated& on_evaluated) override;
   void save(const std::filesystem::path& directory) const override {
     save_language_model(model_, directory);
   }
-  void load(const std::filesystem::path& directory) override { load_weights(model_, directory); }
+  void load(const std::filesystem::path& directory) override {
+    check_same_model(model_, directory);
+    load_weights(model_, directory);
+  }
 
   std::int64_t training_tokens() const;
   const data::Chunks& validation() const { return validation_; }

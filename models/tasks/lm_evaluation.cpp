@@ -33,7 +33,7 @@ double sum_of_losses(const LanguageModel& model, const data::Chunks& chunks,
 }  // namespace
 
 train::EvalRow evaluate_length(const LanguageModel& model, const data::Chunks& chunks,
-                               std::int64_t length) {
+                               std::int64_t length, const train::OnEvaluated& on_evaluated) {
   const autograd::NoGradGuard no_grad;
   const Config& config = model.config();
   const std::int64_t stride = config.eval.stride == 0 ? length : config.eval.stride;
@@ -57,6 +57,8 @@ train::EvalRow evaluate_length(const LanguageModel& model, const data::Chunks& c
     if (pe.defined() && size < length)
       block_pe = pe.view({length, pe.dim(2)}).rows(0, size).view({1, size, pe.dim(2)});
     nll += sum_of_losses(model, chunks, batch, block_pe, tokens);
+    if (on_evaluated)
+      on_evaluated(static_cast<std::int64_t>(end), static_cast<std::int64_t>(blocks.size()));
   }
   const double mean = nll / static_cast<double>(std::max<std::int64_t>(1, tokens));
   return {{"length", static_cast<double>(length)},

@@ -4,6 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <string>
+#include <vector>
+
+#include "engine/train/log.h"
+#include "engine/train/train_config.h"
+
 namespace seqpe::tools {
 
 void add_train_command(CLI::App& app);
@@ -14,8 +20,29 @@ void add_bench_command(CLI::App& app);
 /// "0.1.0 (commit ..., GNU 12.2.0), oneDNN ..." for --version.
 std::string version_text();
 
-/// Uses `threads` CPU threads; 0: one a core.
-void set_threads(std::int64_t threads);
+/// What --device takes.
+inline const std::vector<std::string> kDevices{"auto", "cpu", "cuda"};
+
+/// Takes the device and the CPU threads that the configuration asks for. Throws DeviceError for a
+/// device that this build does not have.
+void use_device(const train::TrainConfig& config);
+
+/// --quiet and -v, the same for every command that works for a while.
+struct VerbosityFlags {
+  bool quiet = false, verbose = false;
+  void add_to(CLI::App* command);
+  train::Verbosity level() const;
+};
+
+/// --help tells a command's examples (its footer) before its options.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string name) const override;
+  std::string make_footer(const CLI::App* app) const override;
+};
+
+/// The command line as a shell would read it again.
+std::string& command_line();
 
 /// The exit code of a command that did not fail by an error, for main.
 int& exit_code();

@@ -1,11 +1,34 @@
 #include <fmt/format.h>
 #include <omp.h>
+#include <sched.h>
 
 #include "engine/core/version.h"
+#include "kernels/common/error.h"
 #include "kernels/common/isa.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
+namespace {
+
+/// Binds thread i to the i-th core that the process may use.
+void pin_threads() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  std::vector<std::size_t> cores;
+  for (std::size_t core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &allowed)) cores.push_back(core);
+  }
+#pragma omp parallel
+  {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cores[static_cast<std::size_t>(omp_get_thread_num()) % cores.size()], &one);
+    ::sched_setaffinity(0, sizeof(one), &one);  // of the calling thread
+  }
+}
+
+}  // namespace
 
 std::string version_text() {
   return fmt::format(
@@ -15,8 +38,37 @@ std::string version_text() {
       kernels::name_of(kernels::active_isa()));
 }
 
-void set_threads(std::int64_t threads) {
-  if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
+void use_device(const train::TrainConfig& config) {
+  require<DeviceError>(config.device != train::DeviceChoice::cuda,
+                       "[device] this build has no CUDA kernels. Hint: --device cpu.");
+  if (config.threads > 0) omp_set_num_threads(static_cast<int>(config.threads));
+  if (config.pin) pin_threads();
+}
+
+void VerbosityFlags::add_to(CLI::App* command) {
+  auto* const quiet_flag = command->add_flag("-q,--quiet", quiet, "No progress on stderr");
+  command->add_flag("-v,--verbose", verbose, "Also the machine, and memory as it was used")
+      ->excludes(quiet_flag);
+}
+
+train::Verbosity VerbosityFlags::level() const {
+  if (quiet) return train::Verbosity::quiet;
+  return verbose ? train::Verbosity::verbose : train::Verbosity::normal;
+}
+
+std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
+  const std::string examples = app->get_footer();
+  return (examples.empty() ? "" : "\nExamples:\n" + examples + "\n\n") +
+         CLI::Formatter::make_usage(app, std::move(name));
+}
+
+std::string HelpFormatter::make_footer(const CLI::App*) const {
+  return "";
+}
+
+std::string& command_line() {
+  static std::string line;
+  return line;
 }
 
 int& exit_code() {

@@ -1,10 +1,12 @@
 // seqpe_engine eval lm
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "engine/io/file.h"
+#include "engine/train/signals.h"
 #include "models/recipes/recipes.h"
 #include "models/tasks/language_model.h"
 #include "tools/seqpe_engine/commands.h"
@@ -14,16 +16,28 @@ namespace seqpe::tools {
 namespace {
 
 struct Options {
-  std::string checkpoint, data, tokenizer;
+  std::string checkpoint, data, tokenizer, device = "auto";
   std::vector<std::int64_t> lengths;
-  std::int64_t max_lines = 0;
+  std::int64_t max_lines = -1;
   std::vector<std::string> overrides;
+  VerbosityFlags verbosity;
   bool json = false;
 };
 
-nlohmann::ordered_json row_json(const train::EvalRow& row) {
+/// Options of their own, then --set over them.
+std::vector<std::string> overrides_of(const Options& options) {
+  std::vector<std::string> all{"train.device=" + options.device};
+  if (!options.lengths.empty())
+    all.push_back(fmt::format("eval.lengths=[{}]", fmt::join(options.lengths, ", ")));
+  if (options.max_lines >= 0) all.push_back(fmt::format("eval.max_lines={}", options.max_lines));
+  all.insert(all.end(), options.overrides.begin(), options.overrides.end());
+  return all;
+}
+
+nlohmann::ordered_json result_json(const LengthResult& result) {
+  if (!result.row) return {{"length", result.length}, {"error", "out of memory"}};
   nlohmann::ordered_json out;
-  for (const auto& [name, value] : row) {
+  for (const auto& [name, value] : *result.row) {
     const bool is_count =
         name == "length" || name == "tokens" || name == "words" || name == "blocks";
     if (is_count) {
@@ -36,65 +50,74 @@ nlohmann::ordered_json row_json(const train::EvalRow& row) {
 }
 
 void run(const Options& options) {
+  const train::SignalGuard signals;
+  train::Log log(options.verbosity.level());
   const auto tokenizer =
       options.tokenizer.empty() ? std::nullopt : std::optional(options.tokenizer);
-  const auto model = models::open_language_model(options.checkpoint, tokenizer, options.overrides);
+  const auto model =
+      models::open_language_model(options.checkpoint, tokenizer, overrides_of(options));
   const models::Config& config = model->config();
-  set_threads(config.train.threads);
+  use_device(config.train);
+  log.detail(version_text());
   const std::string path = options.data.empty() ? config.data.valid_path : options.data;
   require<UsageError>(!path.empty(),
                       "[eval] --data must name a text: the checkpoint's data.valid_path is empty.");
-  const std::int64_t max_lines = options.max_lines > 0 ? options.max_lines : config.eval.max_lines;
   const auto chunks = data::tokenize_text(models::read_data(path), model->tokenizer(),
-                                          config.data.text_options(max_lines));
-  std::vector<std::int64_t> lengths =
-      !options.lengths.empty() ? options.lengths : config.eval.lengths;
-  if (lengths.empty()) lengths.push_back(config.data.block_size);
-
-  nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  std::vector<train::EvalRow> rows;
-  for (const std::int64_t length : lengths) {
-    require<UsageError>(length >= 1, "[eval] --lengths must be >= 1, got {}.", length);
-    rows.push_back(models::evaluate_length(*model, chunks, length));
-    results.push_back(row_json(rows.back()));
-    if (!options.json) fmt::print(stderr, "length {} done\n", length);
+                                          config.data.text_options(config.eval.max_lines));
+  const auto results = evaluate_lengths(*model, chunks, lengths_of(config), log);
+  if (options.json) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (const LengthResult& result : results) rows.push_back(result_json(result));
+    const nlohmann::ordered_json out = {
+        {"task", "lm"},
+        {"checkpoint", options.checkpoint},
+        {"weights_sha256", models::weights_sha256(options.checkpoint)},
+        {"data", path},
+        {"results", rows}};
+    fmt::print("{}\n", out.dump(1));
+  } else {
+    fmt::print("{}", evaluation_table(results));
   }
-  if (!options.json) return fmt::print("{}", evaluation_table(rows));
-  const nlohmann::ordered_json out = {
-      {"task", "lm"},
-      {"checkpoint", options.checkpoint},
-      {"weights_sha256", models::weights_sha256(options.checkpoint)},
-      {"data", path},
-      {"results", results}};
-  fmt::print("{}\n", out.dump(1));
+  const bool any = std::any_of(results.begin(), results.end(),
+                               [](const LengthResult& result) { return result.row.has_value(); });
+  require<DeviceError>(any, "[eval] every length ran out of memory. Hint: shorter --lengths.");
 }
 
 }  // namespace
 
 void add_eval_command(CLI::App& app) {
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a trained model");
+  eval->footer("  seqpe_engine eval lm --checkpoint runs/NAME");
   eval->require_subcommand(1);
-  CLI::App* lm =
-      eval->add_subcommand("lm",
-                           "Token and word perplexity of a language model at any lengths\n\n"
-                           "Examples:\n"
-                           "  seqpe_engine eval lm --checkpoint runs/NAME\n"
-                           "  seqpe_engine eval lm --checkpoint runs/NAME --data text.txt "
-                           "--lengths 512,1024,32768 --json");
+  CLI::App* lm = eval->add_subcommand(
+      "lm",
+      "Token and word perplexity of a language model at any lengths. A length that runs out "
+      "of memory is told, the others stand.");
+  lm->footer(
+      "  seqpe_engine eval lm --checkpoint runs/NAME\n"
+      "  seqpe_engine eval lm --checkpoint runs/NAME --data text.txt --lengths 512,1024,32768 "
+      "--json\n"
+      "  seqpe_engine eval lm --checkpoint REFERENCE_RUN --tokenizer gpt2 --data text.txt");
   const auto options = std::make_shared<Options>();
   lm->add_option("--checkpoint", options->checkpoint,
                  "A checkpoint, a run (best, else latest checkpoint) or a run of the reference")
       ->required();
-  lm->add_option("--data", options->data, "Text; default: the run's validation text");
+  lm->add_option("--data", options->data, "Text file; default: the run's data.valid_path");
   lm->add_option("--tokenizer", options->tokenizer,
-                 "Folder of tokenizer files, or bytes; default: the checkpoint's");
+                 "Folder of tokenizer files, or bytes; default: the checkpoint's own");
   lm->add_option("--lengths", options->lengths, "Tokens a block; default: the run's eval.lengths")
-      ->delimiter(',');
-  lm->add_option("--max-lines", options->max_lines, "Read so many lines of the text; default: all")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  lm->add_option("--max-lines", options->max_lines,
+                 "Lines of the text to read, 0: all; default: the run's eval.max_lines")
       ->check(CLI::NonNegativeNumber);
-  lm->add_option("--set", options->overrides, "KEY=VALUE of the configuration")
+  lm->add_option("--set", options->overrides,
+                 "KEY=VALUE over the run's configuration, VALUE as YAML (see `config keys`)")
       ->allow_extra_args(false);
-  lm->add_flag("--json", options->json, "One JSON object on stdout");
+  lm->add_option("--device", options->device, "Where to compute; default auto")
+      ->check(CLI::IsMember(kDevices));
+  lm->add_flag("--json", options->json, "One JSON object on stdout, numbers unrounded");
+  options->verbosity.add_to(lm);
   lm->callback([options] { run(*options); });
 }
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <csignal>
+#include <new>
 
 #include "engine/config/load.h"
 #include "kernels/common/error.h"
@@ -18,16 +20,32 @@ void suggest_command(const CLI::App& app, int argc, char** argv) {
              seqpe::config::nearest(argv[1], names));
 }
 
+/// In single quotes where a shell would read something else.
+std::string quoted(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{
-      "Transformers with sequential position encoding (SeqPE), from scratch.\n\n"
-      "Examples:\n"
+  // A file over the size limit is an error of that write, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
+  seqpe::tools::command_line() = "seqpe_engine";
+  for (int i = 1; i < argc; ++i) seqpe::tools::command_line() += " " + quoted(argv[i]);
+
+  CLI::App app{"Transformers with sequential position encoding (SeqPE), from scratch."};
+  app.footer(
       "  seqpe_engine train lm                          the quick start: under a minute, no "
       "download\n"
       "  seqpe_engine train lm --config lm_novels_small --set data.path=text.txt\n"
-      "  seqpe_engine eval lm --checkpoint RUN --data text.txt --lengths 128,256,512"};
+      "  seqpe_engine eval lm --checkpoint RUN --data text.txt --lengths 128,256,512\n"
+      "  seqpe_engine config keys                       every option with its default");
+  app.formatter(std::make_shared<seqpe::tools::HelpFormatter>());
   app.name("seqpe_engine");
   app.set_version_flag("--version", seqpe::tools::version_text(),
                        "Show version, commit and what was built in");
@@ -44,9 +62,15 @@ int main(int argc, char** argv) {
     app.exit(error);
     if (!asked_for_text) suggest_command(app, argc, argv);
     return asked_for_text ? 0 : kUsage;
+  } catch (const seqpe::StoppedError& stopped) {
+    fmt::print(stderr, "seqpe_engine: {}\n", stopped.what());
+    return stopped.exit_code();
   } catch (const seqpe::Error& error) {
     fmt::print(stderr, "seqpe_engine: error: {}\n", error.what());
     return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "seqpe_engine: error: [cpu] out of memory.\n");
+    return seqpe::DeviceError("").exit_code();
   } catch (const std::exception& error) {
     fmt::print(stderr, "seqpe_engine: error: {}\n", error.what());
     return 1;

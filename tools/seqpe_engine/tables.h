@@ -5,18 +5,15 @@
 #include <utility>
 #include <vector>
 
-#include "engine/train/task.h"
+#include "tools/seqpe_engine/lengths.h"
 
 namespace seqpe::tools {
 
 /// A line a length: token and word perplexity, tokens, blocks.
-std::string evaluation_table(const std::vector<train::EvalRow>& rows);
+std::string evaluation_table(const std::vector<LengthResult>& results);
 
 /// A row a model, a column a length, token perplexity in the cells.
 std::string perplexity_table(
-    const std::vector<std::pair<std::string, std::vector<train::EvalRow>>>& models);
-
-/// The value of that name in a row.
-double value_of(const train::EvalRow& row, const std::string& name);
+    const std::vector<std::pair<std::string, std::vector<LengthResult>>>& models);
 
 }  // namespace seqpe::tools

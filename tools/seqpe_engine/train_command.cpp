@@ -1,6 +1,7 @@
 // seqpe_engine train lm
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <ctime>
@@ -8,10 +9,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/core/allocator.h"
 #include "engine/core/version.h"
 #include "engine/io/file.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/loop.h"
+#include "engine/train/signals.h"
+#include "kernels/common/isa.h"
 #include "models/tasks/language_model.h"
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/tables.h"
@@ -22,12 +26,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kQuickStart = "quickstart_lm";
-constexpr int kStoppedBySignal = 75;
+constexpr double kMegabyte = 1024.0 * 1024.0;
 
 struct Options {
   std::vector<std::string> configs, overrides;
-  std::string run, resume, init_from, device = "auto", command;
-  bool dry_run = false, quiet = false;
+  std::string run, resume, init_from, device;
+  VerbosityFlags verbosity;
+  bool dry_run = false;
 };
 
 fs::path new_run_folder(const Options& options) {
@@ -62,162 +67,252 @@ std::optional<fs::path> checkpoint_to_resume(const Options& options, const fs::p
   return train::newest_checkpoint(run);
 }
 
-void write_run_files(const fs::path& run, const models::Config& config,
-                     const std::string& command) {
+void write_run_files(const fs::path& run, const models::Config& config) {
   models::Config copy = config;
   io::write_file_atomic(run / "config.yaml", config::dump(models::fields_of(copy)));
-  io::write_file_atomic(run / "command.txt", command + "\n");
+  std::string commands;  // a run that was resumed has several
+  if (fs::exists(run / "command.txt")) commands = io::read_text<Error>(run / "command.txt");
+  io::write_file_atomic(run / "command.txt", commands + command_line() + "\n");
   const nlohmann::ordered_json environment = {
-      {"version", version()}, {"commit", SEQPE_COMMIT}, {"compiler", SEQPE_COMPILER}};
+      {"version", version()},
+      {"commit", SEQPE_COMMIT},
+      {"compiler", SEQPE_COMPILER},
+      {"gemm", SEQPE_GEMM_NAME},
+      {"instruction_set", kernels::name_of(kernels::active_isa())},
+      {"threads", omp_get_max_threads()}};
   io::write_file_atomic(run / "env.json", environment.dump(1) + "\n");
 }
 
-void say_plan(const models::LanguageModel& model, const models::LmTask& task) {
+// Widths that a token of a block keeps for its backward, and those of the moment at the peak; both
+// measured (-v tells the peak) at several depths, batches and encoders.
+constexpr double kModelWidths = 18, kModelOnce = 14, kEncoderWidths = 14, kEncoderOnce = 2;
+
+/// Floats of the position encoder's activations, all blocks of a shifted step and both losses. Its
+/// last block computes one token a position.
+double encoder_floats(const models::Config& config) {
+  if (config.model.position != models::PositionKind::seqpe) return 0;
+  const auto& shift = config.seqpe.shift;
+  const auto& contrastive = config.seqpe.contrastive;
+  const auto& transfer = config.seqpe.transfer;
+  const bool shifts = shift.rate > 0 && config.train.batch_size % shift.blocks == 0;
+  std::int64_t positions = (shifts ? shift.blocks : 1) * config.data.block_size;
+  if (contrastive.weight > 0) positions += contrastive.pivots * (1 + contrastive.candidates);
+  if (transfer.weight > 0) positions += transfer.starts * transfer.indices;
+  const auto& encoder = config.seqpe.encoder;
+  return static_cast<double>(positions * (config.seqpe.max_digits + 1) * encoder.width) *
+         (kEncoderWidths * static_cast<double>(encoder.layers - 1) + kEncoderOnce);
+}
+
+/// Bytes of tensors while training: weights, gradients and both moments; activations; logits with
+/// their gradient.
+double expected_peak(const models::LanguageModel& model, std::int64_t parameter_count) {
+  const models::Config& config = model.config();
+  const auto tokens = static_cast<double>(config.train.micro_batch() * config.data.block_size);
+  const double activations = tokens * static_cast<double>(config.model.width) *
+                             (kModelWidths * static_cast<double>(config.model.layers) + kModelOnce);
+  const double logits = 2.0 * tokens * static_cast<double>(model.tokenizer().vocab_size());
+  return sizeof(float) * (4.0 * static_cast<double>(parameter_count) + activations + logits +
+                          encoder_floats(config));
+}
+
+/// 3456 as "3.5 K", 858000 as "0.86 M".
+std::string shortened(std::int64_t count) {
+  const auto value = static_cast<double>(count);
+  return count < 100'000 ? fmt::format("{:.1f} K", value / 1e3)
+                         : fmt::format("{:.2f} M", value / 1e6);
+}
+
+void say_plan(const models::LanguageModel& model, const models::LmTask& task, train::Log& log) {
   const models::Config& config = model.config();
   std::int64_t model_count = 0, encoder_count = 0;
   for (const auto& parameter : model.parameters()) {
     (parameter.group == "encoder" ? encoder_count : model_count) += parameter.value.numel();
   }
-  const double megabyte = 1024.0 * 1024.0,
-               state = 4.0 * static_cast<double>(model_count + encoder_count);
-  // Per token and layer about 34 widths live for backward (qkv, attention, MLP of 4 widths, norms,
-  // residuals).
-  const double activations =
-      4.0 * 34.0 *
-      static_cast<double>(config.train.micro_batch() * config.data.block_size * config.model.width *
-                          config.model.layers);
-  fmt::print(stderr,
-             "positions {}, {:.2f} M parameters in the model, {:.2f} M in the position encoder\n"
-             "{} steps of {} tokens, {} training tokens\n"
-             "about {:.0f} MB at peak, {:.0f} MB a checkpoint\n",
-             models::position_names()[static_cast<std::size_t>(config.model.position)],
-             static_cast<double>(model_count) / 1e6, static_cast<double>(encoder_count) / 1e6,
-             config.train.steps, config.train.batch_size * config.data.block_size,
-             task.training_tokens(), (4 * state + activations) / megabyte, 3 * state / megabyte);
+  const std::int64_t all = model_count + encoder_count;
+  log.say(fmt::format("positions {}, {} parameters in the model, {} in the position encoder",
+                      models::position_names()[static_cast<std::size_t>(config.model.position)],
+                      shortened(model_count), shortened(encoder_count)));
+  log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
+                      config.train.batch_size * config.data.block_size, task.training_tokens()));
+  log.say(fmt::format("about {:.3g} MB of tensors at peak, {:.3g} MB a checkpoint",
+                      expected_peak(model, all) / kMegabyte,
+                      static_cast<double>(3 * all) * sizeof(float) / kMegabyte));
 }
 
 struct Trained {
   train::Outcome outcome = train::Outcome::finished;
-  std::vector<train::EvalRow> rows;  // a row a length
+  std::vector<LengthResult> results;
   std::string sample;
 };
 
-Trained train_one(const models::Config& config, const Options& options, const fs::path& run,
-                  const std::optional<fs::path>& resume) {
-  const models::LanguageModel model(config, data::load_tokenizer(config.data.tokenizer));
-  model.initialize(static_cast<std::uint64_t>(config.train.seed));
-  if (!options.init_from.empty()) models::load_weights(model, options.init_from);
-  models::LmTask task(model);
-  if (!options.quiet) say_plan(model, task);
-  if (options.dry_run) return {};
-  write_run_files(run, model.config(), options.command);
-  Trained trained;
-  trained.outcome = train::run_training(task, {.train = config.train,
-                                               .checkpoint = config.checkpoint,
-                                               .log = config.log,
-                                               .run = run,
-                                               .resume = resume,
-                                               .quiet = options.quiet});
-  if (trained.outcome == train::Outcome::interrupted || task.validation().empty()) return trained;
-  for (const std::int64_t length : config.eval.lengths) {
-    trained.rows.push_back(models::evaluate_length(model, task.validation(), length));
+/// One `train lm`: the main model, then its rivals.
+class Session {
+ public:
+  explicit Session(Options options) : options_(std::move(options)) {
+    if (options_.configs.empty()) options_.configs = {kQuickStart};
+    std::vector<std::string> overrides;
+    if (!options_.device.empty()) overrides.push_back("train.device=" + options_.device);
+    overrides.insert(overrides.end(), options_.overrides.begin(), options_.overrides.end());
+    config_ = models::load_config(options_.configs, overrides);
+    use_device(config_.train);
   }
-  trained.sample =
-      models::generate(model, "It was ", 160, 0.8, static_cast<std::uint64_t>(config.train.seed));
-  return trained;
-}
 
-void run(Options options) {
-  if (options.configs.empty()) options.configs = {kQuickStart};
-  require<DeviceError>(options.device != "cuda",
-                       "[device] this build has no CUDA kernels. Hint: --device cpu.");
-  const models::Config config = models::load_config(options.configs, options.overrides);
-  set_threads(config.train.threads);
-  if (options.dry_run) {
-    train_one(config, options, {}, std::nullopt);
-    return;
+  void run() {
+    if (options_.dry_run) {
+      train::Log log(options_.verbosity.level());
+      prepare(config_, log);
+      return;
+    }
+    folder_ = new_run_folder(options_);
+    checkpoint_to_resume(options_, folder_);  // refuses before anything is read
+    bool finished = train_into(config_, folder_);
+    for (std::size_t i = 0; finished && i < config_.compare.size(); ++i) {
+      models::Config rival = config_;
+      rival.compare.clear();
+      const auto& names = models::position_names();
+      rival.model.position = static_cast<models::PositionKind>(
+          std::find(names.begin(), names.end(), config_.compare[i]) - names.begin());
+      finished = train_into(rival, folder_ / ("rival_" + config_.compare[i]));
+    }
+    finished ? print_results() : say_how_to_go_on();
   }
-  const fs::path folder = new_run_folder(options);
-  const auto resume = checkpoint_to_resume(options, folder);
-  fs::create_directories(folder);
-  const io::DirectoryLock lock(folder);
 
-  std::vector<std::pair<std::string, std::vector<train::EvalRow>>> table;
-  std::string sample;
-  const auto train_into = [&](const models::Config& one, const fs::path& where,
-                              const std::optional<fs::path>& from) {
-    const Trained trained = train_one(one, options, where, from);
-    const auto kind = static_cast<std::size_t>(one.model.position);
-    if (!trained.rows.empty()) table.emplace_back(models::position_names()[kind], trained.rows);
-    if (sample.empty()) sample = trained.sample;
-    return trained.outcome == train::Outcome::finished;
+ private:
+  /// The model with its data, after the lines that tell its size.
+  struct Prepared {
+    std::unique_ptr<models::LanguageModel> model;
+    std::unique_ptr<models::LmTask> task;
   };
-  bool finished = train_into(config, folder, resume);
-  for (std::size_t i = 0; finished && i < config.compare.size(); ++i) {
-    models::Config rival = config;
-    rival.compare.clear();
-    const auto& names = models::position_names();
-    rival.model.position = static_cast<models::PositionKind>(
-        std::find(names.begin(), names.end(), config.compare[i]) - names.begin());
-    const fs::path where = folder / ("rival_" + config.compare[i]);
-    fs::create_directories(where);
-    finished = train_into(rival, where,
-                          options.resume.empty() ? std::nullopt : train::newest_checkpoint(where));
+  Prepared prepare(const models::Config& config, train::Log& log) const {
+    Prepared out;
+    out.model = std::make_unique<models::LanguageModel>(
+        config, data::load_tokenizer(config.data.tokenizer));
+    out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
+    if (!options_.init_from.empty())
+      models::load_weights(*out.model, models::find_weights(options_.init_from));
+    out.task = std::make_unique<models::LmTask>(*out.model);
+    log.detail(version_text());
+    log.detail(fmt::format("threads {}", omp_get_max_threads()));
+    say_plan(*out.model, *out.task, log);
+    return out;
   }
-  if (!finished) {
+
+  bool train_into(const models::Config& config, const fs::path& where) {
+    train::Log log(options_.verbosity.level());
+    const Prepared prepared = prepare(config, log);
+    fs::create_directories(where);
+    if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
+    const bool is_main = where == folder_;
+    // Under the lock: another process may have come first.
+    const auto resume = is_main                   ? checkpoint_to_resume(options_, where)
+                        : options_.resume.empty() ? std::nullopt
+                                                  : train::newest_checkpoint(where);
+    log.open(where / "train.log");
+    Trained trained;
+    try {
+      trained = train_prepared(prepared, where, resume, log);
+    } catch (const StoppedError&) {
+      trained.outcome = train::Outcome::interrupted;
+    } catch (const std::exception& error) {
+      log.clear();
+      log.record(fmt::format("error: {}", error.what()));
+      throw;
+    }
+    const auto kind = static_cast<std::size_t>(config.model.position);
+    if (!trained.results.empty())
+      table_.emplace_back(models::position_names()[kind], trained.results);
+    if (sample_.empty()) sample_ = trained.sample;
+    return trained.outcome == train::Outcome::finished;
+  }
+
+  Trained train_prepared(const Prepared& prepared, const fs::path& where,
+                         const std::optional<fs::path>& resume, train::Log& log) const {
+    const models::Config& config = prepared.model->config();
+    Trained trained;
+    trained.outcome =
+        train::run_training(*prepared.task, {.train = config.train,
+                                             .checkpoint = config.checkpoint,
+                                             .log_config = config.log,
+                                             .run = where,
+                                             .resume = resume,
+                                             .log = &log,
+                                             .on_start = [&] { write_run_files(where, config); }});
+    log.detail(fmt::format("tensors {:.1f} MB at peak",
+                           static_cast<double>(allocator(Device::cpu).stats().peak) / kMegabyte));
+    if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
+      return trained;
+    trained.results =
+        evaluate_lengths(*prepared.model, prepared.task->validation(), lengths_of(config), log);
+    trained.sample = models::generate(*prepared.model, "It was ", 160, 0.8,
+                                      static_cast<std::uint64_t>(config.train.seed));
+    return trained;
+  }
+
+  void print_results() const {
+    if (!table_.empty()) {
+      fmt::print(
+          "Token perplexity on the validation text by evaluation length (trained at {}):\n\n{}\n",
+          config_.data.block_size, perplexity_table(table_));
+      fmt::print("A sample:\n\n{}\n\n", sample_);
+    }
+    fmt::print("Run: {}\n", folder_.string());
+  }
+
+  /// The run's own configuration holds every --set of the command that is stopped.
+  void say_how_to_go_on() const {
     fmt::print(stderr,
                "stopped by a signal; go on with: seqpe_engine train lm --config {} --run {} "
                "--resume auto\n",
-               options.configs.back(), folder.string());
-    exit_code() = kStoppedBySignal;
-    return;
+               (folder_ / "config.yaml").string(), folder_.string());
+    exit_code() = StoppedError("").exit_code();
   }
-  if (!table.empty()) {
-    fmt::print(
-        "Token perplexity on the validation text by evaluation length (trained at {}):\n\n{}\n",
-        config.data.block_size, perplexity_table(table));
-    fmt::print("A sample:\n\n{}\n\n", sample);
-  }
-  fmt::print("Run: {}\n", folder.string());
-}
+
+  const train::SignalGuard signals_;
+  Options options_;
+  models::Config config_;
+  fs::path folder_;
+  std::optional<io::DirectoryLock> lock_;
+  std::vector<std::pair<std::string, std::vector<LengthResult>>> table_;
+  std::string sample_;
+};
 
 }  // namespace
 
 void add_train_command(CLI::App& app) {
   CLI::App* train = app.add_subcommand("train", "Train a model");
+  train->footer("  seqpe_engine train lm");
   train->require_subcommand(1);
   CLI::App* lm = train->add_subcommand(
       "lm",
       "Train a language model; without --config the quick start (no download, under a minute on "
-      "two cores)\n\n"
-      "Examples:\n"
+      "two cores)");
+  lm->footer(
       "  seqpe_engine train lm\n"
       "  seqpe_engine train lm --config lm_novels_small --set data.path=train.txt --set "
       "data.valid_path=valid.txt\n"
-      "  seqpe_engine train lm --config quickstart_lm --run runs/a --resume auto");
+      "  seqpe_engine train lm --config runs/a/config.yaml --run runs/a --resume auto");
   const auto options = std::make_shared<Options>();
-  lm->add_option("--config", options->configs, "YAML file or recipe; several: later over earlier")
+  lm->add_option("--config", options->configs,
+                 "YAML file or recipe (see `config recipes`); several: later over earlier; default "
+                 "quickstart_lm")
       ->allow_extra_args(false);
   lm->add_option("--set", options->overrides,
-                 "KEY=VALUE over the configuration (see `config keys`)")
+                 "KEY=VALUE over every --config, VALUE as YAML (see `config keys`)")
       ->allow_extra_args(false);
-  lm->add_option("--run", options->run, "Folder of the run; default runs/RECIPE-DATE-TIME");
+  lm->add_option("--run", options->run,
+                 "Folder of the run, new or empty; default runs/RECIPE-DATE-TIME");
   lm->add_option("--resume", options->resume,
-                 "auto (the newest checkpoint of --run, if any) or a checkpoint folder");
+                 "auto: go on with the newest checkpoint of --run, or start where it has none; or "
+                 "a checkpoint folder; default: start");
   lm->add_option("--init-from", options->init_from,
-                 "Start from the weights of a checkpoint folder");
-  lm->add_option("--device", options->device, "auto, cpu or cuda; default auto")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  lm->add_flag("--dry-run", options->dry_run, "Stop after the lines that tell size and memory");
-  lm->add_flag("--quiet", options->quiet, "No progress on stderr");
-  lm->callback([options, lm] {
-    options->command = "seqpe_engine train lm";
-    for (const CLI::Option* option : lm->parse_order()) {
-      for (const std::string& value : option->results())
-        options->command += " " + option->get_name() + " " + value;
-    }
-    run(*options);
-  });
+                 "Start from the weights of a checkpoint or run; default: random weights");
+  lm->add_option("--device", options->device, "Where to compute; default train.device")
+      ->check(CLI::IsMember(kDevices));
+  lm->add_flag("--dry-run", options->dry_run,
+               "Stop after the lines that tell parameters, memory, tokens a step, disk a "
+               "checkpoint; write nothing");
+  options->verbosity.add_to(lm);
+  lm->callback([options] { Session(*options).run(); });
 }
 
 }  // namespace seqpe::tools

@@ -1,0 +1,22 @@
+// The lines of a run that programs read.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace seqpe::train {
+
+/// RUN/metrics.jsonl: one JSON object a line. Opened for a resumed run it is cut back to the lines
+/// up to `step`, less those of its evaluation if that is to come (`evaluated` false).
+class Metrics {
+ public:
+  Metrics(const std::filesystem::path& path, std::int64_t step, bool evaluated = true);
+  void write(const nlohmann::ordered_json& line);
+
+ private:
+  std::ofstream file_;
+};
+
+}  // namespace seqpe::train

@@ -1,0 +1,42 @@
+#include "engine/train/signals.h"
+
+#include <csignal>
+
+#include "kernels/common/error.h"
+
+namespace seqpe::train {
+namespace {
+
+volatile std::sig_atomic_t requested = 0;
+
+void request_stop(int) {
+  requested = 1;
+}
+
+void on_signals(void (*handler)(int), int flags) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  for (const int signal : {SIGTERM, SIGINT}) ::sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+SignalGuard::SignalGuard() {
+  requested = 0;
+  on_signals(request_stop, SA_RESTART | SA_RESETHAND);
+}
+
+SignalGuard::~SignalGuard() {
+  on_signals(SIG_DFL, 0);
+}
+
+bool stop_requested() {
+  return requested != 0;
+}
+
+void stop_here_if_requested() {
+  require<StoppedError>(!stop_requested(), "stopped by a signal");
+}
+
+}  // namespace seqpe::train

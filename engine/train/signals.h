@@ -1,0 +1,22 @@
+// SIGTERM and SIGINT as a request that the work looks at when it can stop.
+#pragma once
+
+namespace seqpe::train {
+
+/// While it lives, the first SIGTERM or SIGINT is a request; the second one ends the process, as
+/// without it. One at a time.
+class SignalGuard {
+ public:
+  SignalGuard();
+  ~SignalGuard();
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+};
+
+/// A signal came while a guard lived.
+bool stop_requested();
+
+/// Throws StoppedError if a stop is requested: for work that leaves nothing half done.
+void stop_here_if_requested();
+
+}  // namespace seqpe::train

@@ -1,0 +1,23 @@
+// The configuration files of a run as the reference writes it: config.json (GPT-2), pe_config.json
+// (YAML text in spite of its name), train_args.json.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "models/config/config.h"
+
+namespace seqpe::models {
+
+/// The content of config.json. `config` is a model's, as it was resolved.
+std::string gpt2_config_text(const Config& config, std::int64_t vocab_size);
+
+/// The content of pe_config.json.
+std::string pe_config_text(const Config& config);
+
+/// The configuration that a run folder of the reference describes. Throws CheckpointError with the
+/// file and key where it is malformed or of a kind that this engine does not compute; keys that
+/// say nothing about the model give one warning.
+Config read_reference_config(const std::filesystem::path& run);
+
+}  // namespace seqpe::models

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# eval lm on a run of ours: vocabulary, text, positions, memory.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+# Text and tokeniser.
+check "a run of ours" train --quiet --run ours --set train.steps=2
+expect 4 "the tokeniser must have the model's vocabulary of 256 tokens, has 50257" "$engine" eval lm --checkpoint ours \
+  --tokenizer "$tests/data/gpt2_tokenizer"
+expect 4 "nowhere.txt" "$engine" eval lm --checkpoint ours --data nowhere.txt
+: > empty.txt
+expect 4 "empty.txt must hold text, it is empty" "$engine" eval lm --checkpoint ours --data empty.txt
+printf '\n \n' > blank.txt
+expect 4 "at least one token" "$engine" eval lm --checkpoint ours --data blank.txt --set data.reader=lines
+
+# Positions and lengths.
+expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --set eval.start=99999
+expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --lengths 16,100001
+expect 0 "" "$engine" eval lm --checkpoint ours --set eval.start=99000 --lengths 16
+check "max_lines holds for documents too" test \
+  "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 5 | awk 'END {print $5}')" -lt \
+  "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 50 | awk 'END {print $5}')"
+check "--quiet leaves stderr empty" test -z "$("$engine" eval lm --checkpoint ours --quiet 2>&1 > /dev/null)"
+
+# A length that runs out of memory is told, the others stand: 60000 positions of 6 digits and width 256 take 369 MB.
+check "a wide encoder" train --quiet --run wide --set train.steps=2 --set seqpe.encoder.width=256
+limited() { (ulimit -v "$1"; shift; "$@"); }
+if limited 400000 "$engine" --version > /dev/null 2>&1; then
+  limited 400000 "$engine" eval lm --checkpoint wide --lengths 16,60000,32 --json --set train.threads=1 > memory.json 2> memory.err
+  status=$?
+  check "a length without memory leaves exit 0, got $status" test "$status" -eq 0
+  check "stderr tells how much was asked for" grep -q "length 60000: .*out of memory" memory.err
+  python "the other lengths stand" << 'PYTHON'
+import json
+results = json.load(open("memory.json"))["results"]
+assert [r["length"] for r in results] == [16, 60000, 32]
+assert results[1] == {"length": 60000, "error": "out of memory"}, results[1]
+assert all(r["nll"] > 0 for r in (results[0], results[2]))
+PYTHON
+  expect 6 "every length ran out of memory" limited 400000 "$engine" eval lm --checkpoint wide --lengths 60000
+  expect 6 "out of memory" limited 400000 "$engine" train lm "${tiny[@]}" --set model.width=4096
+else
+  skip "out of memory: this build does not run in 400 MB of address space"
+fi
+finish

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Commands, help, configuration, exit codes 2, 3, 4 and 6, --dry-run.
+# shellcheck disable=SC2016  # bash -c expands it
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+expect 0 "seqpe_engine" "$engine" --version
+expect 0 "instruction sets" "$engine" --version
+for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes"; do
+  # shellcheck disable=SC2086  # the words of the command
+  help=$("$engine" $command --help)
+  check "'$command --help' gives examples before its options" grep -q '^Examples:' <<< "${help%%Options:*}"
+done
+for option in --config --run --resume --init-from --device; do
+  check "train lm --help tells the default of $option" grep -qE -- "$option .*default" <<< "$("$engine" train lm --help | tr -d "\n" | sed "s/   --/\n--/g; s/  --/\n--/g")"
+done
+check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$engine" train lm --help)"
+
+# 2: usage
+expect 2 "Did you mean 'train'" "$engine" trian lm
+expect 2 "" "$engine"
+expect 2 "" "$engine" train
+expect 2 "" "$engine" train lm --no-such-option
+expect 2 "" "$engine" train lm --device tpu
+expect 2 "" "$engine" train lm --quiet -v
+expect 2 "--resume auto needs --run" train --resume auto
+expect 2 "--checkpoint is required" "$engine" eval lm
+expect 2 "" "$engine" eval lm --checkpoint x --lengths 0
+
+# 3: configuration
+expect 3 "unknown key 'train.stepz' (--set). Did you mean 'train.steps'" train --set train.stepz=1
+expect 3 "must be KEY=VALUE" train --set train.steps
+printf 'seqpe:\n  max_digits: abc\n' > wrong.yaml
+expect 3 'seqpe.max_digits: expected integer >= 1 or auto, got "abc" (wrong.yaml:2)' "$engine" train lm --config wrong.yaml
+printf 'train:\n  steps: 4\n  max_digit: 3\n' > unknown.yaml
+expect 3 "unknown key 'train.max_digit' (unknown.yaml:3). Did you mean" "$engine" config validate --config unknown.yaml
+printf 'train: {steps: 4\n' > syntax.yaml
+expect 3 "syntax.yaml:2" "$engine" config validate --config syntax.yaml
+printf 'format_version: 2\n' > newer.yaml
+expect 3 "format_version must be 1" "$engine" config validate --config newer.yaml
+printf 'include: missing\n' > include.yaml
+expect 3 "there is no file or recipe 'missing' (include.yaml:1)" "$engine" config validate --config include.yaml
+expect 3 "there is no file or recipe 'quickstart'. Did you mean 'quickstart_lm'" "$engine" train lm --config quickstart
+printf 'train: {steps: 3}\n' > steps.yaml
+expect 3 "data.path must name the training text" "$engine" train lm --set train.steps=1 --config steps.yaml
+while IFS='|' read -r setting message; do
+  expect 3 "$message" train --set "$setting"
+done << 'TABLE'
+model.heads=3|model.heads must divide model.width 8, got 3
+train.micro_batch_size=3|train.micro_batch_size must divide train.batch_size 4, got 3
+train.warmup_steps=500|train.warmup_steps must be at most train.steps 400, got 500
+train.precision=bf16|train.precision: expected one of fp32, got "bf16"
+train.device=tpu|train.device: expected one of auto, cpu, cuda, got "tpu"
+seqpe.max_digits=4|seqpe.max_digits must be at least 5
+seqpe.max_position=16|seqpe.shift.pool must be at most 1 (the starts of blocks of 16 below
+seqpe.shift.pool=1|seqpe.shift.pool must be at least
+seqpe.contrastive.local_range=2|seqpe.contrastive.local_range must be at least
+seqpe.transfer.indices=17|seqpe.transfer.indices must be at most data.block_size 16, got 17
+eval.lengths=[0]|eval.lengths must be >= 1, got 0
+eval.lengths=[16, 200000]|position 199999 (eval.start plus a length of eval.lengths) needs 6 digits
+eval.stride=17|eval.stride must be at most the length 16, got 17
+kernels.attention=cudnn|unknown key 'kernels.attention'
+TABLE
+expect 3 "eval.start must be 0 for learned positions" train --set model.position=learned --set eval.start=3
+
+# config show | validate | keys | recipes
+for recipe in $("$engine" config recipes); do
+  check "the recipe $recipe is valid" "$engine" config validate --config "$recipe"
+done
+expect 0 "quickstart_lm" "$engine" config recipes
+for key in train.precision train.device train.threads train.pin train.steps seqpe.encoder.dropout.residual checkpoint.keep_every; do
+  check "config keys tells $key" grep -q "^$key " <<< "$("$engine" config keys)"
+done
+check "keys of what is not built are absent" bash -c '! "$engine" config keys | grep -qE "^(dist|kernels|qa)\."'
+"$engine" config show --config quickstart_lm --set train.steps=70 --set data.path= > shown.yaml
+expect 0 "steps: 70" cat shown.yaml
+expect 0 'path: ""' cat shown.yaml
+check "what is shown reads back to the same" bash -c '"$engine" config show --config shown.yaml | cmp - shown.yaml'
+printf 'train: {steps: 3}\n' > base.yaml
+printf 'include: base.yaml\ntrain: {batch_size: 5}\n' > derived.yaml
+expect 0 "steps: 3" "$engine" config show --config derived.yaml
+printf 'train: {steps: 9}\n' > over.yaml
+expect 0 "steps: 9" "$engine" config show --config base.yaml --config over.yaml
+expect 0 "steps: 8" "$engine" config show --set train.steps=8 --config base.yaml --config over.yaml
+
+# 4: data
+expect 4 "nowhere.txt" train --set data.path=nowhere.txt
+: > empty.txt
+expect 4 "empty.txt must hold text, it is empty" train --set data.path=empty.txt
+expect 4 "must be a file" train --set data.path=.
+printf 'short' > short.txt
+expect 4 "must hold at least one block of 16 tokens" train --set data.path=short.txt
+expect 4 "there is no embedded text 'builtin:nothing'" train --set data.path=builtin:nothing
+expect 4 "empty.txt" train --set data.valid_path=empty.txt
+expect 4 "data.tokenizer must be 'bytes' or a folder" train --set data.tokenizer=nowhere
+check "what fails before training leaves no run" test ! -e runs
+
+# 6: device
+expect 6 "no CUDA kernels" train --device cuda
+expect 6 "no CUDA kernels" train --set train.device=cuda
+expect 6 "no CUDA kernels" "$engine" eval lm --checkpoint "$tests/golden/checkpoint_lm" \
+  --tokenizer "$tests/data/gpt2_tokenizer" --device cuda
+expect 0 "" train --device cpu --dry-run --set train.pin=true --set train.threads=1
+
+# --dry-run tells the size and makes nothing.
+expect 0 "parameters in the model" train --run dry --dry-run
+expect 0 "400 steps of 64 tokens" train --run dry --dry-run
+expect 0 "of tensors at peak" train --run dry --dry-run
+expect 0 "MB a checkpoint" train --run dry --dry-run
+check "--dry-run writes nothing" test ! -e dry -a ! -e runs
+finish

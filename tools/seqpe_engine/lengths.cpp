@@ -1,0 +1,53 @@
+#include "tools/seqpe_engine/lengths.h"
+
+#include <fmt/format.h>
+
+#include <new>
+
+#include "engine/core/allocator.h"
+#include "engine/train/progress.h"
+
+namespace seqpe::tools {
+namespace {
+
+std::optional<train::EvalRow> evaluate_one(const models::LanguageModel& model,
+                                           const data::Chunks& chunks, std::int64_t length,
+                                           train::Log& log) {
+  try {
+    return models::evaluate_length(
+        model, chunks, length, train::EvaluationProgress(log, fmt::format("length {}", length)));
+  } catch (const DeviceError& error) {
+    log.say(fmt::format("length {}: {}", length, error.what()));
+  } catch (const std::bad_alloc&) {
+    log.say(fmt::format("length {}: [cpu] out of memory.", length));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
+                                           const data::Chunks& chunks,
+                                           const std::vector<std::int64_t>& lengths,
+                                           train::Log& log) {
+  std::vector<LengthResult> results;
+  for (const std::int64_t length : lengths) {
+    const train::Stopwatch watch;
+    allocator(Device::cpu).reset_peak();
+    results.push_back({length, evaluate_one(model, chunks, length, log)});
+    // What one length leaves behind must not keep the next from fitting.
+    allocator(Device::cpu).release_cached();
+    log.detail(fmt::format("length {}: {:.1f} s, tensors {:.0f} MB at peak", length,
+                           watch.seconds(),
+                           static_cast<double>(allocator(Device::cpu).stats().peak) / 1048576.0));
+  }
+  log.clear();
+  return results;
+}
+
+std::vector<std::int64_t> lengths_of(const models::Config& config) {
+  if (!config.eval.lengths.empty()) return config.eval.lengths;
+  return {config.data.block_size};
+}
+
+}  // namespace seqpe::tools
