@@ -126,7 +126,9 @@ const SelfCase kSelfCases[] = {
      false,
      true},
     // One key more than a tile of keys, and more queries than a tile of queries.
-    {"tiles", 1, 65, 1, {.causal = true, .dropout = 0.1, .dropout_key = kKey}, 1, 1},
+    {"tiles", 2, 65, 1, {.causal = true, .key_mask = some_keys(2, 65)}, 1, 1},
+    {"tiles, dropout", 1, 65, 1, {.dropout = 0.5, .dropout_key = kKey}},
+    {"large heads", 1, 3, 130, {}, 1, 33},
     {"no sequences", 0, 3, 2, {.heads = 2}, 1, 2},
     {"no tokens", 2, 0, 2, {.heads = 2}, 1, 2},
 };

@@ -70,8 +70,29 @@ TEST(LinearOp, OddSizes) {
       test::expect_sound(linear_case({67, 3}, 1, layout, true, activation));
     }
   }
-  // More rows than the epilogue takes at once and than one partial sum of the bias holds.
+  // More rows than two partial sums of the bias gradient hold.
   test::expect_sound(linear_case({261, 1}, 2, WeightLayout::in_out, true, Activation::gelu_tanh));
+}
+
+TEST(LinearOp, RowsDoNotDependOnEachOther) {
+  // So wide that bias and activation follow the product in blocks of 128 rows, the least there is.
+  constexpr std::int64_t kRows = 130, kOut = 2049;
+  const Tensor weight = random_tensor({1, kOut}, 2), bias = random_tensor({kOut}, 3);
+  const Tensor grad_out = random_tensor({kRows, kOut}, 4);
+  const auto pass = [&](const Tensor& x, std::int64_t begin, std::int64_t end) {
+    Tensor rows = x.rows(begin, end).clone();
+    rows.set_requires_grad();
+    const Tensor out = ops::linear(rows, weight, bias, WeightLayout::in_out, Activation::gelu_tanh);
+    autograd::backward(out, grad_out.rows(begin, end));
+    return test::Pass{out.detach(), {rows.grad()}};
+  };
+  const Tensor x = random_tensor({kRows, 1}, 1);
+  const test::Pass whole = pass(x, 0, kRows);
+  for (const auto& [begin, end] : {std::pair{0, 1}, {127, 130}}) {
+    const test::Pass part = pass(x, begin, end);
+    EXPECT_TRUE(test::same_bits(part.out, whole.out.rows(begin, end)));
+    EXPECT_TRUE(test::same_bits(part.grads[0], whole.grads[0].rows(begin, end)));
+  }
 }
 
 test::OpCase columns_case(const Shape& x, std::int64_t out, std::int64_t begin, std::int64_t count,
