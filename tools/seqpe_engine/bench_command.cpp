@@ -75,7 +75,7 @@ double peak_tensor_megabytes() {
 
 void run_train(const Options& options) {
   const models::Config config = models::load_config(options.configs, options.overrides);
-  set_threads(config.train.threads);
+  use_device(config.train);
   const models::LanguageModel model = random_model(config, options);
   const std::int64_t tokens = config.train.batch_size * config.data.block_size;
   models::LmTask task(model, random_tokens(options.vocab_size, tokens + 1), {});
@@ -135,7 +135,7 @@ void run_train(const Options& options) {
 /// A block of each length, the memory that it took beside the weights.
 void run_eval(const Options& options) {
   const models::Config config = models::load_config(options.configs, options.overrides);
-  set_threads(config.train.threads);
+  use_device(config.train);
   const models::LanguageModel model = random_model(config, options);
   const double weights = peak_tensor_megabytes();
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
@@ -176,9 +176,8 @@ void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "Measure speed");
   bench->require_subcommand(1);
   CLI::App* train = bench->add_subcommand(
-      "train",
-      "Time training steps of a configuration on random tokens, kernel by kernel\n\n"
-      "Examples:\n"
+      "train", "Time training steps of a configuration on random tokens, kernel by kernel");
+  train->footer(
       "  seqpe_engine bench train --set model.position=learned --set data.block_size=512 --set "
       "train.batch_size=4\n"
       "  seqpe_engine bench train --config quickstart_lm --vocab-size 256 --steps 20 --json");
@@ -191,10 +190,8 @@ void add_bench_command(CLI::App& app) {
   train->callback([options] { run_train(*options); });
 
   CLI::App* eval = bench->add_subcommand(
-      "eval",
-      "Time the evaluation of one block at each length, and its memory\n\n"
-      "Example:\n"
-      "  seqpe_engine bench eval --set model.layers=2 --lengths 4096,8192,16384,32768");
+      "eval", "Time the evaluation of one block at each length, and its memory");
+  eval->footer("  seqpe_engine bench eval --set model.layers=2 --lengths 4096,8192,16384,32768");
   add_model_options(*eval, *options);
   eval->add_option("--lengths", options->lengths, "Tokens a block")
       ->delimiter(',')
