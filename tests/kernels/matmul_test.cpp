@@ -146,14 +146,15 @@ TYPED_TEST(MatmulKernel, Epilogues) {
     for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{0, 3, 2}, {3, 5, 0}, {131, 19, 7}}) {
       for (const bool trans_b : {false, true}) {
         for (const bool pre_activation : {false, true}) {
-          Product<TypeParam> product({.m = m,
-                                      .n = n,
-                                      .k = k,
-                                      .trans_b = trans_b,
-                                      .batch = 2,
-                                      .alpha = 1.5,
-                                      .epilogue = epilogue},
-                                     {.share_b = true, .gap = 1, .pre_activation = pre_activation});
+          Product<TypeParam> product(
+              {.m = m,
+               .n = n,
+               .k = k,
+               .trans_b = trans_b,
+               .batch = 2,
+               .alpha = 1.5,
+               .epilogue = epilogue},
+              {.share_b = trans_b, .gap = 1, .pre_activation = pre_activation});
           product.expect_as_defined(kPaths[0]);
         }
       }
