@@ -1,6 +1,6 @@
 // exp, tanh and erf that the compiler can vectorise: no branches, no tables. The float versions are
-// polynomials with a relative error of a few 1e-7; the double versions call the library, they serve
-// checks.
+// polynomials with a relative error of 1e-7 (exp), 2e-7 (tanh) and 1e-6 (erf); the double versions
+// call the library, they serve checks.
 #pragma once
 
 #include <cmath>
@@ -52,8 +52,8 @@ static inline double fast_tanh(double x) {
 }
 
 static inline float fast_erf(float x) {
-  // Abramowitz and Stegun 7.1.26 has an absolute error of 1.5e-7; near 0 the Maclaurin series keeps
-  // the relative error.
+  // Abramowitz and Stegun 7.1.26 has an absolute error of 1.5e-7 (5e-7 with the rounding of its
+  // alternating sum); near 0 the Maclaurin series keeps the relative error.
   const float magnitude = x < 0.0f ? -x : x;
   const float t = 1.0f / (1.0f + 0.3275911f * magnitude);
   float p = 1.061405429f;

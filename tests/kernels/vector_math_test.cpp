@@ -1,0 +1,71 @@
+#define SEQPE_ISA isa_test  // a copy of its own, whatever the program is built for
+#include "kernels/cpu/vector_math.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace seqpe::kernels::cpu::isa_test {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// The largest |approximate - exact| / scale(exact) over [low, high].
+template <typename Scale>
+double worst_error(float (*approximate)(float), double (*exact)(double), double low, double high,
+                   const Scale& scale) {
+  constexpr int kSteps = 200'000;
+  double worst = 0;
+  for (int i = 0; i <= kSteps; ++i) {
+    const auto x = static_cast<float>(low + (high - low) * i / kSteps);
+    const double expected = exact(static_cast<double>(x));
+    const double error = std::abs(static_cast<double>(approximate(x)) - expected);
+    worst = std::max(worst, error / scale(expected));
+  }
+  return worst;
+}
+
+double relative(double exact) {
+  return std::max(std::abs(exact), 1e-30);
+}
+
+double absolute(double) {
+  return 1.0;
+}
+
+// Two to three units of rounding (6e-8); a wrong digit in a coefficient shows.
+TEST(VectorMath, Exp) {
+  EXPECT_LT(worst_error(fast_exp, std::exp, -87, 88, relative), 1.0e-7);
+  EXPECT_LT(worst_error(fast_exp, std::exp, -1, 1, relative), 1.0e-7);
+  EXPECT_EQ(fast_exp(0.0f), 1.0f);
+  EXPECT_TRUE(std::isnan(fast_exp(std::nanf(""))));
+  for (const float x : {-87.01f, -1e10f, -kInfinity}) EXPECT_EQ(fast_exp(x), 0.0f) << x;
+}
+
+TEST(VectorMath, Tanh) {
+  EXPECT_LT(worst_error(fast_tanh, std::tanh, -12, 12, relative), 2.0e-7);
+  EXPECT_LT(worst_error(fast_tanh, std::tanh, -0.7, 0.7, relative), 2.0e-7);
+  for (const float x : {10.5f, 1e10f, kInfinity}) {
+    EXPECT_EQ(fast_tanh(x), 1.0f);
+    EXPECT_EQ(fast_tanh(-x), -1.0f);
+  }
+  EXPECT_EQ(fast_tanh(0.0f), 0.0f);
+  EXPECT_TRUE(std::isnan(fast_tanh(std::nanf(""))));
+}
+
+TEST(VectorMath, Erf) {
+  EXPECT_LT(worst_error(fast_erf, std::erf, -6, 6, absolute), 5.0e-7);
+  EXPECT_LT(worst_error(fast_erf, std::erf, -6, 6, relative), 1.0e-6);
+  EXPECT_LT(worst_error(fast_erf, std::erf, -0.01, 0.01, relative), 2.0e-7);
+  for (const float x : {4.5f, 1e10f, kInfinity}) {
+    EXPECT_EQ(fast_erf(x), 1.0f);
+    EXPECT_EQ(fast_erf(-x), -1.0f);
+  }
+  EXPECT_EQ(fast_erf(0.0f), 0.0f);
+  EXPECT_TRUE(std::isnan(fast_erf(std::nanf(""))));
+}
+
+}  // namespace
+}  // namespace seqpe::kernels::cpu::isa_test
