@@ -25,8 +25,10 @@ struct AttentionShape {
   double scale = 1.0;
   double pe_scale = 1.0;
   /// On the weights. Weight (b, h, i, j) is element (((first_sequence + b) * heads + h) * q_len +
-  /// i) * kv_len + j.
+  /// i) * kv_len + j; with dropout_rows > 0 the queries are the last ones of so many, numbered
+  /// (((first_sequence + b) * heads + h + 1) * dropout_rows - q_len + i) * kv_len + j.
   double dropout = 0.0;
+  std::int64_t dropout_rows = 0;
   PhiloxKey dropout_key;
 };
 

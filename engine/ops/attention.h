@@ -36,7 +36,8 @@ struct PositionPair {
 Tensor attention(const Tensor& qkv, const AttentionOptions& options,
                  const PositionPair& position = {});
 
-/// The same with queries of their own: q [B, Q, C], kv [B, T, 2C] -> [B, Q, C].
+/// The same with queries of their own, those of the last Q tokens: q [B, Q, C], kv [B, T, 2C] ->
+/// [B, Q, C]. Equal to the last Q tokens of the whole, dropout included.
 Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& options);
 
 }  // namespace seqpe::ops

@@ -15,11 +15,16 @@ void drop(const DropoutArgs& args) {
   T* out = static_cast<T*>(args.out);
   const std::uint32_t threshold = dropout_threshold(args.probability);
   const A scale = static_cast<A>(1.0 / (1.0 - args.probability));
+  const std::int64_t run = args.run == 0 ? args.count : args.run;
   constexpr std::int64_t kElementsPerChunk = 1024;
   parallel_chunks(args.count, kElementsPerChunk, [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t words[kElementsPerChunk];
-    philox_words(args.key, args.first_element + static_cast<std::uint64_t>(begin), end - begin,
-                 words);
+    for (std::int64_t i = begin, count = 0; i < end; i += count) {
+      const std::int64_t place = i % run, number = i / run * args.run_stride + place;
+      count = run - place < end - i ? run - place : end - i;
+      philox_words(args.key, args.first_element + static_cast<std::uint64_t>(number), count,
+                   words + (i - begin));
+    }
     for (std::int64_t i = begin; i < end; ++i) {
       const A kept = words[i - begin] < threshold ? A(0) : load(x + i) * scale;
       const A value = residual != nullptr ? load(residual + i) + kept : kept;

@@ -149,6 +149,9 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
   }
 
   const Block& block = *blocks_[last];
+  nn::Pass cls_pass = pass;  // dropout draws for CLS what it draws in the whole sequence
+  cls_pass.first_token = digits_;
+  cls_pass.tokens = digits_ + 1;
   Tensor cls, queries, keys_values;  // [P, 1, E], [P, 1, E], [P, L, 2E]
   if (last == 0) {
     const Tensor normed = block.layernorm_1.forward(table);
@@ -163,8 +166,8 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
   }
   const Tensor attended =
       ops::attention(queries, keys_values, block.attn.attention_options(pass, extra));
-  cls = block.attn.project_and_add(cls, attended, pass);
-  cls = block.mlp.add_to(cls, block.layernorm_2.forward(cls), pass);
+  cls = block.attn.project_and_add(cls, attended, cls_pass);
+  cls = block.mlp.add_to(cls, block.layernorm_2.forward(cls), cls_pass);
   return read_out(cls);
 }
 
