@@ -282,6 +282,14 @@ struct SeqpeCase {
   bool multi_head;
 };
 
+std::ostream& operator<<(std::ostream& out, const SeqpeCase& test_case) {
+  const char* const applies[] = {"input_add", "attn_add", "attn_mul", "attn_scalar"};
+  const char* const projections[] = {"none", "single", "per_layer"};
+  return out << applies[static_cast<int>(test_case.apply)] << "_"
+             << projections[static_cast<int>(test_case.projection)]
+             << (test_case.multi_head ? "_multi_head" : "_shared");
+}
+
 class GptWithSeqpe : public testing::TestWithParam<SeqpeCase> {
  protected:
   SeqpeOptions options() const {
@@ -314,15 +322,8 @@ std::vector<SeqpeCase> all_cases() {
   return cases;
 }
 
-std::string case_name(const testing::TestParamInfo<SeqpeCase>& info) {
-  const char* const applies[] = {"input_add", "attn_add", "attn_mul", "attn_scalar"};
-  const char* const projections[] = {"none", "single", "per_layer"};
-  return fmt::format("{}_{}_{}", applies[static_cast<int>(info.param.apply)],
-                     projections[static_cast<int>(info.param.projection)],
-                     info.param.multi_head ? "multi_head" : "shared");
-}
-
-INSTANTIATE_TEST_SUITE_P(Options, GptWithSeqpe, testing::ValuesIn(all_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Options, GptWithSeqpe, testing::ValuesIn(all_cases()),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace seqpe::models

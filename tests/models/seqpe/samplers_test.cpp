@@ -147,6 +147,10 @@ struct MixtureCase {
   MixtureShares shares;
 };
 
+std::ostream& operator<<(std::ostream& out, const MixtureCase& test_case) {
+  return out << test_case.name;
+}
+
 class ContrastiveSamplerTest : public testing::TestWithParam<MixtureCase> {
  protected:
   static constexpr std::int64_t kMaxPosition = 5000, kPivots = 50, kCandidates = 12;
@@ -213,7 +217,7 @@ INSTANTIATE_TEST_SUITE_P(Mixtures, ContrastiveSamplerTest,
                                          MixtureCase{"mixed", Mixture::mixed, {}},
                                          MixtureCase{"hard", Mixture::mixed, {1.0, 0.0, 0.5}},
                                          MixtureCase{"local", Mixture::mixed, {0.0, 1.0}}),
-                         [](const auto& test_case) { return std::string(test_case.param.name); });
+                         testing::PrintToStringParamName());
 
 ContrastiveSample many(Mixture mixture, const MixtureShares& shares, std::int64_t pivots = 1000) {
   const ContrastiveOptions options{

@@ -126,6 +126,12 @@ struct ActCase {
   bool multi_head;
 };
 
+std::ostream& operator<<(std::ostream& out, const ActCase& test_case) {
+  const char* const projections[] = {"none", "single", "per_layer"};
+  return out << projections[static_cast<int>(test_case.projection)]
+             << (test_case.multi_head ? "_multi_head" : "_shared");
+}
+
 class SeqpePositionActs : public testing::TestWithParam<ActCase> {
  protected:
   std::unique_ptr<SeqpePosition> position(Apply apply) const {
@@ -184,12 +190,6 @@ TEST_P(SeqpePositionActs, AtTheInputNothing) {
   EXPECT_EQ(acting->at_input(x, acting->prepare(pe), {}).data(), x.data());
 }
 
-std::string case_name(const testing::TestParamInfo<ActCase>& info) {
-  const char* const projections[] = {"none", "single", "per_layer"};
-  return std::string(projections[static_cast<int>(info.param.projection)]) +
-         (info.param.multi_head ? "_multi_head" : "_shared");
-}
-
 INSTANTIATE_TEST_SUITE_P(Options, SeqpePositionActs,
                          testing::Values(ActCase{QkProjection::none, true},
                                          ActCase{QkProjection::none, false},
@@ -197,7 +197,7 @@ INSTANTIATE_TEST_SUITE_P(Options, SeqpePositionActs,
                                          ActCase{QkProjection::single, false},
                                          ActCase{QkProjection::per_layer, true},
                                          ActCase{QkProjection::per_layer, false}),
-                         case_name);
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace seqpe::models
