@@ -24,23 +24,36 @@ TEST(Config, SchemaHasEveryKeyOnceWithItsMeaning) {
   }
 }
 
+/// Sets the field to some value that it takes and that is not its present one.
+void change(const config::Field& field) {
+  std::vector<std::string> values{"7",    "3",      "0.25",        "true",     "false",
+                                  "word", "[3, 4]", "[0.5, 0.25]", "[learned]"};
+  if (field.type.starts_with("one of "))
+    values = {field.type.substr(field.type.rfind(' ') + 1),
+              field.type.substr(7, field.type.find(',') - 7)};
+  const std::string before = field.get();
+  std::vector<config::Field> alone{field};
+  for (const std::string& value : values) {
+    try {
+      config::set(field.key + "=" + value, alone);
+    } catch (const ConfigError&) {
+      continue;  // of another type
+    }
+    if (field.get() != before) return;
+  }
+  ADD_FAILURE() << "no other value for " << field.key << ", which is a " << field.type;
+}
+
 TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
-  // Set from the dump of changed values, every field shows the change and no other one does.
-  Config config;
-  const auto fields = fields_of(config);
-  for (const auto& field : fields) {
-    const std::string before = field.get();
-    const std::string changed = field.type.starts_with("list") ? (before == "[]" ? "" : before)
-                                : before == "false"            ? "true"
-                                : before == "true"             ? "false"
-                                                               : "";
-    if (changed.empty() || changed == before) continue;
-    Config fresh;
-    auto fresh_fields = fields_of(fresh);
-    config::set(field.key + "=" + changed, fresh_fields);
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      EXPECT_EQ(fresh_fields[i].get(), fresh_fields[i].key == field.key ? changed : fields[i].get())
-          << field.key << " and " << fresh_fields[i].key;
+  Config untouched;
+  const auto defaults = fields_of(untouched);
+  for (std::size_t key = 0; key < defaults.size(); ++key) {
+    Config config;
+    const auto fields = fields_of(config);
+    change(fields[key]);
+    for (std::size_t other = 0; other < fields.size(); ++other) {
+      EXPECT_EQ(fields[other].get() != defaults[other].get(), other == key)
+          << fields[key].key << " was set, " << fields[other].key << " looked at";
     }
   }
 }
