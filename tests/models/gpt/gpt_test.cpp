@@ -11,6 +11,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/modules.h"
 #include "tests/support/tensor_compare.h"
+#include "tests/support/thread_count.h"
 
 namespace seqpe::models {
 namespace {
@@ -229,6 +230,41 @@ TEST(Gpt, EachDropoutActs) {
   EXPECT_NE(hidden({.embedding = 0.3, .residual = 0, .attention = 0}), none);
   EXPECT_NE(hidden({.embedding = 0, .residual = 0.3, .attention = 0}), none);
   EXPECT_NE(hidden({.embedding = 0, .residual = 0, .attention = 0.3}), none);
+}
+
+TEST(Gpt, BitsDoNotDependOnTheNumberOfThreads) {
+  // Large enough for more than one chunk a loop, in training.
+  GptOptions options{.layers = 1, .width = 32, .heads = 2, .vocab_size = 70};
+  SeqpeOptions seqpe = seqpe_options();
+  seqpe.max_position = 81;
+  constexpr std::int64_t kLong = 48;
+  const Tensor ids = Tensor::empty({kBatch, kLong}, DType::i64);
+  for (std::int64_t i = 0; i < ids.numel(); ++i)
+    ids.data_as<std::int64_t>()[i] = i * i % options.vocab_size;
+  const auto run = [&] {
+    auto position = std::make_unique<SeqpePosition>(seqpe, options.layers, options.width,
+                                                    options.heads, DType::f32);
+    SeqpeEncoder& encoder = position->encoder();
+    Gpt gpt(options, std::move(position));
+    test::randomize(gpt);
+    test::randomize(encoder);
+    const Tensor pe = gpt.position().embed({0, 20}, kLong, kTraining);
+    const Tensor loss = gpt.loss(gpt.forward(ids, pe, {}, kTraining), ids).loss;
+    std::vector<Tensor> results{loss.detach()};
+    autograd::backward(loss);
+    for (const nn::Module* module :
+         {static_cast<nn::Module*>(&gpt), static_cast<nn::Module*>(&encoder)}) {
+      for (const auto& parameter : module->parameters()) results.push_back(parameter.value.grad());
+    }
+    return results;
+  };
+  std::vector<Tensor> expected;
+  for (const int threads : {1, 2, 4}) {
+    const test::ThreadCount scope(threads);
+    const std::vector<Tensor> results = run();
+    if (threads == 1) expected = results;
+    for (std::size_t i = 0; i < results.size(); ++i) test::expect_same(results[i], expected[i]);
+  }
 }
 
 TEST(Gpt, Errors) {
