@@ -165,7 +165,7 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
     keys_values = block.attn.keys_values(normed);
   }
   const Tensor attended =
-      ops::attention(queries, keys_values, block.attn.attention_options(pass, extra));
+      ops::attention(queries, keys_values, block.attn.attention_options(cls_pass, extra));
   cls = block.attn.project_and_add(cls, attended, cls_pass);
   cls = block.mlp.add_to(cls, block.layernorm_2.forward(cls), cls_pass);
   return read_out(cls);
