@@ -24,9 +24,10 @@ struct AttentionShape {
   bool causal = false;  // query i attends to keys j <= i + (kv_len - q_len)
   double scale = 1.0;
   double pe_scale = 1.0;
-  /// On the weights. Weight (b, h, i, j) is element (((first_sequence + b) * heads + h) * q_len +
-  /// i) * kv_len + j.
+  /// On the weights. Weight (b, h, i, j) is element (((first_sequence + b) * heads + h) * queries +
+  /// first_query + i) * kv_len + j: query i is number first_query + i of `queries`; 0: of q_len.
   double dropout = 0.0;
+  std::int64_t first_query = 0, queries = 0;
   PhiloxKey dropout_key;
 };
 

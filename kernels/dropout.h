@@ -23,6 +23,9 @@ struct DropoutArgs {
   double probability = 0.0;
   PhiloxKey key;
   std::uint64_t first_element = 0;  // index of x[0] in the global batch
+  // Where x is a part of the batch: runs of so many elements, their beginnings so far apart in the
+  // numbering. 0: one run.
+  std::int64_t run = 0, run_stride = 0;
 };
 
 SEQPE_KERNEL_DECLARE(dropout, DropoutArgs)

@@ -16,6 +16,7 @@ struct BranchDropout {
   double probability = 0.0;
   PhiloxKey key;
   std::uint64_t first_element = 0;  // index of branch[0] in the global batch
+  std::int64_t run = 0, run_stride = 0;
 };
 
 struct ResidualLayerNormForwardArgs {

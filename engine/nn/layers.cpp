@@ -9,11 +9,22 @@
 namespace seqpe::nn {
 namespace {
 
-/// Elements of x before its first row in the global numbering.
-std::uint64_t first_element(const Tensor& x, const Pass& pass) {
-  const std::int64_t row = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);
-  return static_cast<std::uint64_t>(pass.first_row * row);
-}
+/// How x is numbered in the global batch.
+struct Numbering {
+  Numbering(const Tensor& x, const Pass& pass) {
+    std::int64_t sequence = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);
+    std::int64_t before = 0;
+    if (pass.tokens > 0 && sequence > 0) {
+      const std::int64_t token = sequence / x.dim(1);
+      runs = {.length = sequence, .stride = pass.tokens * token};
+      before = pass.first_token * token;
+      sequence = runs.stride;
+    }
+    first = static_cast<std::uint64_t>(pass.first_row * sequence + before);
+  }
+  std::uint64_t first;
+  ops::DropoutRuns runs;
+};
 
 }  // namespace
 
@@ -47,7 +58,9 @@ ops::ResidualLayerNorm LayerNorm::forward_sum(const Tensor& residual, const Tens
                                               const Dropout& dropout, const Pass& pass) const {
   ops::BranchDropout drop;
   if (pass.training && dropout.probability() > 0.0) {
-    drop = {dropout.probability(), dropout.key(pass), first_element(branch, pass)};
+    const Numbering numbering(branch, pass);
+    drop = {dropout.probability(), dropout.key(pass), numbering.first, numbering.runs.length,
+            numbering.runs.stride};
   }
   return ops::residual_layer_norm(residual, branch, weight_, bias_, eps_, drop);
 }
@@ -62,12 +75,15 @@ Tensor Embedding::forward(const Tensor& indices) const {
 
 Tensor Dropout::forward(const Tensor& x, const Pass& pass) const {
   if (!pass.training || probability_ == 0.0) return x;
-  return ops::dropout(x, probability_, key(pass), first_element(x, pass));
+  const Numbering numbering(x, pass);
+  return ops::dropout(x, probability_, key(pass), numbering.first, numbering.runs);
 }
 
 Tensor Dropout::add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const {
   if (!pass.training || probability_ == 0.0) return ops::add(residual, x);
-  return ops::residual_dropout(residual, x, probability_, key(pass), first_element(x, pass));
+  const Numbering numbering(x, pass);
+  return ops::residual_dropout(residual, x, probability_, key(pass), numbering.first,
+                               numbering.runs);
 }
 
 PhiloxKey Dropout::key(const Pass& pass) const {

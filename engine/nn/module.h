@@ -20,6 +20,9 @@ struct Pass {
   std::uint32_t step = 0;
   std::int64_t first_row =
       0;  // index of this call's first sequence (or position) in the step's global list
+  /// Where a call computes only some tokens of each sequence: those from first_token of `tokens`.
+  /// 0: x holds all of them.
+  std::int64_t first_token = 0, tokens = 0;
 };
 
 class Module {

@@ -60,6 +60,8 @@ ops::AttentionOptions SelfAttention::attention_options(const Pass& pass, const E
           .dropout = pass.training ? attention_dropout_.probability() : 0.0,
           .dropout_key = attention_dropout_.key(pass),
           .first_sequence = pass.first_row,
+          .first_query = pass.first_token,
+          .queries = pass.tokens,
           .key_mask = extra.key_mask};
 }
 

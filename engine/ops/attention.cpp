@@ -120,6 +120,8 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   shape.pe_scale = options.pe_scale;
   shape.dropout = options.dropout;
   shape.dropout_key = options.dropout_key;
+  shape.first_query = options.first_query;
+  shape.queries = options.queries;
   shape.first_sequence = options.first_sequence;
   if (options.key_mask.defined()) {
     check_shape("attention", "key_mask", options.key_mask, {shape.batch, shape.kv_len}, "[B, T]");

@@ -14,7 +14,9 @@ struct AttentionOptions {
   double dropout = 0.0;   // on the attention weights
   PhiloxKey dropout_key;
   std::int64_t first_sequence = 0;  // index of sequence 0 in the global batch
-  Tensor key_mask;                  // u8 [B, T], 1 = may be attended to; undefined = all
+  /// For dropout, query 0 is number first_query of `queries`; 0: of as many as there are.
+  std::int64_t first_query = 0, queries = 0;
+  Tensor key_mask;  // u8 [B, T], 1 = may be attended to; undefined = all
 };
 
 /// A second pair of queries and keys, (pe_q, pe_k), which attn_scalar adds to the logits. Sequence

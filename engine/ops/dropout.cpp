@@ -34,7 +34,7 @@ struct DropoutNode final : autograd::Node {
 };
 
 Tensor run(const Tensor& x, const Tensor& residual, double probability, const PhiloxKey& key,
-           std::uint64_t first_element) {
+           std::uint64_t first_element, const DropoutRuns& runs) {
   require(probability >= 0.0 && probability < 1.0,
           "[dropout] probability must lie in [0, 1), got {}.", probability);
   const Tensor out = Tensor::empty(x.shape(), x.dtype(), x.device());
@@ -45,7 +45,9 @@ Tensor run(const Tensor& x, const Tensor& residual, double probability, const Ph
                             .count = x.numel(),
                             .probability = probability,
                             .key = key,
-                            .first_element = first_element};
+                            .first_element = first_element,
+                            .run = runs.length,
+                            .run_stride = runs.stride};
   kernels::dropout(x.context(), args);
   std::vector<Tensor> inputs{x};
   if (residual.defined()) inputs.push_back(residual);
@@ -59,17 +61,18 @@ Tensor run(const Tensor& x, const Tensor& residual, double probability, const Ph
 }  // namespace
 
 Tensor dropout(const Tensor& x, double probability, const PhiloxKey& key,
-               std::uint64_t first_element) {
+               std::uint64_t first_element, const DropoutRuns& runs) {
   check_floating("dropout", "x", x);
-  return run(x, {}, probability, key, first_element);
+  return run(x, {}, probability, key, first_element, runs);
 }
 
 Tensor residual_dropout(const Tensor& residual, const Tensor& x, double probability,
-                        const PhiloxKey& key, std::uint64_t first_element) {
+                        const PhiloxKey& key, std::uint64_t first_element,
+                        const DropoutRuns& runs) {
   check_floating("residual_dropout", "residual", residual);
   check_shape("residual_dropout", "x", x, residual.shape(), "shape of residual");
   check_same_kind("residual_dropout", "x", x, "residual", residual);
-  return run(x, residual, probability, key, first_element);
+  return run(x, residual, probability, key, first_element, runs);
 }
 
 }  // namespace seqpe::ops

@@ -132,7 +132,9 @@ template <typename A>
 static inline void dropout_row(A* keep, const AttentionShape& shape, std::int64_t b, std::int64_t h,
                                std::int64_t i, std::int64_t j, std::int64_t count) {
   std::uint32_t words[kKeyTile];
-  const std::int64_t row = ((shape.first_sequence + b) * shape.heads + h) * shape.q_len + i;
+  const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
+  const std::int64_t head = (shape.first_sequence + b) * shape.heads + h;
+  const std::int64_t row = head * queries + shape.first_query + i;
   philox_words(shape.dropout_key, static_cast<std::uint64_t>(row * shape.kv_len + j), count, words);
   const std::uint32_t threshold = dropout_threshold(shape.dropout);
   const A scale = static_cast<A>(1.0 / (1.0 - shape.dropout));

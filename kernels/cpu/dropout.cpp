@@ -18,8 +18,8 @@ void drop(const DropoutArgs& args) {
   constexpr std::int64_t kElementsPerChunk = 1024;
   parallel_chunks(args.count, kElementsPerChunk, [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t words[kElementsPerChunk];
-    philox_words(args.key, args.first_element + static_cast<std::uint64_t>(begin), end - begin,
-                 words);
+    philox_words_in_runs(args.key, args.first_element, args.run, args.run_stride, begin,
+                         end - begin, words);
     for (std::int64_t i = begin; i < end; ++i) {
       const A kept = words[i - begin] < threshold ? A(0) : load(x + i) * scale;
       const A value = residual != nullptr ? load(residual + i) + kept : kept;

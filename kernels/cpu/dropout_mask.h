@@ -30,4 +30,18 @@ static inline void philox_words(const PhiloxKey& key, std::uint64_t first, std::
   }
 }
 
+/// The words of elements [begin, begin + count) of a tensor whose element 0 is number `first` and
+/// whose runs of `run` elements begin `stride` apart in the numbering; run 0: one run.
+static inline void philox_words_in_runs(const PhiloxKey& key, std::uint64_t first, std::int64_t run,
+                                        std::int64_t stride, std::int64_t begin, std::int64_t count,
+                                        std::uint32_t* words) {
+  if (run == 0) return philox_words(key, first + static_cast<std::uint64_t>(begin), count, words);
+  const std::int64_t end = begin + count;
+  for (std::int64_t i = begin, length = 0; i < end; i += length) {
+    const std::int64_t place = i % run, number = i / run * stride + place;
+    length = run - place < end - i ? run - place : end - i;
+    philox_words(key, first + static_cast<std::uint64_t>(number), length, words + (i - begin));
+  }
+}
+
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

@@ -18,9 +18,8 @@ void with_mask(const BranchDropout& dropout, std::int64_t row, std::int64_t cols
   const A scale = static_cast<A>(1.0 / (1.0 - dropout.probability));
   for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
     const std::int64_t count = cols - begin < kPiece ? cols - begin : kPiece;
-    philox_words(dropout.key,
-                 dropout.first_element + static_cast<std::uint64_t>(row * cols + begin), count,
-                 words);
+    philox_words_in_runs(dropout.key, dropout.first_element, dropout.run, dropout.run_stride,
+                         row * cols + begin, count, words);
     for (std::int64_t c = 0; c < count; ++c) keep[c] = words[c] < threshold ? A(0) : scale;
     body(begin, begin + count, keep);
   }

@@ -153,6 +153,9 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
   }
 
   const Block& block = *blocks_[last];
+  nn::Pass cls_pass = pass;  // dropout draws for CLS what it draws in the whole sequence
+  cls_pass.first_token = digits_;
+  cls_pass.tokens = digits_ + 1;
   Tensor cls, queries, keys_values;  // [P, 1, E], [P, 1, E], [P, L, 2E]
   if (last == 0) {
     const Tensor normed = block.layernorm_1.forward(table);
@@ -165,10 +168,10 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
     keys_values = block.attn.keys_values(stream.norm);
   }
   const Tensor attended = block.attn.project(
-      ops::attention(queries, keys_values, block.attn.attention_options(pass, extra)));
-  stream = block.layernorm_2.forward_sum(cls, attended, block.attn.residual_dropout(), pass);
+      ops::attention(queries, keys_values, block.attn.attention_options(cls_pass, extra)));
+  stream = block.layernorm_2.forward_sum(cls, attended, block.attn.residual_dropout(), cls_pass);
   return read_out(
-      block.mlp.residual_dropout().add_to(stream.sum, block.mlp.branch(stream.norm), pass));
+      block.mlp.residual_dropout().add_to(stream.sum, block.mlp.branch(stream.norm), cls_pass));
 }
 
 Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions,

@@ -48,6 +48,10 @@ struct Case {
   bool one_mode;
 };
 
+std::ostream& operator<<(std::ostream& out, const Case& test_case) {
+  return out << test_case.name;
+}
+
 class ContrastiveStatistics : public testing::TestWithParam<Case> {};
 
 TEST_P(ContrastiveStatistics, AgreeWithTheReference) {

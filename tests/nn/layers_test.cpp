@@ -127,6 +127,27 @@ TEST_F(DropoutTest, MicroBatchesDrawTheMasksOfTheWholeBatch) {
   }
 }
 
+TEST_F(DropoutTest, TokensOnTheirOwnDrawTheMasksOfTheWholeSequence) {
+  const Tensor whole = forward(training_), added = dropout_.add_to(residual_, x_, training_);
+  for (std::int64_t token = 0; token < 5; ++token) {
+    for (std::int64_t begin = 0; begin < 8; begin += 4) {
+      Pass pass = training_;
+      pass.first_row = begin;
+      pass.first_token = token;
+      pass.tokens = 5;
+      const auto part = [&](const Tensor& tensor) {
+        return ops::take_token(tensor.rows(begin, begin + 4), token);
+      };
+      test::expect_same(dropout_.forward(part(x_), pass), part(whole));
+      test::expect_same(dropout_.add_to(part(residual_), part(x_), pass), part(added));
+    }
+  }
+  Pass pass = training_;
+  pass.tokens = 10;
+  EXPECT_NE(test::elements<double>(forward(pass)), test::elements<double>(whole))
+      << "the first half of sequences of 10";
+}
+
 TEST_F(DropoutTest, NoRows) {
   EXPECT_EQ(dropout_.forward(x_.rows(0, 0), training_).shape(), (Shape{0, 5, 3}));
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/ops/elementwise.h"
+#include "engine/ops/rows.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/modules.h"
 #include "tests/support/tensor_compare.h"
@@ -158,8 +159,10 @@ TEST_F(SelfAttentionTest, PartsAreThoseOfTheWhole) {
   }
   test::expect_same(
       attention_.add_to(residual_, x_, kTraining, {}),
-      attention_.project_and_add(
-          residual_, ops::attention(qkv, attention_.attention_options(kTraining, {})), kTraining));
+      attention_.residual_dropout().add_to(
+          residual_,
+          attention_.project(ops::attention(qkv, attention_.attention_options(kTraining, {}))),
+          kTraining));
 }
 
 TEST_F(SelfAttentionTest, DropoutIsOffOutsideTrainingAndHasItsOwnStreams) {
@@ -183,6 +186,22 @@ TEST_F(SelfAttentionTest, MicroBatchesDrawTheMasksOfTheWholeBatch) {
                              return attention_.add_to(residual_.rows(begin, end),
                                                       x_.rows(begin, end), pass, {});
                            });
+}
+
+TEST_F(SelfAttentionTest, QueriesOnTheirOwnDrawTheMasksOfTheWholeSequence) {
+  SelfAttention attention(options(false));
+  test::randomize(attention, "attn");
+  const Tensor whole = attention.add_to(residual_, x_, kTraining, {});
+  for (std::int64_t token = 0; token < kTokens; ++token) {
+    Pass pass = kTraining;
+    pass.first_token = token;
+    pass.tokens = kTokens;
+    const Tensor attended =
+        ops::attention(attention.queries(ops::take_token(x_, token)), attention.keys_values(x_),
+                       attention.attention_options(pass, {}));
+    test::expect_close(attention.project_and_add(ops::take_token(residual_, token), attended, pass),
+                       ops::take_token(whole, token));
+  }
 }
 
 TEST_F(SelfAttentionTest, BlockGradients) {

@@ -12,6 +12,9 @@ namespace seqpe {
 namespace {
 
 const ops::BranchDropout kDropout{.probability = 0.4, .key = {7, 3, 2}, .first_element = 5};
+/// The same where each row is the part of a longer one.
+const ops::BranchDropout kDropoutInRuns{
+    .probability = 0.4, .key = {7, 3, 2}, .first_element = 5, .run = 67, .run_stride = 100};
 
 /// Residual, branch, weight, bias.
 std::vector<Tensor> inputs_of(std::int64_t rows, std::int64_t cols, DType dtype = DType::f64) {
@@ -59,7 +62,7 @@ TEST(ResidualLayerNormOp, GradientOfOneOutputAlone) {
 /// multiply-adds.
 TEST(ResidualLayerNormOp, EqualsItsParts) {
   for (const DType dtype : {DType::f32, DType::f64}) {
-    for (const auto& dropout : {ops::BranchDropout{}, kDropout}) {
+    for (const auto& dropout : {ops::BranchDropout{}, kDropout, kDropoutInRuns}) {
       std::vector<std::vector<Tensor>> results;
       for (const bool one_pass : {true, false}) {
         auto in = inputs_of(33, 67, dtype);
@@ -68,10 +71,11 @@ TEST(ResidualLayerNormOp, EqualsItsParts) {
         if (one_pass) {
           out = fused(in, dropout);
         } else {
-          out.sum = dropout.probability == 0.0
-                        ? ops::add(in[0], in[1])
-                        : ops::residual_dropout(in[0], in[1], dropout.probability, dropout.key,
-                                                dropout.first_element);
+          out.sum =
+              dropout.probability == 0.0
+                  ? ops::add(in[0], in[1])
+                  : ops::residual_dropout(in[0], in[1], dropout.probability, dropout.key,
+                                          dropout.first_element, {dropout.run, dropout.run_stride});
           out.norm = ops::layer_norm(out.sum, in[2], in[3], 1e-5);
         }
         autograd::backward({{out.sum, test::random_tensor(out.sum.shape(), 8, dtype)},

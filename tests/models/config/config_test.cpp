@@ -1,0 +1,136 @@
+#include "models/config/config.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "models/recipes/recipes.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_directory.h"
+
+namespace seqpe::models {
+namespace {
+
+void expect_refused(const std::vector<std::string>& overrides, const std::string& message) {
+  test::expect_error<ConfigError>([&] { load_config({}, overrides); }, message);
+}
+
+TEST(Config, SchemaHasEveryKeyOnceWithItsMeaning) {
+  Config config;
+  std::set<std::string> keys;
+  for (const auto& field : fields_of(config)) {
+    EXPECT_TRUE(keys.insert(field.key).second) << field.key;
+    EXPECT_FALSE(field.doc.empty()) << field.key;
+  }
+}
+
+/// Sets the field to some value that it takes and that is not its present one.
+void change(const config::Field& field) {
+  std::vector<std::string> values{"7",    "3",      "0.25",        "true",     "false",
+                                  "word", "[3, 4]", "[0.5, 0.25]", "[learned]"};
+  if (field.type.starts_with("one of "))
+    values = {field.type.substr(field.type.rfind(' ') + 1),
+              field.type.substr(7, field.type.find(',') - 7)};
+  const std::string before = field.get();
+  std::vector<config::Field> alone{field};
+  for (const std::string& value : values) {
+    try {
+      config::set(field.key + "=" + value, alone);
+    } catch (const ConfigError&) {
+      continue;  // of another type
+    }
+    if (field.get() != before) return;
+  }
+  ADD_FAILURE() << "no other value for " << field.key << ", which is a " << field.type;
+}
+
+TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
+  Config untouched;
+  const auto defaults = fields_of(untouched);
+  for (std::size_t key = 0; key < defaults.size(); ++key) {
+    Config config;
+    const auto fields = fields_of(config);
+    change(fields[key]);
+    for (std::size_t other = 0; other < fields.size(); ++other) {
+      EXPECT_EQ(fields[other].get() != defaults[other].get(), other == key)
+          << fields[key].key << " was set, " << fields[other].key << " looked at";
+    }
+  }
+}
+
+TEST(Config, DefaultsAreThoseOfTheSchemaNotOfARecipe) {
+  const Config config = load_config({}, {});
+  EXPECT_EQ(config.model.layers, 12);
+  EXPECT_EQ(config.train.encoder_rate(), config.train.learning_rate);
+  EXPECT_EQ(config.train.micro_batch(), config.train.batch_size);
+}
+
+TEST(Config, LaterFilesOverEarlierOverridesOverAll) {
+  const test::TemporaryDirectory folder;
+  const auto first = folder.write("first.yaml", "train: {steps: 7, batch_size: 8}\n");
+  const auto second = folder.write("second.yaml", "train: {steps: 9}\n");
+  Config config = load_config({first, second}, {});
+  EXPECT_EQ(config.train.steps, 9);
+  EXPECT_EQ(config.train.batch_size, 8);
+  config = load_config({second, first}, {"train.batch_size=4"});
+  EXPECT_EQ(config.train.steps, 7);
+  EXPECT_EQ(config.train.batch_size, 4);
+}
+
+TEST(Config, IncludesFilesBesideThemAndRecipes) {
+  const test::TemporaryDirectory folder;
+  std::filesystem::create_directory(folder / "sub");
+  folder.write("base.yaml", "include: sub/part.yaml\ntrain: {steps: 7}\n");
+  folder.write("sub/part.yaml", "include: other.yaml\ntrain: {steps: 5, batch_size: 6}\n");
+  folder.write("sub/other.yaml", "model: {layers: 3}\n");
+  const Config config = load_config({folder / "base.yaml"}, {});
+  EXPECT_EQ(config.train.steps, 7);
+  EXPECT_EQ(config.train.batch_size, 6);
+  EXPECT_EQ(config.model.layers, 3) << "seen from the folder of the including file";
+  folder.write("recipe.yaml", "include: quickstart_lm\ntrain: {steps: 3, warmup_steps: 0}\n");
+  const Config recipe = load_config({folder / "recipe.yaml"}, {});
+  EXPECT_EQ(recipe.train.steps, 3);
+  EXPECT_EQ(recipe.model.width, load_config({"quickstart_lm"}, {}).model.width);
+}
+
+TEST(Config, EveryRecipeIsValidAndReadsBackFromItsDump) {
+  ASSERT_FALSE(recipe_names().empty());
+  for (const std::string& name : recipe_names()) {
+    SCOPED_TRACE(name);
+    Config config = load_config({name}, {});
+    const std::string dumped = config::dump(fields_of(config));
+    const test::TemporaryDirectory folder;
+    Config again = load_config({folder.write("config.yaml", dumped)}, {});
+    EXPECT_EQ(config::dump(fields_of(again)), dumped);
+  }
+}
+
+TEST(Config, UnknownNames) {
+  test::expect_error<ConfigError>(
+      [] { load_config({"quickstart"}, {}); },
+      "[config] there is no file or recipe 'quickstart'. Did you mean 'quickstart_lm'?");
+  expect_refused({"model.layer=2"},
+                 "[config] unknown key 'model.layer' (--set). Did you mean 'model.layers'?");
+}
+
+TEST(Config, ValuesMustFitTogether) {
+  expect_refused({"model.heads=5"}, "[config] model.heads must divide model.width 768, got 5.");
+  expect_refused({"train.batch_size=10", "train.micro_batch_size=4"},
+                 "[config] train.micro_batch_size must divide train.batch_size 10, got 4.");
+  expect_refused({"train.steps=10", "train.warmup_steps=11"},
+                 "[config] train.warmup_steps must be at most train.steps 10, got 11.");
+  expect_refused({"eval.lengths=[64, 0]"}, "[config] eval.lengths must be >= 1, got 0.");
+  expect_refused({"seqpe.encoder.heads=5"},
+                 "[config] seqpe.encoder.heads must divide seqpe.encoder.width 768, got 5.");
+  expect_refused(
+      {"seqpe.max_digits=4"},
+      "[config] seqpe.max_digits must be at least 5 for seqpe.max_position 20000 in base "
+      "10, got 4.");
+  expect_refused({"data.block_size=20001"},
+                 "[config] seqpe.max_position must be at least data.block_size 20001, got 20000.");
+  EXPECT_NO_THROW(load_config({}, {"model.position=none", "seqpe.max_digits=4"}))
+      << "the section seqpe does not matter then";
+}
+
+}  // namespace
+}  // namespace seqpe::models
