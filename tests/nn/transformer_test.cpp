@@ -199,7 +199,8 @@ TEST_F(SelfAttentionTest, QueriesOnTheirOwnDrawTheMasksOfTheWholeSequence) {
     const Tensor attended =
         ops::attention(attention.queries(ops::take_token(x_, token)), attention.keys_values(x_),
                        attention.attention_options(pass, {}));
-    test::expect_close(attention.project_and_add(ops::take_token(residual_, token), attended, pass),
+    test::expect_close(attention.residual_dropout().add_to(ops::take_token(residual_, token),
+                                                           attention.project(attended), pass),
                        ops::take_token(whole, token));
   }
 }
