@@ -1,6 +1,5 @@
 #include "engine/train/loop.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/io/file.h"
@@ -9,6 +8,7 @@
 #include "engine/train/metrics.h"
 #include "engine/train/progress.h"
 #include "engine/train/signals.h"
+#include "engine/train/updater.h"
 
 namespace seqpe::train {
 namespace {
@@ -21,7 +21,7 @@ constexpr const char* kStateFile = "trainer_state.json";
 class Trainer {
  public:
   Trainer(Task& task, const LoopOptions& options)
-      : task_(task), options_(options), groups_(optim::make_groups(task.parameters())) {
+      : task_(task), options_(options), updater_(task, options.train) {
     if (options.resume) restore(*options.resume);
   }
 
@@ -62,58 +62,29 @@ class Trainer {
     options_.log->say(fmt::format(text, std::forward<Args>(args)...));
   }
 
-  optim::GroupOptions group_options(const std::string& group) const {
-    const TrainConfig& train = options_.train;
-    const bool encoder = group == "encoder";
-    const optim::Schedule schedule{
-        .kind = train.schedule,
-        .learning_rate = encoder ? train.encoder_rate() : train.learning_rate,
-        .min_learning_rate = train.min_learning_rate,
-        .warmup_from = train.warmup_from,
-        .warmup_steps = train.warmup_steps,
-        .steps = train.steps};
-    return {.learning_rate = schedule.at(step_),
-            .weight_decay = encoder ? train.encoder_weight_decay : train.weight_decay,
-            .clip = encoder ? train.encoder_clip : train.clip};
-  }
-
   void one_step(Metrics& metrics, TrainingProgress& progress) {
-    for (const auto& group : groups_) group.clear_gradients();
-    const StepTerms terms = task_.forward_backward(step_);
-    std::vector<double> norms;
-    bool finite = std::isfinite(terms.loss);
-    for (const auto& group : groups_) {
-      group.complete_gradients();
-      norms.push_back(group.gradient_norm());
-      finite = finite && std::isfinite(norms.back());
-    }
-    if (!finite) refuse_step(terms.loss);
-    const optim::AdamOptions adam{options_.train.betas[0], options_.train.betas[1],
-                                  options_.train.eps};
-    nlohmann::ordered_json line = {{"step", step_ + 1}, {"loss", terms.loss}};
-    for (const auto& [name, value] : terms.terms) {
+    const Update update = updater_.run(step_);
+    if (!update.finite) throw_diverged(update.terms.loss);
+    ++step_;
+    tokens_ += update.terms.tokens;
+    nlohmann::ordered_json line = {{"step", step_}, {"loss", update.terms.loss}};
+    for (const auto& [name, value] : update.terms.terms) {
       line[name + "_loss"] = value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
     }
     std::string shown;
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-      const optim::GroupOptions group = group_options(groups_[g].name());
-      groups_[g].update(group, adam, step_ + 1, optim::clip_factor(norms[g], group.clip));
-      const std::string key =
-          groups_[g].name() == "model" ? "grad_norm" : groups_[g].name() + "_grad_norm";
-      line[key] = norms[g];
-      shown += fmt::format(" {} {:.2f}", key, norms[g]);
+    for (const auto& [group, norm] : update.norms) {
+      const std::string key = group == "model" ? "grad_norm" : group + "_grad_norm";
+      line[key] = norm;
+      shown += fmt::format(" {} {:.2f}", key, norm);
     }
-    const double rate = group_options("model").learning_rate;
-    ++step_;
-    tokens_ += terms.tokens;
-    line["learning_rate"] = rate;
+    line["learning_rate"] = update.learning_rate;
     line["tokens"] = tokens_;
     line["seconds"] = progress.seconds();
     metrics.write(line);
-    progress.step(step_, terms, shown, rate);
+    progress.step(step_, update.terms, shown, update.learning_rate);
   }
 
-  [[noreturn]] void refuse_step(double loss) const {
+  [[noreturn]] void throw_diverged(double loss) const {
     const auto newest = newest_checkpoint(options_.run);
     throw DivergedError(fmt::format(
         "[train] the loss or a gradient of step {} is not finite (loss {}); nothing was updated. "
@@ -153,7 +124,7 @@ class Trainer {
     write_checkpoint(options_.run, step_, best, [&](const fs::path& directory) {
       task_.save(directory);
       std::vector<std::pair<std::string, Tensor>> moments;
-      for (const auto& group : groups_) {
+      for (const auto& group : updater_.groups()) {
         for (auto& moment : group.moments()) moments.push_back(std::move(moment));
       }
       io::write_safetensors(directory / kOptimizerFile, moments);
@@ -173,7 +144,7 @@ class Trainer {
     verify_checkpoint(checkpoint);
     task_.load(checkpoint);
     const auto stored = io::SafetensorsFile::open(checkpoint / kOptimizerFile);
-    for (const auto& group : groups_) {
+    for (const auto& group : updater_.groups()) {
       for (const auto& [name, moment] : group.moments()) moment.copy_from(stored.tensor(name));
     }
     try {
@@ -196,7 +167,7 @@ class Trainer {
 
   Task& task_;
   const LoopOptions& options_;
-  std::vector<optim::ParameterGroup> groups_;
+  Updater updater_;
   std::int64_t step_ = 0;
   std::int64_t tokens_ = 0;
   bool evaluation_due_ = false;  // of this step, still to be made

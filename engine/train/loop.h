@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 
-#include "engine/optim/parameter_buffers.h"
 #include "engine/train/log.h"
 #include "engine/train/task.h"
 #include "engine/train/train_config.h"
