@@ -152,49 +152,47 @@ struct StopCase {
   std::size_t steps_left;
 };
 
-TEST(Loop, AStopLosesNothing) {
-  const StopCase cases[] = {
-      {"in a step", [](ToyTask& t) { t.signal_at = 4; }, 5, 5},
-      {"in a step with an evaluation due", [](ToyTask& t) { t.signal_at = 3; }, 4, 6},
-      {"in the last step", [](ToyTask& t) { t.signal_at = 9; }, 10, 0},
-      {"in an evaluation", [](ToyTask& t) { t.signal_in_evaluation = 2; }, 8, 2},
-      {"in the last evaluation", [](ToyTask& t) { t.signal_in_evaluation = 3; }, 10, 0},
-      {"in saving", [](ToyTask& t) { t.signal_in_save = true; }, 3, 7}};
-  const TemporaryDirectory folder;
-  const auto configure = [](ToyRun& run) {
-    run.options.train.eval_every = 4;
-    run.options.checkpoint = {.every = 3, .keep_last = 9};
-  };
-  fs::create_directory(folder / "calm");
-  ToyRun calm(folder / "calm");
-  configure(calm);
+class LoopStop : public testing::TestWithParam<StopCase> {};
+
+TEST_P(LoopStop, LosesNothing) {
+  const auto& [name, arm, saved_step, steps_left] = GetParam();
+  const TemporaryDirectory folder, calm_folder;
+  ToyRun run(folder.path()), calm(calm_folder.path());
+  for (ToyRun* one : {&run, &calm}) {
+    one->options.train.eval_every = 4;
+    one->options.checkpoint = {.every = 3, .keep_last = 9};
+  }
   ToyTask undisturbed;
   EXPECT_EQ(calm.train(undisturbed), Outcome::finished);
-  for (const auto& [name, arm, saved_step, steps_left] : cases) {
-    SCOPED_TRACE(name);
-    fs::create_directory(folder / name);
-    ToyRun run(folder / name);
-    configure(run);
-    {
-      const SignalGuard signals;
-      ToyTask task;
-      arm(task);
-      EXPECT_EQ(run.train(task), Outcome::interrupted);
-    }
-    EXPECT_EQ(run.link("latest"), fmt::format("step_{:08d}", saved_step));
-    run.options.resume = newest_checkpoint(folder / name);
-    const SignalGuard no_stop_requested;
-    ToyTask again;
-    EXPECT_EQ(run.train(again), Outcome::finished);
-    EXPECT_EQ(again.steps.size(), steps_left);
-    EXPECT_EQ(run.lines(), calm.lines());
-    EXPECT_EQ(run.link("best"), calm.link("best"));
-    for (const char* file : {"model.safetensors", "optimizer.rank_000_of_001.safetensors"}) {
-      const fs::path last = fs::path("checkpoints/step_00000010") / file;
-      EXPECT_EQ(io::read_text(run.folder / last), io::read_text(calm.folder / last)) << file;
-    }
+  {
+    const SignalGuard signals;
+    ToyTask task;
+    arm(task);
+    EXPECT_EQ(run.train(task), Outcome::interrupted);
+  }
+  EXPECT_EQ(run.link("latest"), fmt::format("step_{:08d}", saved_step));
+  run.options.resume = newest_checkpoint(folder.path());
+  ToyTask again;
+  EXPECT_EQ(run.train(again), Outcome::finished);
+  EXPECT_EQ(again.steps.size(), steps_left);
+  EXPECT_EQ(run.lines(), calm.lines());
+  EXPECT_EQ(run.link("best"), calm.link("best"));
+  for (const char* file : {"model.safetensors", "optimizer.rank_000_of_001.safetensors"}) {
+    const fs::path last = fs::path("checkpoints/step_00000010") / file;
+    EXPECT_EQ(io::read_text(run.folder / last), io::read_text(calm.folder / last)) << file;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Instants, LoopStop,
+    testing::Values(StopCase{"step", [](ToyTask& t) { t.signal_at = 4; }, 5, 5},
+                    StopCase{"step_with_evaluation_due", [](ToyTask& t) { t.signal_at = 3; }, 4, 6},
+                    StopCase{"last_step", [](ToyTask& t) { t.signal_at = 9; }, 10, 0},
+                    StopCase{"evaluation", [](ToyTask& t) { t.signal_in_evaluation = 2; }, 8, 2},
+                    StopCase{"last_evaluation", [](ToyTask& t) { t.signal_in_evaluation = 3; }, 10,
+                             0},
+                    StopCase{"saving", [](ToyTask& t) { t.signal_in_save = true; }, 3, 7}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Loop, AStopBeforeTheFirstStepSavesTheStart) {
   const TemporaryDirectory folder;
