@@ -183,16 +183,19 @@ TEST_P(LoopStop, LosesNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Instants, LoopStop,
-    testing::Values(StopCase{"step", [](ToyTask& t) { t.signal_at = 4; }, 5, 5},
-                    StopCase{"step_with_evaluation_due", [](ToyTask& t) { t.signal_at = 3; }, 4, 6},
-                    StopCase{"last_step", [](ToyTask& t) { t.signal_at = 9; }, 10, 0},
-                    StopCase{"evaluation", [](ToyTask& t) { t.signal_in_evaluation = 2; }, 8, 2},
-                    StopCase{"last_evaluation", [](ToyTask& t) { t.signal_in_evaluation = 3; }, 10,
-                             0},
-                    StopCase{"saving", [](ToyTask& t) { t.signal_in_save = true; }, 3, 7}),
-    [](const auto& info) { return std::string(info.param.name); });
+const StopCase kStops[] = {
+    {"step", [](ToyTask& task) { task.signal_at = 4; }, 5, 5},
+    {"step_with_evaluation_due", [](ToyTask& task) { task.signal_at = 3; }, 4, 6},
+    {"last_step", [](ToyTask& task) { task.signal_at = 9; }, 10, 0},
+    {"evaluation", [](ToyTask& task) { task.signal_in_evaluation = 2; }, 8, 2},
+    {"last_evaluation", [](ToyTask& task) { task.signal_in_evaluation = 3; }, 10, 0},
+    {"saving", [](ToyTask& task) { task.signal_in_save = true; }, 3, 7}};
+
+std::string name_of_stop(const testing::TestParamInfo<StopCase>& stop) {
+  return stop.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Instants, LoopStop, testing::ValuesIn(kStops), name_of_stop);
 
 TEST(Loop, AStopBeforeTheFirstStepSavesTheStart) {
   const TemporaryDirectory folder;
