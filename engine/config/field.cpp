@@ -94,8 +94,8 @@ Field boolean(std::string key, bool& target, std::string doc) {
 Field text(std::string key, std::string& target, std::string doc) {
   return {std::move(key), "text", std::move(doc),
           [&target](const YAML::Node& node) {
-            if (!node.IsScalar() && !node.IsNull()) return false;
-            target = node.IsNull() ? "" : node.Scalar();  // `key:` is the empty text
+            if (!node.IsScalar()) return false;
+            target = node.Scalar();
             return true;
           },
           [&target] { return quoted(target); }};

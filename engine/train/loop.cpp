@@ -64,7 +64,7 @@ class Trainer {
 
   void one_step(Metrics& metrics, TrainingProgress& progress) {
     const Update update = updater_.run(step_);
-    if (!update.finite) refuse_step(update.terms.loss);
+    if (!update.finite) throw_diverged(update.terms.loss);
     ++step_;
     tokens_ += update.terms.tokens;
     nlohmann::ordered_json line = {{"step", step_}, {"loss", update.terms.loss}};
@@ -84,7 +84,7 @@ class Trainer {
     progress.step(step_, update.terms, shown, update.learning_rate);
   }
 
-  [[noreturn]] void refuse_step(double loss) const {
+  [[noreturn]] void throw_diverged(double loss) const {
     const auto newest = newest_checkpoint(options_.run);
     throw DivergedError(fmt::format(
         "[train] the loss or a gradient of step {} is not finite (loss {}); nothing was updated. "

@@ -29,6 +29,7 @@ SignalGuard::SignalGuard() {
 
 SignalGuard::~SignalGuard() {
   on_signals(SIG_DFL, 0);
+  requested = 0;
 }
 
 bool stop_requested() {

@@ -13,7 +13,7 @@ class SignalGuard {
   SignalGuard& operator=(const SignalGuard&) = delete;
 };
 
-/// A signal came while a guard lived.
+/// A signal came in the life of the guard.
 bool stop_requested();
 
 /// Throws StoppedError if a stop is requested: for work that leaves nothing half done.

@@ -50,20 +50,19 @@ TEST(File, WriterReplacesWhatWasThere) {
 TEST(File, WhatCannotBeWrittenIsNamed) {
   const test::TemporaryDirectory folder;
   const fs::path nowhere = folder / "missing/file";
-  test::expect_error<CheckpointError>(
+  test::expect_error<Error>(
       [&] { FileWriter writer(nowhere); },
       fmt::format("[file] cannot write {}: No such file or directory.", nowhere.string()));
-  test::expect_error<CheckpointError>(
-      [&] { sync_directory(folder / "missing"); },
-      fmt::format("[file] cannot open folder {}: No such file or directory.",
-                  (folder / "missing").string()));
+  test::expect_error<Error>([&] { sync_directory(folder / "missing"); },
+                            fmt::format("[file] cannot open folder {}: No such file or directory.",
+                                        (folder / "missing").string()));
 }
 
 TEST(File, AFullDiskIsAnError) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
   FileWriter writer("/dev/full");
-  test::expect_error<CheckpointError>([&] { writer.write("text", 4); },
-                                      "[file] cannot write /dev/full: No space left on device.");
+  test::expect_error<Error>([&] { writer.write("text", 4); },
+                            "[file] cannot write /dev/full: No space left on device.");
 }
 
 TEST(File, AtomicWriteReplacesAndLeavesNothingBeside) {
@@ -80,7 +79,7 @@ TEST(File, AtomicWriteThatFailsLeavesTheOldContent) {
   const test::TemporaryDirectory folder;
   fs::create_directory(folder / "state.json");
   folder.write("state.json/old", "old");
-  test::expect_error<CheckpointError>(
+  test::expect_error<Error>(
       [&] { write_file_atomic(folder / "state.json", "new"); },
       fmt::format("[file] cannot write {}: Is a directory.", (folder / "state.json").string()));
   EXPECT_EQ(read_text(folder / "state.json/old"), "old");

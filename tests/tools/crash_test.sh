@@ -12,7 +12,7 @@ for round in $(seq 12); do
   wait_for test -s crashed/metrics.jsonl
   sleep "0.$((round * 37 % 80 + 10))"  # 0.1 to 0.9 seconds
   end KILL
-  if [ -e crashed/checkpoints/latest ]; then
+  if [ -L crashed/checkpoints/latest ]; then
     check "round $round: the newest checkpoint is whole" "$engine" eval lm --checkpoint "$(readlink -f crashed/checkpoints/latest)" \
       --lengths 16 --max-lines 1
     reached=$(step_of crashed)

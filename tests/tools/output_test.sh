@@ -15,6 +15,9 @@ check "the size is told before" grep -q "parameters in the model" plain.err
 check "no bar and no colour in a pipe" bash -c '! grep -q $'"'"'[\r\x1b]'"'"' plain.err'
 check "stdout has the table and the run" bash -c 'grep -aq "Token perplexity" plain.out && grep -aq "^Run: plain" plain.out'
 
+check "two runs without --run" bash -c 'for i in 1 2; do "$engine" train lm "$@" || exit 1; done' - "${tiny[@]}" --quiet --set train.steps=2
+check "lie in runs/, named by recipe and time" test \
+  "$(find runs -mindepth 1 -maxdepth 1 | grep -cE '^runs/quickstart_lm-[0-9]{8}-[0-9]{6}(-2)?$')" -eq 2
 for file in config.yaml command.txt env.json train.log metrics.jsonl checkpoints/latest/COMPLETE checkpoints/best/COMPLETE; do
   check "a run has $file" test -e "plain/$file"
 done

@@ -34,6 +34,7 @@ PYTHON
 
 # Which folder, which checkpoint.
 expect 2 "must be empty for a new run" train --run whole
+expect 2 "whole/config.yaml must be a folder" train --run whole/config.yaml
 expect 0 "" train --quiet --run fresh --resume auto --set train.steps=2
 check "--resume auto starts where there is nothing" test -e fresh/checkpoints/step_00000002/COMPLETE
 check "--resume PATH into a new run" train --run branch --resume whole/checkpoints/step_00000004 "${eight[@]}"

@@ -72,7 +72,7 @@ for key in train.precision train.device train.threads train.pin train.steps seqp
   check "config keys tells $key" grep -q "^$key " <<< "$("$engine" config keys)"
 done
 check "keys of what is not built are absent" bash -c '! "$engine" config keys | grep -qE "^(dist|kernels|qa)\."'
-"$engine" config show --config quickstart_lm --set train.steps=70 --set data.path= > shown.yaml
+"$engine" config show --config quickstart_lm --set train.steps=70 --set 'data.path=""' > shown.yaml
 expect 0 "steps: 70" cat shown.yaml
 expect 0 'path: ""' cat shown.yaml
 check "what is shown reads back to the same" bash -c '"$engine" config show --config shown.yaml | cmp - shown.yaml'

@@ -23,6 +23,9 @@ std::string version_text();
 /// What --device takes.
 inline const std::vector<std::string> kDevices{"auto", "cpu", "cuda"};
 
+/// Uses `threads` CPU threads; 0: one a core.
+void set_threads(std::int64_t threads);
+
 /// Takes the device and the CPU threads that the configuration asks for. Throws DeviceError for a
 /// device that this build does not have.
 void use_device(const train::TrainConfig& config);

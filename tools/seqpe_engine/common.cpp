@@ -38,10 +38,14 @@ std::string version_text() {
       kernels::name_of(kernels::active_isa()));
 }
 
+void set_threads(std::int64_t threads) {
+  if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
+}
+
 void use_device(const train::TrainConfig& config) {
   require<DeviceError>(config.device != train::DeviceChoice::cuda,
                        "[device] this build has no CUDA kernels. Hint: --device cpu.");
-  if (config.threads > 0) omp_set_num_threads(static_cast<int>(config.threads));
+  set_threads(config.threads);
   if (config.pin) pin_threads();
 }
 

@@ -48,6 +48,8 @@ fs::path new_run_folder(const Options& options) {
 
 bool holds_no_run(const fs::path& folder) {
   if (!fs::exists(folder)) return true;
+  require<UsageError>(fs::is_directory(folder), "[run] {} must be a folder, it is a file.",
+                      folder.string());
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().filename() != ".lock") return false;
   }

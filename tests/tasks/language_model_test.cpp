@@ -1,0 +1,148 @@
+// The language-model task: micro-batches, thread counts, which models are the same.
+#include "models/tasks/language_model.h"
+
+#include <algorithm>
+
+#include "engine/optim/parameter_buffers.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/thread_count.h"
+
+namespace seqpe::models {
+namespace {
+
+Config tiny_config(const std::vector<std::string>& more = {}) {
+  std::vector<std::string> settings{"model.layers=1",
+                                    "model.width=8",
+                                    "model.heads=2",
+                                    "seqpe.encoder.width=8",
+                                    "seqpe.encoder.heads=2",
+                                    "seqpe.encoder.layers=1",
+                                    "data.block_size=8",
+                                    "train.batch_size=4",
+                                    "seqpe.shift.blocks=2",
+                                    "seqpe.contrastive.pivots=2",
+                                    "seqpe.contrastive.candidates=4",
+                                    "seqpe.transfer.starts=2",
+                                    "seqpe.transfer.indices=4",
+                                    "data.path=builtin:tale_of_two_cities_valid.txt"};
+  settings.insert(settings.end(), more.begin(), more.end());
+  return load_config({}, settings);
+}
+
+/// Loss and gradients of one step.
+struct Step {
+  double loss;
+  std::vector<std::pair<std::string, Tensor>> gradients;
+};
+
+Step one_step(const Config& config, std::int64_t step, DType dtype) {
+  const LanguageModel model(config, data::make_byte_tokenizer(), dtype);
+  model.initialize(3);
+  LmTask task(model);
+  const auto groups = optim::make_groups(task.parameters());
+  for (const auto& group : groups) group.clear_gradients();
+  Step out{task.forward_backward(step).loss, {}};
+  for (const auto& group : groups) group.complete_gradients();
+  for (const auto& parameter : task.parameters())
+    out.gradients.emplace_back(parameter.name, parameter.value.grad().clone());
+  return out;
+}
+
+/// One start position for all sequences, several start positions, no encoder, a table in the model.
+const std::vector<std::string> kKinds[] = {{"seqpe.shift.rate=0"},
+                                           {"seqpe.shift.rate=1"},
+                                           {"seqpe.shift.rate=1", "seqpe.apply=input_add"},
+                                           {"model.position=learned"},
+                                           {"model.position=none"}};
+
+TEST(LmTask, MicroBatchesEqualTheWholeBatch) {
+  // In float64 only the order of sums differs: about 1e3 terms of 1e-16.
+  constexpr double kBound = 1e-12;
+  for (const auto& kind : kKinds) {
+    SCOPED_TRACE(kind.back());
+    std::vector<std::string> with_dropout = kind;
+    with_dropout.insert(with_dropout.end(),
+                        {"model.dropout.residual=0.2", "model.dropout.attention=0.2",
+                         "model.dropout.embedding=0.2"});
+    const Step whole = one_step(tiny_config(with_dropout), 1, DType::f64);
+    for (const char* micro : {"1", "2"}) {
+      auto settings = with_dropout;
+      settings.push_back(std::string("train.micro_batch_size=") + micro);
+      const Step parts = one_step(tiny_config(settings), 1, DType::f64);
+      EXPECT_NEAR(parts.loss, whole.loss, kBound);
+      for (std::size_t p = 0; p < whole.gradients.size(); ++p) {
+        const auto a = whole.gradients[p].second.span<double>(),
+                   b = parts.gradients[p].second.span<double>();
+        for (std::size_t i = 0; i < a.size(); ++i)
+          ASSERT_NEAR(a[i], b[i], kBound) << whole.gradients[p].first << " micro " << micro;
+      }
+    }
+  }
+}
+
+TEST(LmTask, AStepIsTheSameForAnyNumberOfThreads) {
+  for (const auto& kind : kKinds) {
+    SCOPED_TRACE(kind.back());
+    const auto with_threads = [&](int count) {
+      const test::ThreadCount threads(count);
+      return one_step(tiny_config(kind), 2, DType::f32);
+    };
+    const Step one = with_threads(1);
+    for (const int count : {2, 4}) {
+      const Step many = with_threads(count);
+      EXPECT_EQ(one.loss, many.loss);
+      for (std::size_t p = 0; p < one.gradients.size(); ++p) {
+        const auto a = one.gradients[p].second.span<float>(),
+                   b = many.gradients[p].second.span<float>();
+        EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin())) << one.gradients[p].first;
+      }
+    }
+  }
+}
+
+TEST(LmTask, AStepIsAFunctionOfStepAndWeightsAlone) {
+  const Config config = tiny_config();
+  const LanguageModel model(config, data::make_byte_tokenizer());
+  model.initialize(3);
+  LmTask walked(model), fresh(model);
+  for (std::int64_t step = 0; step < 5; ++step) walked.forward_backward(step);
+  EXPECT_EQ(walked.forward_backward(5).loss, fresh.forward_backward(5).loss);
+}
+
+TEST(LmTask, RefusesToGoOnWithAnotherModelByTheKey) {
+  const test::TemporaryDirectory folder;
+  const LanguageModel stored(tiny_config(), data::make_byte_tokenizer());
+  stored.initialize(3);
+  save_language_model(stored, folder.path());
+  struct Case {
+    const char* setting;
+    const char* key;  // null: the same model
+  };
+  const Case cases[] = {{"train.learning_rate=1", nullptr},
+                        {"model.dropout.residual=0.5", nullptr},
+                        {"seqpe.contrastive.weight=0.5", nullptr},
+                        {"seqpe.shift.rate=0.5", nullptr},
+                        {"seqpe.max_digits=5", nullptr},  // what auto gives
+                        {"model.heads=4", "model.heads"},
+                        {"model.activation=gelu", "model.activation"},
+                        {"model.layer_norm_eps=1e-6", "model.layer_norm_eps"},
+                        {"model.position=learned", "model.position"},
+                        {"seqpe.scalar_scale=2", "seqpe.scalar_scale"},
+                        {"seqpe.encoder.attention=bidirectional", "seqpe.encoder.attention"},
+                        {"seqpe.encoder.temperature=2", "seqpe.encoder.temperature"}};
+  for (const auto& [setting, key] : cases) {
+    SCOPED_TRACE(setting);
+    const LanguageModel asked(tiny_config({setting}), data::make_byte_tokenizer());
+    if (key == nullptr) {
+      EXPECT_NO_THROW(check_same_model(asked, folder.path()));
+    } else {
+      const std::string message =
+          test::error_of<CheckpointError>([&] { check_same_model(asked, folder.path()); });
+      EXPECT_NE(message.find(std::string("another model: ") + key), std::string::npos) << message;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace seqpe::models

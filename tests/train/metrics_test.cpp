@@ -1,0 +1,54 @@
+// metrics.jsonl is appended, and cut back to the step from which a run goes on.
+#include "engine/train/metrics.h"
+
+#include "engine/io/file.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_directory.h"
+
+namespace seqpe::train {
+namespace {
+
+struct CutCase {
+  std::string before;
+  std::int64_t step;
+  bool evaluated;
+  std::string kept;
+};
+
+constexpr const char* kOne = "{\"step\":1,\"loss\":2.5}\n";
+constexpr const char* kTwo = "{\"step\":2,\"loss\":2.25}\n";
+constexpr const char* kEval = "{\"step\":2,\"eval\":{\"nll\":2.0}}\n";
+constexpr const char* kThree = "{\"step\":3,\"loss\":2.125}\n";
+
+TEST(Metrics, AreCutBackToTheResumedStep) {
+  const std::string one = kOne, two = kTwo, eval = kEval, three = kThree;
+  const CutCase cases[] = {{"", 0, true, ""},
+                           {one + two + eval + three, 0, true, ""},
+                           {one + two + eval + three, 1, true, one},
+                           {one + two + eval + three, 2, true, one + two + eval},
+                           {one + two + eval + three, 2, false, one + two},  // to be made again
+                           {one + two + eval + three, 3, true, one + two + eval + three},
+                           {one + two + "{\"step\":3,\"lo", 3, true, one + two},  // a crash
+                           {one + "garbage\n" + two, 3, true, one},
+                           {one + "[1]\n" + two, 3, true, one},
+                           {one + "{\"step\":\"x\"}\n" + two, 3, true, one}};
+  for (const auto& [before, step, evaluated, kept] : cases) {
+    const test::TemporaryDirectory folder;
+    folder.write("metrics.jsonl", before);
+    Metrics metrics(folder / "metrics.jsonl", step, evaluated);
+    EXPECT_EQ(io::read_text(folder / "metrics.jsonl"), kept) << before;
+    metrics.write({{"step", 9}});  // and is on disk at once
+    EXPECT_EQ(io::read_text(folder / "metrics.jsonl"), kept + "{\"step\":9}\n");
+  }
+}
+
+TEST(Metrics, TellWhereTheyCannotBeWritten) {
+  const test::TemporaryDirectory folder;
+  EXPECT_NE(test::error_of<Error>([&] {
+              Metrics(folder / "missing/metrics.jsonl", 0);
+            }).find("missing/metrics.jsonl: No such file"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace seqpe::train
