@@ -32,6 +32,7 @@ void check_nesting(const Source& source) {
 
 std::vector<std::string> keys_of(const std::vector<Field>& fields) {
   std::vector<std::string> keys;
+  keys.reserve(fields.size());
   for (const Field& field : fields) keys.push_back(field.key);
   return keys;
 }
@@ -61,7 +62,7 @@ void walk(const YAML::Node& node, const std::string& prefix, std::vector<Field>&
           const std::string& file, std::set<std::string>& seen) {
   for (const auto& item : node) {
     const std::string name = item.first.IsScalar() ? item.first.Scalar() : "?";
-    const std::string key = prefix.empty() ? name : prefix + "." + name;
+    const std::string key = prefix.empty() ? name : fmt::format("{}.{}", prefix, name);
     const std::string where = place(file, item.first);
     require<ConfigError>(seen.insert(key).second, "[config] {}: the key '{}' occurs twice.", where,
                          key);

@@ -47,7 +47,7 @@ class Tensor {
   static Tensor full(Shape shape, double value, DType dtype = DType::f32);
   /// Copies `values` (as many as the shape holds) into a new CPU tensor of T's dtype.
   template <typename T>
-  static Tensor from(Shape shape, const std::vector<T>& values);
+  static Tensor from(const Shape& shape, const std::vector<T>& values);
 
   bool defined() const { return impl_ != nullptr; }
   const Shape& shape() const { return impl_->shape; }
@@ -124,8 +124,8 @@ T* Tensor::data_as() const {
 }
 
 template <typename T>
-Tensor Tensor::from(Shape shape, const std::vector<T>& values) {
-  Tensor tensor = empty(std::move(shape), dtype_of<T>);
+Tensor Tensor::from(const Shape& shape, const std::vector<T>& values) {
+  Tensor tensor = empty(shape, dtype_of<T>);
   require(static_cast<std::int64_t>(values.size()) == tensor.numel(),
           "[tensor] shape {} needs {} values, got {}.", to_string(tensor.shape()), tensor.numel(),
           values.size());

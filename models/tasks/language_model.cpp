@@ -31,8 +31,8 @@ bool decays(const std::string& name, bool encoder) {
   return !name.ends_with(".bias") && name.find(".ln_") == std::string::npos;
 }
 
-Tensor integers(const std::vector<std::int64_t>& values, Shape shape) {
-  return Tensor::from(std::move(shape), values);
+Tensor integers(const std::vector<std::int64_t>& values, const Shape& shape) {
+  return Tensor::from(shape, values);
 }
 
 /// Weight of the regularisers: grows linearly over the warmup.
