@@ -54,9 +54,9 @@ skip() {
   echo "SKIPPED: $*"
 }
 
-# wait_for command...: until it succeeds, ten seconds at most.
+# wait_for command...: until it succeeds, a minute at most.
 wait_for() {
-  for _ in $(seq 200); do
+  for _ in $(seq 1200); do
     "$@" && return 0
     sleep 0.05
   done

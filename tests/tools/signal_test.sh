@@ -30,11 +30,11 @@ for signal in TERM INT; do
 
   # After every third step an evaluation that takes hundreds of times as long.
   start "evaluating_$signal" "${many[@]}" --set train.eval_every=3 --set eval.max_lines=0 \
-    --set data.valid_path="$tests/data/wikitext2/valid.txt"
+    --set "eval.lengths=[16]" --set eval.stride=8 --set data.valid_path="$tests/data/wikitext2/valid.txt"
   check "the third step comes" wait_for grep -q '"step":3' "evaluating_$signal/metrics.jsonl"
   stop $signal "evaluating_$signal" evaluating
   check "it was evaluating" grep -q '"evaluation_due": true' "evaluating_$signal/checkpoints/latest/trainer_state.json"
-  go_on "evaluating_$signal" 4
+  go_on "evaluating_$signal" "$(($(step_of "evaluating_$signal") + 1))"
 
   start "saving_$signal" "${many[@]}" --set checkpoint.every=1
   check "checkpoints are written" wait_for test -e "saving_$signal/checkpoints/latest"
@@ -51,9 +51,9 @@ check "then only that is done" bash -c '"$engine" train lm --config final/config
   --set eval.max_lines=5 2> /dev/null | grep -aq "Token perplexity"'
 
 # eval has nothing to save.
-env --default-signal=INT,TERM "$engine" eval lm --checkpoint final --lengths 8,9,10,11,12,13 --json > eval.json 2> eval.err &
+env --default-signal=INT,TERM "$engine" eval lm --checkpoint final --lengths 8,9,10,11,12,13 -v --json > eval.json 2> eval.err &
 pid=$!
-sleep 0.3
+check "eval comes to its second length" wait_for grep -q "^length 8:" eval.err
 end INT
 status=$?
 check "SIGINT while eval exits 75, got $status" test "$status" -eq 75
