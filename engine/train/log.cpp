@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <cmath>
 
 #include <algorithm>
 #include <cstdio>
@@ -83,7 +84,7 @@ void Log::clear() {
 }
 
 std::string duration(double seconds) {
-  const auto total = static_cast<long>(seconds + 0.5);
+  const auto total = std::lround(seconds);
   if (total >= 3600) return fmt::format("{}h{:02d}m", total / 3600, total / 60 % 60);
   return fmt::format("{}m{:02d}s", total / 60, total % 60);
 }

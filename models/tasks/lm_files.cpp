@@ -21,6 +21,7 @@ constexpr const char* kConfigFile = "config.yaml";
 std::vector<std::pair<std::string, Tensor>> named(const std::vector<nn::Parameter>& parameters,
                                                   std::string_view prefix) {
   std::vector<std::pair<std::string, Tensor>> out;
+  out.reserve(parameters.size());
   for (const auto& parameter : parameters)
     out.emplace_back(parameter.name.substr(prefix.size()), parameter.value);
   return out;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -54,7 +55,8 @@ double now() {
 /// The value at `fraction` of the sorted list.
 double quantile(std::vector<double> values, double fraction) {
   std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(fraction * static_cast<double>(values.size() - 1) + 0.5)];
+  return values[static_cast<std::size_t>(
+      std::lround(fraction * static_cast<double>(values.size() - 1)))];
 }
 
 double peak_resident_megabytes() {
