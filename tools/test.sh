@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, checks format, builds and runs every test; then the unit tests under the sanitizers.
+# Installs what is missing, checks format, builds and runs every test; then the unit tests under the sanitizers, and
+# clang-tidy.
 #   tools/test.sh            all of it
 #   tools/test.sh --quick    the optimised build and its tests only
 set -euo pipefail
@@ -8,8 +9,9 @@ tools/install_packages.sh clang-format python3
 tools/format.sh --check
 cmake --preset cpu -DSEQPE_TESTS=ON
 cmake --build --preset cpu
-ctest --preset cpu
+ctest --preset cpu -j "$(nproc)"
 [ "${1:-}" = "--quick" ] && exit 0
 cmake --preset asan
 cmake --build --preset asan
-ctest --preset asan -L unit
+ctest --preset asan -L unit -j "$(nproc)"
+tools/lint.sh

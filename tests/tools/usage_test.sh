@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 expect 0 "seqpe_engine" "$engine" --version
 expect 0 "instruction sets" "$engine" --version
-for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes"; do
+for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "bench" "bench train" "bench eval"; do
   # shellcheck disable=SC2086  # the words of the command
   help=$("$engine" $command --help)
   check "'$command --help' gives examples before its options" grep -q '^Examples:' <<< "${help%%Options:*}"
@@ -15,6 +15,9 @@ for option in --config --run --resume --init-from --device; do
   check "train lm --help tells the default of $option" grep -qE -- "$option .*default" <<< "$("$engine" train lm --help | tr -d "\n" | sed "s/   --/\n--/g; s/  --/\n--/g")"
 done
 check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$engine" train lm --help)"
+
+"$engine" config keys --markdown > configuration.md
+check "docs/configuration.md is up to date (config keys --markdown writes it)" cmp configuration.md "$tests/../docs/configuration.md"
 
 # 2: usage
 expect 2 "Did you mean 'train'" "$engine" trian lm

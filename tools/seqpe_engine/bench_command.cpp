@@ -176,6 +176,7 @@ void add_model_options(CLI::App& command, Options& options) {
 
 void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "Measure speed");
+  bench->footer("  seqpe_engine bench train --config quickstart_lm --vocab-size 256");
   bench->require_subcommand(1);
   CLI::App* train = bench->add_subcommand(
       "train", "Time training steps of a configuration on random tokens, kernel by kernel");

@@ -12,6 +12,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> configs, overrides;
+  bool markdown = false;
 };
 
 void add_inputs(CLI::App* command, const std::shared_ptr<Options>& options) {
@@ -29,6 +30,20 @@ void print_keys() {
   fmt::print("{:<32} {:<36} {:<22} {}\n", "key", "type", "default", "meaning");
   for (const config::Field& field : models::fields_of(config)) {
     fmt::print("{:<32} {:<36} {:<22} {}\n", field.key, field.type, field.get(), field.doc);
+  }
+}
+
+/// docs/configuration.md
+void print_markdown() {
+  models::Config config;
+  fmt::print(
+      "# Configuration\n\nEvery key of a run, as `seqpe_engine config keys --markdown` prints "
+      "them. A file holds them as nested YAML (`train: {{steps: "
+      "1000}}`); `--set train.steps=1000` sets one on the command line. `include: NAME` reads "
+      "another file or a recipe first. Unknown keys and values of another type are "
+      "refused.\n\n| key | type | default | meaning |\n|---|---|---|---|\n");
+  for (const config::Field& field : models::fields_of(config)) {
+    fmt::print("| `{}` | {} | `{}` | {} |\n", field.key, field.type, field.get(), field.doc);
   }
 }
 
@@ -56,7 +71,8 @@ void add_config_command(CLI::App& app) {
   CLI::App* keys = config->add_subcommand(
       "keys", "List every key with type or allowed values, default, meaning");
   keys->footer("  seqpe_engine config keys | grep seqpe.encoder");
-  keys->callback(print_keys);
+  keys->add_flag("--markdown", options->markdown, "As the text of docs/configuration.md");
+  keys->callback([options] { options->markdown ? print_markdown() : print_keys(); });
   CLI::App* recipes =
       config->add_subcommand("recipes", "List the recipes that --config takes by name");
   recipes->footer("  seqpe_engine config recipes");
