@@ -69,13 +69,7 @@ finish() {
 }
 
 # A model that trains hundreds of steps a second.
-tiny=(--config quickstart_lm --set model.layers=1 --set model.width=8 --set model.heads=2
-  --set seqpe.encoder.width=8 --set seqpe.encoder.heads=2 --set seqpe.encoder.layers=1
-  --set data.block_size=16 --set train.batch_size=4 --set seqpe.shift.blocks=2
-  --set "eval.lengths=[16, 32]" --set train.warmup_steps=2 --set model.dropout.residual=0.1
-  --set model.dropout.attention=0.1 --set seqpe.encoder.dropout.residual=0.1
-  --set eval.max_lines=5 --set "compare=[]" --set seqpe.contrastive.pivots=2
-  --set seqpe.contrastive.candidates=4 --set seqpe.transfer.starts=2 --set seqpe.transfer.indices=4)
+tiny=(--config "$tests/tools/tiny.yaml")
 # shellcheck disable=SC2329  # called through expect and check
 train() { "$engine" train lm "${tiny[@]}" "$@"; }
 

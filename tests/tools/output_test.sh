@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-short=(--set train.steps=6 --set log.every=2 --set checkpoint.every=3)
+short=(--set "eval.lengths=[16, 32]" --set train.steps=6 --set log.every=2 --set checkpoint.every=3)
 train --run plain "${short[@]}" > plain.out 2> plain.err
 check "train.log holds the lines of stderr" cmp plain/train.log plain.err
 check "a line every log.every steps" test "$(grep -c '^step ' plain.err)" -eq 3
@@ -17,11 +17,11 @@ check "stdout has the table and the run" bash -c 'grep -aq "Token perplexity" pl
 
 check "two runs without --run" bash -c 'for i in 1 2; do "$engine" train lm "$@" || exit 1; done' - "${tiny[@]}" --quiet --set train.steps=2
 check "lie in runs/, named by recipe and time" test \
-  "$(find runs -mindepth 1 -maxdepth 1 | grep -cE '^runs/quickstart_lm-[0-9]{8}-[0-9]{6}(-2)?$')" -eq 2
+  "$(find runs -mindepth 1 -maxdepth 1 | grep -cE '^runs/tiny-[0-9]{8}-[0-9]{6}(-2)?$')" -eq 2
 for file in config.yaml command.txt env.json train.log metrics.jsonl checkpoints/latest/COMPLETE checkpoints/best/COMPLETE; do
   check "a run has $file" test -e "plain/$file"
 done
-check "command.txt runs again" grep -qF -- "--set 'eval.lengths=[16, 32]'" plain/command.txt
+check "command.txt is quoted for a shell" grep -qF -- "--set 'eval.lengths=[16, 32]'" plain/command.txt
 check "config.yaml gives itself" bash -c '"$engine" config show --config plain/config.yaml | cmp - plain/config.yaml'
 python "metrics.jsonl has the promised keys" plain/metrics.jsonl << 'PYTHON'
 import json, sys
