@@ -5,11 +5,11 @@
 
 #include "kernels/common/error.h"
 #include "kernels/cpu/epilogue.h"
-#include "kernels/cpu/gemm_plain.h"
+#include "kernels/cpu/gemm_packed.h"
 
 namespace seqpe::kernels {
 SEQPE_KERNEL_SWITCH_CPU(matmul_epilogue, MatmulArgs)
-SEQPE_KERNEL_SWITCH_CPU(gemm_plain, MatmulArgs)
+SEQPE_KERNEL_SWITCH_CPU(gemm_packed, MatmulArgs)
 
 namespace cpu {
 

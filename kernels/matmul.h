@@ -37,7 +37,7 @@ namespace cpu {
 void matmul(const MatmulArgs& args);
 
 /// One product without epilogue. The library's twin file (gemm_onednn.cpp, gemm_cblas.cpp or
-/// gemm_none.cpp) takes what it is good at and leaves the rest to gemm_plain.
+/// gemm_none.cpp) takes what it is good at and leaves the rest to gemm_packed.
 void gemm(const MatmulArgs& args);
 }  // namespace cpu
 

@@ -1,7 +1,7 @@
 // GEMM by a CBLAS: f32 and f64; bf16 goes to our own loops.
 #include <cblas.h>
 
-#include "kernels/cpu/gemm_plain.h"
+#include "kernels/cpu/gemm_packed.h"
 
 namespace seqpe::kernels::cpu {
 namespace {
@@ -24,7 +24,7 @@ void multiply(const MatmulArgs& args, Function gemm_function) {
 
 void gemm(const MatmulArgs& args) {
   if (args.m == 0 || args.n == 0 || args.k == 0 || args.dtype == DType::bf16)
-    return gemm_plain(args);
+    return gemm_packed(args);
   if (args.dtype == DType::f32) return multiply<float>(args, cblas_sgemm);
   multiply<double>(args, cblas_dgemm);
 }

@@ -72,6 +72,10 @@ static inline void tile_columns(A* c, std::int64_t c_stride, std::int64_t rows, 
     tile_block<kBlockRows, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b,
                               b_stride, depth);
   }
+  for (; r + 3 <= rows; r += 3) {
+    tile_block<3, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b, b_stride,
+                     depth);
+  }
   for (; r + 2 <= rows; r += 2) {
     tile_block<2, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b, b_stride,
                      depth);

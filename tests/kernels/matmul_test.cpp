@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "kernels/cpu/gemm_plain.h"
+#include "kernels/cpu/gemm_packed.h"
 #include "tests/reference/matmul.h"
 #include "tests/support/kernel_test.h"
 
@@ -21,7 +21,7 @@ struct Path {
 };
 
 /// The GEMM library's twin and our own loops.
-constexpr Path kPaths[] = {{"matmul", library}, {"gemm_plain", cpu::gemm_plain}};
+constexpr Path kPaths[] = {{"matmul", library}, {"gemm_packed", cpu::gemm_packed}};
 
 /// [batch, rows, columns] with rows `stride` apart; NaN between them, which nobody may read.
 template <typename T>

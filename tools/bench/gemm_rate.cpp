@@ -20,7 +20,7 @@ namespace {
 
 using namespace seqpe;
 
-constexpr std::int64_t kWidth = 768, kVocabularyChunk = 50257, kHeadRows = 166;
+constexpr std::int64_t kWidth = 768, kVocabularyChunk = 50257, kHeadRows = 500;
 
 struct Product {
   const char* name;

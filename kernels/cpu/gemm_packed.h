@@ -5,5 +5,5 @@
 #include "kernels/matmul.h"
 
 namespace seqpe::kernels {
-SEQPE_KERNEL_DECLARE_CPU(gemm_plain, MatmulArgs)
+SEQPE_KERNEL_DECLARE_CPU(gemm_packed, MatmulArgs)
 }
