@@ -4,6 +4,11 @@ option(SEQPE_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitize
 set(SEQPE_CPU_ISAS "v2;v3;v4" CACHE STRING "x86-64 levels that the hot CPU kernels are compiled for")
 set(SEQPE_GEMM "AUTO" CACHE STRING "CPU matrix multiplication: AUTO, ONEDNN, CBLAS or PLAIN")
 set_property(CACHE SEQPE_GEMM PROPERTY STRINGS AUTO ONEDNN CBLAS PLAIN)
+set(SEQPE_CUDA "OFF" CACHE STRING "The device `cuda`: OFF, or EMULATED on the CPU (kernels/simt)")
+set_property(CACHE SEQPE_CUDA PROPERTY STRINGS OFF EMULATED)
+if(NOT SEQPE_CUDA MATCHES "^(OFF|EMULATED)$")
+  message(FATAL_ERROR "SEQPE_CUDA: expected OFF or EMULATED, got '${SEQPE_CUDA}'")
+endif()
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)

@@ -1,10 +1,17 @@
 #include "models/seqpe/seqpe_position.h"
 
+#include <algorithm>
+
+#include "engine/autograd/node.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/position.h"
 
 namespace seqpe::models {
 namespace {
+
+// In evaluation only the embeddings stay: their activations, S + 1 tokens each, are made for so
+// many positions at a time.
+constexpr std::int64_t kPositionsAtOnce = 1024;
 
 SeqpeOptions with_digits(SeqpeOptions options) {
   if (options.max_digits == 0) {
@@ -47,8 +54,18 @@ SeqpePosition::SeqpePosition(const SeqpeOptions& options, std::int64_t layers, s
 
 Tensor SeqpePosition::embed(const std::vector<std::int64_t>& starts, std::int64_t length,
                             const nn::Pass& pass) const {
-  return encoder_.forward(runs_of_positions(starts, length), pass)
-      .view({static_cast<std::int64_t>(starts.size()), length, encoder_.out_dim()});
+  const std::vector<std::int64_t> positions = runs_of_positions(starts, length);
+  const auto count = static_cast<std::int64_t>(positions.size());
+  const Shape shape{static_cast<std::int64_t>(starts.size()), length, encoder_.out_dim()};
+  if (autograd::grad_enabled() || pass.training)
+    return encoder_.forward(positions, pass).view(shape);
+  const Tensor table = Tensor::empty({count, encoder_.out_dim()}, encoder_.dtype());
+  for (std::int64_t begin = 0; begin < count; begin += kPositionsAtOnce) {
+    const std::int64_t end = std::min(count, begin + kPositionsAtOnce);
+    table.rows(begin, end)
+        .copy_from(encoder_.forward({positions.begin() + begin, positions.begin() + end}, pass));
+  }
+  return table.view(shape);
 }
 
 ops::PositionPair SeqpePosition::project(const nn::Linear& projection, const Tensor& pe) const {

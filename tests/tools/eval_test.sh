@@ -22,11 +22,11 @@ check "max_lines holds for documents too" test \
   "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 50 | awk 'END {print $5}')"
 check "--quiet leaves stderr empty" test -z "$("$engine" eval lm --checkpoint ours --quiet 2>&1 > /dev/null)"
 
-# A length that runs out of memory is told, the others stand: 60000 positions of 6 digits and width 256 take 369 MB.
-check "a wide encoder" train --quiet --run wide --set train.steps=2 --set seqpe.encoder.width=256
+# A length that runs out of memory is told, the others stand: the MLP of 19000 tokens of width 512 takes 156 MB.
+check "a wide model" train --quiet --run wide --set train.steps=2 --set model.width=512
 limited() { (ulimit -v "$1"; shift; "$@"); }
 if limited 400000 "$engine" --version > /dev/null 2>&1; then
-  limited 400000 "$engine" eval lm --checkpoint wide --lengths 16,60000,32 --json --set train.threads=1 > memory.json 2> memory.err
+  limited 400000 "$engine" eval lm --checkpoint wide --max-lines 400 --lengths 16,60000,32 --json --set train.threads=1 > memory.json 2> memory.err
   status=$?
   check "a length without memory leaves exit 0, got $status" test "$status" -eq 0
   check "stderr tells how much was asked for" grep -q "length 60000: .*out of memory" memory.err
@@ -37,7 +37,7 @@ assert [r["length"] for r in results] == [16, 60000, 32]
 assert results[1] == {"length": 60000, "error": "out of memory"}, results[1]
 assert all(r["nll"] > 0 for r in (results[0], results[2]))
 PYTHON
-  expect 6 "every length ran out of memory" limited 400000 "$engine" eval lm --checkpoint wide --lengths 60000
+  expect 6 "every length ran out of memory" limited 400000 "$engine" eval lm --checkpoint wide --max-lines 400 --lengths 60000
   expect 6 "out of memory" limited 400000 "$engine" train lm "${tiny[@]}" --set model.width=4096
 else
   skip "out of memory: this build does not run in 400 MB of address space"

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "engine/autograd/node.h"
 #include "engine/ops/position.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/modules.h"
@@ -105,6 +106,16 @@ TEST(SeqpePosition, EmbedsRunsOfPositions) {
       [&] { position->embed({79}, kTokens, {}); },
       "[seqpe] position 81 needs 5 digits in base 3, seqpe.max_digits is 4. Hint: train with a "
       "larger seqpe.max_digits or evaluate at shorter lengths.");
+}
+
+// Without gradients positions are encoded part by part.
+TEST(SeqpePositionEmbed, EvaluationGivesWhatTrainingSees) {
+  SeqpeOptions options = options_of(Apply::attn_scalar, QkProjection::single, true);
+  options.max_digits = 8;
+  const auto position = make_position(options);
+  const Tensor whole = position->embed({0, 2000}, 1500, {});
+  const autograd::NoGradGuard no_grad;
+  test::expect_close(position->embed({0, 2000}, 1500, {}), whole, 1e-14);
 }
 
 TEST(SeqpePosition, InputAddActsAtTheInputOnly) {

@@ -1,0 +1,27 @@
+// The device `cuda` of this build: its memory, copies and order of work. Twin files:
+// cuda/device_gpu.cpp (a GPU), simt/device_emulated.cpp (the SIMT emulator), device_none.cpp (a
+// build without either).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/common/context.h"
+
+namespace seqpe::kernels {
+
+enum class CudaDevice : std::uint8_t { none, emulated, gpu };
+
+/// What Device::cuda is here.
+CudaDevice cuda_device();
+
+/// Device memory, aligned to 256 bytes, uninitialised; null if there is not so much. Throws
+/// DeviceError where there is no device.
+void* allocate_on_device(std::size_t bytes);
+void free_on_device(void* block);
+
+/// Copies in the order of the context's stream; either side may be the host's or the device's
+/// memory. Returns when the host may use both.
+void copy_bytes(const Context& context, void* to, const void* from, std::size_t bytes);
+
+}  // namespace seqpe::kernels

@@ -1,0 +1,21 @@
+// A build without CUDA.
+#include "kernels/common/kernel.h"
+#include "kernels/device.h"
+
+namespace seqpe::kernels {
+
+CudaDevice cuda_device() {
+  return CudaDevice::none;
+}
+
+void* allocate_on_device(std::size_t) {
+  throw_built_without_cuda("allocate_on_device");
+}
+
+void free_on_device(void*) {}
+
+void copy_bytes(const Context&, void*, const void*, std::size_t) {
+  throw_built_without_cuda("copy_bytes");
+}
+
+}  // namespace seqpe::kernels

@@ -1,0 +1,26 @@
+// Device::cuda as the SIMT emulator. A launch returns when the kernel has ended, so there is
+// nothing to wait for.
+#include <cstring>
+
+#include "kernels/device.h"
+#include "kernels/simt/device_memory.h"
+
+namespace seqpe::kernels {
+
+CudaDevice cuda_device() {
+  return CudaDevice::emulated;
+}
+
+void* allocate_on_device(std::size_t bytes) {
+  return simt::allocate_device(bytes);
+}
+
+void free_on_device(void* block) {
+  simt::free_device(block);
+}
+
+void copy_bytes(const Context&, void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
+
+}  // namespace seqpe::kernels

@@ -1,0 +1,21 @@
+// Memory of the emulated device. Blocks are registered with their exact sizes and filled with bytes
+// 0xff, which are NaN in every floating type: what a kernel reads before anybody wrote shows.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+namespace seqpe::simt {
+
+struct DeviceBlock {
+  std::byte* begin = nullptr;
+  std::size_t bytes = 0;
+};
+
+/// Aligned to 256 bytes, as cudaMalloc's. Null if there is no memory.
+void* allocate_device(std::size_t bytes);
+void free_device(void* pointer);
+/// The block that holds the address, if one does.
+std::optional<DeviceBlock> find_device_block(const void* pointer);
+
+}  // namespace seqpe::simt

@@ -1,0 +1,70 @@
+#include "kernels/simt/grid.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "kernels/common/error.h"
+#include "kernels/simt/block.h"
+#include "kernels/simt/report.h"
+
+namespace seqpe::simt {
+namespace {
+
+std::size_t worker_count() {
+  const char* asked = std::getenv("SEQPE_SIMT_WORKERS");
+  const long count = asked == nullptr ? 1 : std::strtol(asked, nullptr, 10);
+  require(count >= 1 && count <= SharedVariable::kMostWorkers,
+          "[simt] SEQPE_SIMT_WORKERS must be from 1 to {}, got '{}'.", SharedVariable::kMostWorkers,
+          asked == nullptr ? "" : asked);
+  return static_cast<std::size_t>(count);
+}
+
+BlockRunner& runner_of(std::size_t worker) {
+  static std::vector<std::unique_ptr<BlockRunner>> runners;
+  while (runners.size() <= worker)
+    runners.push_back(std::make_unique<BlockRunner>(static_cast<int>(runners.size())));
+  return *runners[worker];
+}
+
+}  // namespace
+
+void run_grid(const Launch& launch, void (*kernel)(void*), void* arguments) {
+  static unsigned launches = 0;
+  check_launch(launch);
+  const dim3 &grid = launch.grid, &block = launch.block;
+  const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+  const ScheduleOptions options = schedule();
+  const Grid running{{grid.x, grid.y, grid.z},
+                     {block.x, block.y, block.z},
+                     launch.shared_bytes,
+                     kernel,
+                     arguments,
+                     ++launches};
+  std::atomic<std::uint64_t> next{0};
+  std::atomic<bool> stopped{false};
+  const auto work = [&](BlockRunner& runner) {
+    runner.begin(running, options);
+    for (std::uint64_t i = next++; i < blocks && !stopped; i = next++) {
+      const std::uint64_t b = options.threads == ThreadSchedule::descending ? blocks - 1 - i : i;
+      const auto x = static_cast<unsigned>(b % grid.x),
+                 y = static_cast<unsigned>(b / grid.x % grid.y),
+                 z = static_cast<unsigned>(b / (std::uint64_t{grid.x} * grid.y));
+      if (!runner.run({x, y, z})) stopped = true;
+    }
+  };
+  const std::size_t workers = std::min<std::size_t>(worker_count(), blocks);
+  std::vector<std::thread> others;
+  for (std::size_t worker = 0; worker < workers; ++worker) runner_of(worker);
+  for (std::size_t worker = 1; worker < workers; ++worker)
+    others.emplace_back([&work, worker] { work(runner_of(worker)); });
+  work(runner_of(0));
+  for (std::thread& other : others) other.join();
+  throw_reports(launch.kernel);
+}
+
+}  // namespace seqpe::simt

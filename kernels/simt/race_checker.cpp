@@ -1,0 +1,359 @@
+// The checker: kernels compiled with -fsanitize=thread call a hook at every access to memory; these
+// are the hooks, and what ThreadSanitizer's own library would do is not linked. Each byte of shared
+// memory remembers who wrote and who read it last, each warp has a vector clock that barriers join
+// (Lamport; Mattern), and two accesses of which neither is ordered before the other are a race,
+// however the emulator happened to run them. Found as well: bytes read before they are written,
+// addresses outside every block of memory, host memory that a kernel reads, shared memory read
+// while a cp.async is under way.
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <array>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "kernels/simt/block.h"
+#include "kernels/simt/device_memory.h"
+#include "kernels/simt/observer.h"
+#include "kernels/simt/report.h"
+
+namespace seqpe::simt {
+namespace {
+
+constexpr unsigned kWarps = 32;
+
+/// Who did something: comparable within one block of one launch.
+struct Event {
+  unsigned block = 0;  // number of a run of a block; 0: nobody
+  unsigned clock = 0;  // of the thread's warp
+  unsigned epoch = 0;  // of the thread's warp: counts what orders its lanes
+  unsigned thread = 0;
+  const void* site = nullptr;
+};
+
+/// Each byte of shared memory.
+struct SharedByte {
+  Event write, read, read_by_other_warp;
+  unsigned written_in = 0;  // block that wrote it
+  unsigned pending_in = 0;  // block with a cp.async into it under way
+};
+
+/// Every two bytes of global memory.
+struct GlobalBytes {
+  unsigned launch = 0;
+  unsigned grid_block = 0;
+  Access access = Access::read;
+  Event event;
+};
+struct GlobalPair {
+  GlobalBytes write, read;
+};
+
+/// "kernels/cuda/layer_norm.cu:57": the innermost line that is not in the emulator's own headers.
+std::string line_of(const void* site) {
+  Dl_info info{};
+  if (site == nullptr || dladdr(site, &info) == 0) return "an unknown line";
+  const auto offset = static_cast<const char*>(site) - static_cast<const char*>(info.dli_fbase) - 1;
+  const std::string command = fmt::format("addr2line -i -e '{}' {:#x}", info.dli_fname, offset);
+  std::string line = "an unknown line";
+  FILE* output = ::popen(command.c_str(), "r");
+  if (output == nullptr) return line;
+  std::array<char, 512> buffer{};
+  while (std::fgets(buffer.data(), buffer.size(), output) != nullptr) {
+    std::string text = buffer.data();
+    text = text.substr(0, text.find_first_of(" \n"));
+    const auto folder = text.find("kernels/");
+    line = folder == std::string::npos ? text : text.substr(folder);
+    if (line.find("kernels/simt/") == std::string::npos) break;
+  }
+  ::pclose(output);
+  return line;
+}
+
+/// True once a launch for each pair of places in the code: a race shows in every block.
+bool is_new(const char* kind, const void* one, const void* other) {
+  static std::mutex mutex;
+  static std::set<std::tuple<std::string, const void*, const void*>> seen;
+  static unsigned launch = 0;
+  const std::lock_guard lock(mutex);
+  if (launch != current_runner()->grid().number) seen.clear();
+  launch = current_runner()->grid().number;
+  return seen.emplace(kind, one, other).second;
+}
+
+const char* name_of(Access access) {
+  switch (access) {
+    case Access::read:
+      return "read";
+    case Access::write:
+      return "write";
+    case Access::atomic:
+      return "atomic";
+  }
+  return "?";
+}
+
+/// The checker of one of the emulator's workers.
+class Checker {
+ public:
+  void begin_block() {
+    ++block_;
+    for (unsigned warp = 0; warp < kWarps; ++warp) {
+      clocks_[warp].fill(0);
+      clocks_[warp][warp] = 1;
+    }
+  }
+
+  /// What any of the warps knew, all know; what they do from now on is later.
+  void join(std::uint32_t warps) {
+    std::array<unsigned, kWarps> joined{};
+    for (unsigned warp = 0; warp < kWarps; ++warp) {
+      if ((warps >> warp & 1) == 0) continue;
+      for (unsigned other = 0; other < kWarps; ++other)
+        joined[other] = std::max(joined[other], clocks_[warp][other]);
+    }
+    for (unsigned warp = 0; warp < kWarps; ++warp) {
+      if ((warps >> warp & 1) == 0) continue;
+      clocks_[warp] = joined;
+      ++clocks_[warp][warp];
+    }
+  }
+
+  void access_shared(std::uint32_t offset, std::size_t bytes, Access access, const void* site) {
+    if (!current_runner()->shared_holds(offset, bytes)) {
+      if (is_new("shared bounds", site, nullptr))
+        report("{} of {} bytes at shared offset {}, outside every shared variable, by {} at {}",
+               simt::name_of(access), bytes, offset, where(), line_of(site));
+      return;
+    }
+    const Event now = event(site);
+    for (std::size_t i = offset; i < offset + bytes; ++i) {
+      SharedByte& byte = shared_[i];
+      check_order(byte.write, Access::write, now, access);
+      if (access == Access::read) {
+        check_contents(byte, now, i);
+        const bool other_reader = byte.read.block == block_ && byte.read.thread != now.thread;
+        if (other_reader && byte.read.thread / kWarpSize != now.thread / kWarpSize)
+          byte.read_by_other_warp = byte.read;
+        byte.read = now;
+      } else {
+        check_order(byte.read, Access::read, now, access);
+        check_order(byte.read_by_other_warp, Access::read, now, access);
+        byte.write = now;
+        byte.written_in = block_;
+        byte.read = byte.read_by_other_warp = {};
+      }
+    }
+  }
+
+  void set_pending(std::uint32_t offset, std::size_t bytes, bool pending) {
+    for (std::size_t i = offset; i < offset + bytes; ++i)
+      shared_[i].pending_in = pending ? block_ : 0;
+  }
+
+  void access_global(const DeviceBlock& memory, const std::byte* pointer, std::size_t bytes,
+                     Access access, const void* site);
+  void access_elsewhere(const void* pointer, std::size_t bytes, Access access, const void* site);
+
+ private:
+  Event event(const void* site) const {
+    const Thread& thread = *current_thread;
+    return {block_, clocks_[thread.warp->index][thread.warp->index], thread.warp->epoch,
+            thread.linear, site};
+  }
+
+  /// True if `before`, of this block, happened before the running thread's present.
+  bool is_ordered(const Event& before, const Event& now) const {
+    if (before.block != now.block || before.thread == now.thread) return true;
+    const unsigned warp = before.thread / kWarpSize, own_warp = now.thread / kWarpSize;
+    if (warp == own_warp) return before.epoch != now.epoch;  // __syncwarp or a barrier lies between
+    return clocks_[own_warp][warp] >= before.clock;
+  }
+
+  void check_order(const Event& before, Access earlier, const Event& now, Access later) const {
+    if (before.block != block_ || is_ordered(before, now) || !is_new("race", before.site, now.site))
+      return;
+    report("race in shared memory: {} by thread {} at {} and {} by {} at {}",
+           simt::name_of(earlier), before.thread, line_of(before.site), simt::name_of(later),
+           where(), line_of(now.site));
+  }
+
+  void check_contents(const SharedByte& byte, const Event& now, std::size_t offset) const {
+    if (byte.pending_in == block_ && is_new("pending", byte.write.site, now.site)) {
+      report("shared offset {} is read by {} at {} while a cp.async issued at {} is under way",
+             offset, where(), line_of(now.site), line_of(byte.write.site));
+    }
+    if (byte.written_in != block_ && is_new("unwritten", now.site, nullptr))
+      report("shared offset {} is read by {} at {} before anybody wrote it", offset, where(),
+             line_of(now.site));
+  }
+
+  unsigned block_ = 0;
+  std::array<std::array<unsigned, kWarps>, kWarps> clocks_{};
+  std::vector<SharedByte> shared_ = std::vector<SharedByte>(std::size_t{256} << 10);
+};
+
+Checker& checker() {
+  static thread_local auto instance = std::make_unique<Checker>();
+  return *instance;
+}
+
+unsigned grid_block() {
+  const uint3 &index = current_block.index, &size = current_block.grid;
+  return index.x + size.x * (index.y + size.y * index.z);
+}
+
+/// The memory of a block's accesses, by the block's first address.
+std::vector<GlobalPair>& shadow_of(const DeviceBlock& memory) {
+  static std::map<const std::byte*, std::vector<GlobalPair>> shadows;
+  std::vector<GlobalPair>& shadow = shadows[memory.begin];
+  if (shadow.size() != memory.bytes / 2 + 1) shadow.assign(memory.bytes / 2 + 1, {});
+  return shadow;
+}
+
+void Checker::access_global(const DeviceBlock& memory, const std::byte* pointer, std::size_t bytes,
+                            Access access, const void* site) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (pointer + bytes > memory.begin + memory.bytes) {
+    if (is_new("global bounds", site, nullptr))
+      report("{} of {} bytes that ends beyond its block of {} bytes of device memory, by {} at {}",
+             simt::name_of(access), bytes, memory.bytes, where(), line_of(site));
+    return;
+  }
+  const GlobalBytes now{current_runner()->grid().number, grid_block(), access, event(site)};
+  const auto check = [&](const GlobalBytes& before) {
+    if (before.launch != now.launch ||
+        (before.access == Access::atomic && access == Access::atomic))
+      return;
+    if (before.grid_block == now.grid_block ? is_ordered(before.event, now.event) : false) return;
+    if (!is_new("global race", before.event.site, site)) return;
+    report("race in global memory: {} by thread {} of block number {} at {} and {} by {} at {}",
+           simt::name_of(before.access), before.event.thread, before.grid_block,
+           line_of(before.event.site), simt::name_of(access), where(), line_of(site));
+  };
+  std::vector<GlobalPair>& shadow = shadow_of(memory);
+  const auto first = static_cast<std::size_t>(pointer - memory.begin) / 2;
+  for (std::size_t i = first; i < first + (bytes + 1) / 2; ++i) {
+    check(shadow[i].write);
+    if (access != Access::read) check(shadow[i].read);
+    (access == Access::read ? shadow[i].read : shadow[i].write) = now;
+  }
+}
+
+/// True for the system thread's stack, where a launch's arguments lie.
+bool on_system_stack(const void* pointer) {
+  static thread_local const std::byte *low = nullptr, *high = nullptr;
+  if (low == nullptr) {
+    pthread_attr_t attributes;
+    void* begin = nullptr;
+    std::size_t bytes = 0;
+    ::pthread_getattr_np(::pthread_self(), &attributes);
+    ::pthread_attr_getstack(&attributes, &begin, &bytes);
+    ::pthread_attr_destroy(&attributes);
+    low = static_cast<const std::byte*>(begin);
+    high = low + bytes;
+  }
+  return pointer >= low && pointer < high;
+}
+
+void Checker::access_elsewhere(const void* pointer, std::size_t bytes, Access access,
+                               const void* site) {
+  if (current_runner()->owns(pointer) || on_system_stack(pointer)) return;
+  Dl_info info{};
+  if (dladdr(pointer, &info) != 0) return;  // constants of the program
+  if (!is_new("host", site, nullptr)) return;
+  report(
+      "{} of {} bytes at {}, which is no device memory, by {} at {}. Hint: a host pointer, or an "
+      "index out of bounds?",
+      simt::name_of(access), bytes, pointer, where(), line_of(site));
+}
+
+}  // namespace
+
+void observe_block() {
+  checker().begin_block();
+}
+
+void observe_barrier(std::uint32_t warps) {
+  checker().join(warps);
+}
+
+void observe_shared(std::uint32_t offset, std::size_t bytes, Access access, const void* site) {
+  checker().access_shared(offset, bytes, access, site);
+}
+
+void observe_global(const void* pointer, std::size_t bytes, Access access, const void* site) {
+  if (const auto memory = find_device_block(pointer))
+    return checker().access_global(*memory, static_cast<const std::byte*>(pointer), bytes, access,
+                                   site);
+  checker().access_elsewhere(pointer, bytes, access, site);
+}
+
+void observe_copy_issued(std::uint32_t offset, std::size_t bytes, const void* site) {
+  checker().access_shared(offset, bytes, Access::write, site);
+  checker().set_pending(offset, bytes, true);
+}
+
+void observe_copy_landed(std::uint32_t offset, std::size_t bytes, const void* site) {
+  checker().set_pending(offset, bytes, false);
+  checker().access_shared(offset, bytes, Access::write, site);
+}
+
+namespace {
+
+void observe_plain(const void* pointer, std::size_t bytes, Access access, const void* site) {
+  if (current_thread == nullptr) return;  // host code of the kernel's file
+  const auto offset =
+      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - current_block.shared);
+  if (offset < kMostShared)
+    return observe_shared(static_cast<std::uint32_t>(offset), bytes, access, site);
+  observe_global(pointer, bytes, access, site);
+}
+
+}  // namespace
+}  // namespace seqpe::simt
+
+// The hooks, as GCC calls them.
+#define SEQPE_HOOKS(bytes)                                                                         \
+  void __tsan_read##bytes(void* p) {                                                               \
+    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::read, __builtin_return_address(0));  \
+  }                                                                                                \
+  void __tsan_write##bytes(void* p) {                                                              \
+    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::write, __builtin_return_address(0)); \
+  }                                                                                                \
+  void __tsan_unaligned_read##bytes(void* p) {                                                     \
+    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::read, __builtin_return_address(0));  \
+  }                                                                                                \
+  void __tsan_unaligned_write##bytes(void* p) {                                                    \
+    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::write, __builtin_return_address(0)); \
+  }
+extern "C" {
+SEQPE_HOOKS(1)
+SEQPE_HOOKS(2)
+SEQPE_HOOKS(4)
+SEQPE_HOOKS(8)
+SEQPE_HOOKS(16)
+void __tsan_read_range(void* p, std::size_t bytes) {
+  seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::read, __builtin_return_address(0));
+}
+void __tsan_write_range(void* p, std::size_t bytes) {
+  seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::write, __builtin_return_address(0));
+}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+void __tsan_init() {}
+void __tsan_vptr_update(void**, void*) {}
+void __tsan_vptr_read(void**) {}
+void __tsan_atomic_thread_fence(int) {}
+// Atomics are counted by begin_atomic.
+int __tsan_atomic32_fetch_add(volatile int* address, int value, int) {
+  return __atomic_fetch_add(address, value, __ATOMIC_SEQ_CST);
+}
+}

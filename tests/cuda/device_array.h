@@ -1,0 +1,90 @@
+// Vectors on the device cuda, and runs under every schedule of the emulator.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "kernels/device.h"
+#include "kernels/simt/schedule.h"
+#include "tests/support/kernel_test.h"
+
+namespace seqpe::test {
+
+inline const Context kCuda{Device::cuda, nullptr};
+
+/// A vector's elements on the device; read() brings them back.
+template <typename T>
+class DeviceArray {
+ public:
+  explicit DeviceArray(const std::vector<T>& values)
+      : count_(values.size()),
+        data_(static_cast<T*>(kernels::allocate_on_device(count_ * sizeof(T)))) {
+    kernels::copy_bytes(kCuda, data_, values.data(), count_ * sizeof(T));
+  }
+  ~DeviceArray() { kernels::free_on_device(data_); }
+  DeviceArray(const DeviceArray&) = delete;
+  DeviceArray& operator=(const DeviceArray&) = delete;
+
+  T* data() const { return data_; }
+  std::vector<T> read() const {
+    std::vector<T> values(count_);
+    kernels::copy_bytes(kCuda, values.data(), data_, count_ * sizeof(T));
+    return values;
+  }
+
+ private:
+  std::size_t count_;
+  T* data_;
+};
+
+/// The same interface in the host's memory.
+template <typename T>
+class HostArray {
+ public:
+  explicit HostArray(std::vector<T> values) : values_(std::move(values)) {}
+  T* data() const { return const_cast<T*>(values_.data()); }
+  const std::vector<T>& read() const { return values_; }
+
+ private:
+  std::vector<T> values_;
+};
+
+template <typename U, typename T>
+std::vector<U> as(const std::vector<T>& values) {
+  std::vector<U> converted;
+  for (const T value : values) converted.push_back(from_double<U>(to_double(value)));
+  return converted;
+}
+
+/// Calls test() once under each schedule: a kernel must not depend on the order in which its
+/// threads run.
+template <typename F>
+void under_every_schedule(const F& test) {
+  for (const auto& schedule : simt::kTestSchedules) {
+    SCOPED_TRACE(testing::Message() << "SEQPE_SIMT_SCHEDULE=" << static_cast<int>(schedule.threads)
+                                    << " SEQPE_SIMT_SEED=" << schedule.seed);
+    simt::set_schedule(schedule);
+    test();
+  }
+  simt::set_schedule({});
+}
+
+/// The device's result may err at most twice as much as the CPU's in the same dtype, both measured
+/// against float64, plus a few roundings of a float32 sum: the orders of summation differ.
+template <typename T>
+void expect_as_good(const std::vector<T>& device, const std::vector<T>& cpu,
+                    const std::vector<double>& exact, const char* what) {
+  ASSERT_EQ(device.size(), exact.size()) << what;
+  double device_error = 0, cpu_error = 0, largest = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(to_double(device[i]))) << what << "[" << i << "]";
+    device_error = std::max(device_error, std::abs(to_double(device[i]) - exact[i]));
+    cpu_error = std::max(cpu_error, std::abs(to_double(cpu[i]) - exact[i]));
+    largest = std::max(largest, std::abs(exact[i]));
+  }
+  EXPECT_LE(device_error, 2 * cpu_error + 4 * kUnitRoundoff<float> * largest) << what;
+}
+
+}  // namespace seqpe::test

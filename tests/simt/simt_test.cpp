@@ -1,0 +1,190 @@
+// Every planted fault is found, every sound kernel is left alone. Compiled twice: with the checker,
+// which finds all of them, and without, where a fault must show as a report or as a wrong result
+// under one of the test schedules (or is one that only the checker can see).
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "kernels/common/error.h"
+#include "kernels/simt/schedule.h"
+#include "tests/simt/faulty_kernels.h"
+#include "tests/simt/warp_functions.h"
+
+namespace seqpe::test {
+namespace {
+
+#ifdef SEQPE_SIMT_CHECKER
+constexpr bool kWithChecker = true;
+#else
+constexpr bool kWithChecker = false;
+#endif
+
+struct Case {
+  const char* name;
+  float (*run)(Fault);
+  float expected;
+  Fault fault;
+  const char* message;  // a part of the checker's report
+  bool shows_without_checker;
+};
+
+const Case kCases[] = {
+    {"NoBarrierAfterWrite", sum_over_block, 65536, Fault::no_barrier_after_write,
+     "race in shared memory", true},
+    {"NoBarrierBeforeReuse", sum_over_block, 65536, Fault::no_barrier_before_reuse,
+     "race in shared memory", true},
+    {"SharedOutOfBounds", sum_over_block, 65536, Fault::shared_out_of_bounds,
+     "outside every shared variable", true},
+    {"UnwrittenShared", sum_over_block, 65536, Fault::unwritten_shared, "before anybody wrote it",
+     true},
+    {"GlobalOutOfBounds", copy_between_blocks, 1024, Fault::global_out_of_bounds,
+     "which is no device memory", false},
+    {"HostPointer", copy_between_blocks, 1024, Fault::host_pointer, "which is no device memory",
+     false},
+    {"BlocksRace", copy_between_blocks, 1024, Fault::blocks_race, "race in global memory", true},
+    {"MisalignedPack", copy_between_blocks, 1024, Fault::misaligned_pack, "misaligned", true},
+    {"NoWaitForCopy", sum_of_tiles, 5120, Fault::no_wait_for_copy, "while a cp.async issued at",
+     true},
+    {"TileOverwrittenWhileRead", sum_of_tiles, 5120, Fault::tile_overwritten_while_read,
+     "race in shared memory", true},
+    {"CopyNeverWaitedFor", sum_of_tiles, 5120, Fault::copy_never_waited_for, "never waited for",
+     true},
+    {"NoSyncwarp", reverse_lanes, 31, Fault::no_syncwarp, "race in shared memory", true},
+    {"BarrierInABranch", reverse_lanes, 31, Fault::barrier_in_a_branch,
+     "deadlock in block (0, 0, 0)", true},
+    {"MaskWithoutCaller", reverse_lanes, 31, Fault::mask_without_caller, "which lacks it", true},
+    {"MaskWithEndedLanes", reverse_lanes, 31, Fault::mask_with_ended_lanes, "have ended", true},
+    {"ShuffleFromOutsideTheMask", reverse_lanes, 31, Fault::shuffle_from_outside_the_mask,
+     "which mask", true},
+    {"MmaWithPartOfTheWarp", multiply_ones, 16, Fault::mma_with_part_of_the_warp, "have ended",
+     true},
+};
+
+class PlantedFault : public testing::TestWithParam<Case> {
+ protected:
+  ~PlantedFault() override { simt::set_schedule({}); }
+};
+
+TEST_P(PlantedFault, SoundFormIsLeftAlone) {
+  for (const auto& schedule : simt::kTestSchedules) {
+    simt::set_schedule(schedule);
+    EXPECT_EQ(GetParam().run(Fault::none), GetParam().expected);
+  }
+}
+
+TEST_P(PlantedFault, IsFound) {
+  if (!kWithChecker && !GetParam().shows_without_checker)
+    GTEST_SKIP() << "only the checker sees it";
+  bool wrong = false;
+  std::string reports;
+  for (const auto& schedule : simt::kTestSchedules) {
+    simt::set_schedule(schedule);
+    try {
+      const float result = GetParam().run(GetParam().fault);
+      wrong = wrong || !(result == GetParam().expected);  // NaN is wrong
+    } catch (const Error& error) {
+      reports += error.what();
+    }
+  }
+  if (kWithChecker) {
+    EXPECT_NE(reports.find(GetParam().message), std::string::npos) << reports;
+  } else {
+    EXPECT_TRUE(wrong || !reports.empty());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Simt, PlantedFault, testing::ValuesIn(kCases),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(SimtReport, ARaceNamesBothLines) {
+  if (!kWithChecker) GTEST_SKIP() << "only the checker knows the lines";
+  simt::set_schedule({});
+  try {
+    // Another kernel than those above: each pair of lines is told once.
+    race_of_two_lines();
+    FAIL() << "no race was reported";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    const auto first = text.find("tests/simt/warp_functions.cu:");
+    EXPECT_NE(first, std::string::npos) << text;
+    EXPECT_NE(text.find("tests/simt/warp_functions.cu:", first + 1), std::string::npos) << text;
+  }
+}
+
+class Schedules : public testing::TestWithParam<simt::ScheduleOptions> {
+ protected:
+  Schedules() { simt::set_schedule(GetParam()); }
+  ~Schedules() override { simt::set_schedule({}); }
+};
+INSTANTIATE_TEST_SUITE_P(Simt, Schedules, testing::ValuesIn(simt::kTestSchedules));
+
+TEST_P(Schedules, ShufflesOfWholeWarps) {
+  const std::vector<int> lanes = shuffled_lanes();
+  ASSERT_EQ(lanes.size(), 32u * 4);
+  for (int lane = 0; lane < 32; ++lane) {
+    SCOPED_TRACE(lane);
+    EXPECT_EQ(lanes[static_cast<std::size_t>(lane)], lane ^ 5);
+    EXPECT_EQ(lanes[static_cast<std::size_t>(32 + lane)], lane + 3 < 32 ? lane + 3 : lane);
+    EXPECT_EQ(lanes[static_cast<std::size_t>(64 + lane)], lane >= 3 ? lane - 3 : lane);
+    EXPECT_EQ(lanes[static_cast<std::size_t>(96 + lane)], lane / 16 * 16 + 2);
+  }
+}
+
+TEST_P(Schedules, PartialWarpsAndEarlyExits) {
+  // 40 threads: the second warp has 8 lanes, of which 3 end before the barrier; ballots of what is
+  // left.
+  const std::vector<int> votes = votes_of_partial_warps();
+  ASSERT_EQ(votes.size(), 40u);
+  for (int thread = 0; thread < 40; ++thread) {
+    SCOPED_TRACE(thread);
+    const int expected = thread < 32 ? 0x55555555 : (thread < 37 ? 0x15 : -1);
+    EXPECT_EQ(votes[static_cast<std::size_t>(thread)], expected);
+  }
+}
+
+TEST_P(Schedules, BlocksOfThreeDimensions) {
+  const std::vector<int> places = places_of_threads();
+  ASSERT_EQ(places.size(), 2u * 3 * 2 * 4 * 3 * 2);
+  for (std::size_t i = 0; i < places.size(); ++i) EXPECT_EQ(places[i], static_cast<int>(i));
+}
+
+TEST_P(Schedules, AtomicsOfManyBlocks) {
+  EXPECT_EQ(counted_threads(), 7 * 96);
+}
+
+TEST_P(Schedules, AMatrixProductOfFragments) {
+  const std::vector<float> product = product_of_fragments();
+  ASSERT_EQ(product.size(), 16u * 8);
+  for (int row = 0; row < 16; ++row) {
+    for (int column = 0; column < 8; ++column) {
+      float expected = 0.0f;
+      for (int k = 0; k < 16; ++k)
+        expected +=
+            static_cast<float>((row + 2 * k) % 7) * static_cast<float>((3 * k + column) % 5);
+      EXPECT_EQ(product[static_cast<std::size_t>(row * 8 + column)], expected)
+          << row << ", " << column;
+    }
+  }
+}
+
+TEST(SimtLaunch, RefusesWhatNoGpuCouldRun) {
+  for (const auto& [threads, blocks_y, shared, text] :
+       {std::tuple{1025u, 1u, std::size_t{0},
+                   "[empty] a block must have 1 to 1024 threads, got 1025 x 1 x 1."},
+        {0u, 1u, std::size_t{0}, "a block must have 1 to 1024 threads, got 0 x 1 x 1."},
+        {32u, 65536u, std::size_t{0},
+         "a grid must have 1 to 2147483647 x 65535 x 65535 blocks, got 1 x 65536 x 1."},
+        {32u, 1u, std::size_t{300000},
+         "a block has at most 232448 bytes of shared memory, asked 300000."}}) {
+    try {
+      launch_empty(threads, blocks_y, shared);
+      FAIL() << text;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace seqpe::test
