@@ -12,6 +12,18 @@ namespace seqpe::kernels {
 
 enum class CudaDevice : std::uint8_t { none, emulated, gpu };
 
+constexpr const char* name_of(CudaDevice device) {
+  switch (device) {
+    case CudaDevice::none:
+      return "no";
+    case CudaDevice::emulated:
+      return "emulated";
+    case CudaDevice::gpu:
+      return "GPU";
+  }
+  return "?";
+}
+
 /// What Device::cuda is here.
 CudaDevice cuda_device();
 
@@ -23,5 +35,8 @@ void free_on_device(void* block);
 /// Copies in the order of the context's stream; either side may be the host's or the device's
 /// memory. Returns when the host may use both.
 void copy_bytes(const Context& context, void* to, const void* from, std::size_t bytes);
+
+/// Sets device memory to zero bytes, in the order of the context's stream.
+void clear_bytes(const Context& context, void* to, std::size_t bytes);
 
 }  // namespace seqpe::kernels

@@ -18,4 +18,8 @@ void copy_bytes(const Context&, void*, const void*, std::size_t) {
   throw_built_without_cuda("copy_bytes");
 }
 
+void clear_bytes(const Context&, void*, std::size_t) {
+  throw_built_without_cuda("clear_bytes");
+}
+
 }  // namespace seqpe::kernels

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "kernels/common/error.h"
+#include "kernels/device.h"
 
 namespace seqpe {
 namespace {
@@ -29,9 +30,17 @@ std::size_t block_size(std::size_t bytes) {
   return round_up(bytes, std::size_t{64} << 10);
 }
 
-class CpuAllocator final : public Allocator {
+/// Where blocks come from and go to; allocate gives null if there is no memory.
+struct Source {
+  const char* name;
+  void* (*allocate)(std::size_t bytes);
+  void (*free)(void* block);
+};
+
+class CachingAllocator final : public Allocator {
  public:
-  ~CpuAllocator() override { release_cached(); }
+  explicit CachingAllocator(const Source& source) : source_(source) {}
+  ~CachingAllocator() override { release_cached(); }
 
   void* allocate(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
@@ -39,9 +48,9 @@ class CpuAllocator final : public Allocator {
     void* block = bytes <= kLargestRequest ? find_block(block_size(bytes)) : nullptr;
     require<DeviceError>(
         block != nullptr,
-        "[cpu] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: lower "
+        "[{}] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: lower "
         "train.micro_batch_size.",
-        bytes, stats_.current);
+        source_.name, bytes, stats_.current);
     stats_.current += bytes;
     stats_.peak = std::max(stats_.peak, stats_.current);
     return block;
@@ -84,10 +93,10 @@ class CpuAllocator final : public Allocator {
 
   /// Null if the system has no such memory.
   void* take_from_system(std::size_t wanted) {
-    void* block = std::aligned_alloc(kAlignment, wanted);
+    void* block = source_.allocate(wanted);
     if (block == nullptr) {
       drop_cached();
-      block = std::aligned_alloc(kAlignment, wanted);
+      block = source_.allocate(wanted);
     }
     if (block == nullptr) return nullptr;
     sizes_.emplace(block, wanted);
@@ -99,11 +108,12 @@ class CpuAllocator final : public Allocator {
     for (const auto& [size, block] : cached_) {
       sizes_.erase(block);
       stats_.reserved -= size;
-      std::free(block);
+      source_.free(block);
     }
     cached_.clear();
   }
 
+  const Source source_;
   mutable std::mutex mutex_;
   std::multimap<std::size_t, void*> cached_;
   std::unordered_map<void*, std::size_t> sizes_;  // of every block, live or waiting
@@ -113,11 +123,15 @@ class CpuAllocator final : public Allocator {
 }  // namespace
 
 Allocator& allocator(Device device) {
-  require<DeviceError>(device == Device::cpu, "[allocator] this build has no device {}.",
-                       name_of(device));
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
-  static CpuAllocator* const cpu = new CpuAllocator;
-  return *cpu;
+  static auto* const cpu = new CachingAllocator(
+      {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free});
+  if (device == Device::cpu) return *cpu;
+  require<DeviceError>(kernels::cuda_device() != kernels::CudaDevice::none,
+                       "[allocator] this build has no device {}.", name_of(device));
+  static auto* const cuda =
+      new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device});
+  return *cuda;
 }
 
 }  // namespace seqpe

@@ -6,6 +6,7 @@
 
 #include "engine/autograd/node.h"
 #include "engine/core/allocator.h"
+#include "kernels/device.h"
 
 namespace seqpe {
 
@@ -49,7 +50,7 @@ Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
 
 Tensor Tensor::zeros(Shape shape, DType dtype, Device device) {
   Tensor tensor = empty(std::move(shape), dtype, device);
-  std::memset(tensor.data(), 0, tensor.bytes());
+  tensor.clear();
   return tensor;
 }
 
@@ -68,10 +69,11 @@ std::int64_t Tensor::dim(std::int64_t index) const {
 
 double Tensor::item() const {
   require(numel() == 1, "[tensor] item() needs one element, got shape {}.", to_string(shape()));
+  const Tensor here = to(Device::cpu);
   double value = 0;
   dispatch_floating("item", dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    value = static_cast<double>(static_cast<Acc<T>>(*data_as<T>()));
+    value = static_cast<double>(static_cast<Acc<T>>(*here.data_as<T>()));
   });
   return value;
 }
@@ -119,7 +121,8 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::to(DType wanted) const {
   if (wanted == dtype()) return detach();
-  Tensor out = empty(shape(), wanted, device());
+  check_on_cpu();
+  Tensor out = empty(shape(), wanted);
   const std::int64_t count = numel();
   dispatch_floating("to", dtype(), [&](auto from_tag) {
     using From = typename decltype(from_tag)::type;
@@ -135,14 +138,35 @@ Tensor Tensor::to(DType wanted) const {
   return out;
 }
 
+Tensor Tensor::to(Device wanted) const {
+  if (wanted == device()) return detach();
+  Tensor out = empty(shape(), dtype(), wanted);
+  out.copy_from(*this);
+  return out;
+}
+
 void Tensor::copy_from(const Tensor& source) const {
   require(shape() == source.shape() && dtype() == source.dtype(),
           "[copy_from] source must be {} {}, got {} {}.", name_of(dtype()), to_string(shape()),
           name_of(source.dtype()), to_string(source.shape()));
-  std::memcpy(data(), source.data(), bytes());
+  if (device() == Device::cpu && source.device() == Device::cpu) {
+    std::memcpy(data(), source.data(), bytes());
+  } else {
+    kernels::copy_bytes({Device::cuda, nullptr}, data(), source.data(), bytes());
+  }
+}
+
+void Tensor::clear() const {
+  if (device() == Device::cpu) {
+    std::memset(data(), 0, bytes());
+  } else {
+    kernels::clear_bytes(context(), data(), bytes());
+  }
 }
 
 void Tensor::fill(double value) const {
+  if (value == 0.0) return clear();
+  if (device() != Device::cpu) return copy_from(full(shape(), value, dtype()));
   dispatch_floating("fill", dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     std::fill_n(data_as<T>(), numel(), static_cast<T>(static_cast<Acc<T>>(value)));
@@ -153,6 +177,7 @@ void Tensor::move_into(const Tensor& target) const {
   target.copy_from(*this);
   impl_->storage = target.impl_->storage;
   impl_->offset = target.impl_->offset;
+  if (requires_grad()) impl_->variable->device = device();
 }
 
 Tensor& Tensor::set_requires_grad() {
@@ -180,6 +205,12 @@ void Tensor::clear_grad() const {
 
 void Tensor::set_variable(std::shared_ptr<autograd::Variable> variable) const {
   impl_->variable = std::move(variable);
+}
+
+void Tensor::check_on_cpu() const {
+  require(device() == Device::cpu,
+          "[tensor] the host reads elements of CPU tensors only, this one is on {}.",
+          name_of(device()));
 }
 
 void Tensor::check_dtype(DType asked) const {

@@ -67,9 +67,10 @@ class Tensor {
   /// The elements of a CPU tensor.
   template <typename T>
   std::span<T> span() const {
+    check_on_cpu();
     return {data_as<T>(), static_cast<std::size_t>(numel())};
   }
-  /// The only element of a one-element CPU tensor of a floating dtype.
+  /// The only element of a one-element tensor of a floating dtype.
   double item() const;
 
   /// The same elements in another shape of equal count; one extent may be -1. Shares the gradient
@@ -84,11 +85,16 @@ class Tensor {
   Tensor clone() const;
   /// Converts the elements of a CPU tensor between floating dtypes.
   Tensor to(DType dtype) const;
-  /// Copies the elements of a tensor of equal shape and dtype into this one.
+  /// The same elements on a device, without a gradient: this tensor's own memory if it is there.
+  Tensor to(Device device) const;
+  /// Copies the elements of a tensor of equal shape and dtype, on any device, into this one.
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
+  /// Sets every byte to zero.
+  void clear() const;
 
-  /// Makes every handle of this tensor use `target`'s memory, after copying the elements there.
+  /// Makes every handle of this tensor use `target`'s memory, on whatever device, after copying the
+  /// elements there.
   void move_into(const Tensor& target) const;
 
   // Gradients (engine/autograd).
@@ -113,6 +119,7 @@ class Tensor {
   };
   explicit Tensor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   void check_dtype(DType asked) const;
+  void check_on_cpu() const;
 
   std::shared_ptr<Impl> impl_;
 };

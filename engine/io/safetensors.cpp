@@ -212,7 +212,8 @@ void write_safetensors(const std::filesystem::path& path,
   FileWriter writer(path);
   writer.write(&header_bytes, kSizeBytes);
   writer.write(text.data(), text.size());
-  for (const auto& [name, tensor] : tensors) writer.write(tensor.data(), tensor.bytes());
+  for (const auto& [name, tensor] : tensors)
+    writer.write(tensor.to(Device::cpu).data(), tensor.bytes());
   writer.close();
 }
 

@@ -32,6 +32,14 @@ void Module::initialize(std::uint64_t seed) const {
   for (const Child& child : children_) child.module->initialize(seed);
 }
 
+void Module::move_to(Device device) const {
+  for (const Parameter& parameter : parameters()) {
+    const Tensor& value = parameter.value;
+    if (value.device() != device)
+      value.move_into(Tensor::empty(value.shape(), value.dtype(), device));
+  }
+}
+
 void Module::set_name(const std::string& name) {
   name_ = name;
   on_renamed();

@@ -41,6 +41,9 @@ class Module {
   /// Fills every parameter by its initialiser; the numbers depend on the seed and the full name.
   void initialize(std::uint64_t seed) const;
 
+  /// Moves every parameter to a device; handles of them follow.
+  void move_to(Device device) const;
+
   /// Gives this module its full name ("" for a root) and renames everything below. Call on the root
   /// when it is built.
   void set_name(const std::string& name);

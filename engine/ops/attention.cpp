@@ -147,7 +147,8 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   args.q = operand(q, 0, shape.head_size);
   args.k = operand(keys, sources.key_column(), shape.head_size);
   args.v = operand(keys, sources.value_column(), shape.head_size);
-  args.key_mask = options.key_mask.defined() ? options.key_mask.data_as<std::uint8_t>() : nullptr;
+  const Tensor key_mask = options.key_mask.defined() ? options.key_mask.to(q.device()) : Tensor();
+  args.key_mask = key_mask.defined() ? key_mask.data_as<std::uint8_t>() : nullptr;
   kernels::attention_forward(q.context(), args);
 
   if (const auto node = autograd::record<AttentionNode>({q, sources.kv, position.pe}, {out})) {
@@ -156,7 +157,7 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
     node->position.pe = position.pe.detach();
     node->out = out.detach();
     node->lse = lse;
-    node->key_mask = options.key_mask;
+    node->key_mask = key_mask;
     node->shape = shape;
   }
   return out;

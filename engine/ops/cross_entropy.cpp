@@ -58,10 +58,12 @@ std::int64_t count_labels(const char* op, const Tensor& labels, std::int64_t row
 }
 
 double sum_of(const Tensor& losses) {
-  double sum = 0;
-  kernels::sum(losses.context(),
-               {.dtype = losses.dtype(), .out = &sum, .x = losses.data(), .count = losses.numel()});
-  return sum;
+  const Tensor sum = Tensor::empty({1}, DType::f64, losses.device());
+  kernels::sum(losses.context(), {.dtype = losses.dtype(),
+                                  .out = sum.data_as<double>(),
+                                  .x = losses.data(),
+                                  .count = losses.numel()});
+  return sum.item();
 }
 
 double divisor_of(const char* op, double asked, std::int64_t counted) {
@@ -84,6 +86,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
   result.counted = count_labels("cross_entropy", labels, rows, classes);
   divisor = divisor_of("cross_entropy", divisor, result.counted);
   const Tensor losses = Tensor::empty({rows}, loss_dtype(logits.dtype()), logits.device());
+  const Tensor at_logits = labels.to(logits.device());
   Tensor gradient;
   if (autograd::needs_recording({logits})) {
     gradient = Tensor::empty(logits.shape(), logits.dtype(), logits.device());
@@ -92,7 +95,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
                          {.dtype = logits.dtype(),
                           .losses = losses.data(),
                           .logits = logits.data(),
-                          .labels = labels.data_as<std::int64_t>(),
+                          .labels = at_logits.data_as<std::int64_t>(),
                           .rows = rows,
                           .cols = classes,
                           .stride = classes,
@@ -137,7 +140,7 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
   const std::int64_t stride =
       (classes + 63) / 64 * 64;  // rows start at cache lines though V may be odd
   const Tensor logits = Tensor::empty({std::min(chunk, rows), stride}, dtype, x.device());
-  const Tensor flat = x.detach().view({rows, width});
+  const Tensor flat = x.detach().view({rows, width}), at_x = labels.to(x.device());
   for (std::int64_t begin = 0; begin < rows; begin += chunk) {
     const std::int64_t end = std::min(rows, begin + chunk);
     const Tensor part = flat.rows(begin, end);
@@ -155,7 +158,7 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
     kernels::cross_entropy(x.context(), {.dtype = dtype,
                                          .losses = losses.rows(begin, end).data(),
                                          .logits = logits.data(),
-                                         .labels = labels.data_as<std::int64_t>() + begin,
+                                         .labels = at_x.data_as<std::int64_t>() + begin,
                                          .rows = end - begin,
                                          .cols = classes,
                                          .stride = stride,

@@ -33,14 +33,14 @@ Tensor divergence(const Tensor& target, const Tensor& student, DivergenceKind ki
   check_floating("divergence", "target", target);
   check_shape("divergence", "student", student, target.shape(), "shape of target");
   check_same_kind("divergence", "student", student, "target", target);
-  double mean = 0;
+  const Tensor mean = Tensor::empty({1}, DType::f64, target.device());
   kernels::divergence_forward(target.context(), {.dtype = target.dtype(),
                                                  .kind = kind,
-                                                 .out = &mean,
+                                                 .out = mean.data_as<double>(),
                                                  .target = target.data(),
                                                  .student = student.data(),
                                                  .count = target.numel()});
-  const Tensor out = Tensor::full({1}, mean, target.dtype());
+  const Tensor out = Tensor::full({1}, mean.item(), target.dtype());
   if (const auto node = autograd::record<DivergenceNode>({target, student}, {out})) {
     node->target = target.detach();
     node->student = student.detach();

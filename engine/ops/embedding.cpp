@@ -27,6 +27,15 @@ struct EmbeddingNode final : autograd::Node {
   }
 };
 
+void check_indices(const Tensor& indices, std::int64_t rows) {
+  const auto values = indices.span<std::int64_t>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    require(values[i] >= 0 && values[i] < rows,
+            "[embedding] indices must lie in [0, {}) (rows of the table), got {} at {}.", rows,
+            values[i], i);
+  }
+}
+
 }  // namespace
 
 Tensor embedding(const Tensor& table, const Tensor& indices) {
@@ -37,24 +46,20 @@ Tensor embedding(const Tensor& table, const Tensor& indices) {
           "[embedding] indices must be i64, got {}.",
           indices.defined() ? name_of(indices.dtype()) : "an undefined tensor");
   const std::int64_t rows = table.dim(0), cols = table.dim(1);
-  const auto values = indices.span<std::int64_t>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    require(values[i] >= 0 && values[i] < rows,
-            "[embedding] indices must lie in [0, {}) (rows of the table), got {} at {}.", rows,
-            values[i], i);
-  }
+  if (indices.device() == Device::cpu) check_indices(indices, rows);
+  const Tensor at_table = indices.to(table.device());
   Shape shape = indices.shape();
   shape.push_back(cols);
   const Tensor out = Tensor::empty(shape, table.dtype(), table.device());
   kernels::embedding_forward(table.context(), {.dtype = table.dtype(),
                                                .out = out.data(),
                                                .table = table.data(),
-                                               .indices = values.data(),
+                                               .indices = at_table.data_as<std::int64_t>(),
                                                .count = indices.numel(),
                                                .rows = rows,
                                                .cols = cols});
   if (const auto node = autograd::record<EmbeddingNode>({table}, {out})) {
-    node->indices = indices;
+    node->indices = at_table;
     node->rows = rows;
     node->cols = cols;
   }

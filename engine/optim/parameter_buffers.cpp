@@ -25,10 +25,9 @@ ParameterGroup::ParameterGroup(std::string name, const std::vector<nn::Parameter
     }
     if (decay) decayed_ = size;
   }
-  value_ = Tensor::zeros({size}, dtype);
-  gradient_ = Tensor::zeros({size}, dtype);
-  m_ = Tensor::zeros({size}, dtype);
-  v_ = Tensor::zeros({size}, dtype);
+  const Device device = parameters[0].value.device();
+  for (Tensor* buffer : {&value_, &gradient_, &m_, &v_})
+    *buffer = Tensor::zeros({size}, dtype, device);
   for (const Slice& slice : slices_) {
     const Tensor& parameter = slice.parameter.value;
     parameter.move_into(value_.rows(slice.begin, slice.end).view(parameter.shape()));
@@ -48,11 +47,12 @@ void ParameterGroup::complete_gradients() const {
 }
 
 double ParameterGroup::gradient_norm() const {
-  double squares = 0;
-  kernels::sum_of_squares(
-      gradient_.context(),
-      {.dtype = gradient_.dtype(), .out = &squares, .x = gradient_.data(), .count = size()});
-  return std::sqrt(squares);
+  const Tensor squares = Tensor::empty({1}, DType::f64, gradient_.device());
+  kernels::sum_of_squares(gradient_.context(), {.dtype = gradient_.dtype(),
+                                                .out = squares.data_as<double>(),
+                                                .x = gradient_.data(),
+                                                .count = size()});
+  return std::sqrt(squares.item());
 }
 
 void ParameterGroup::update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,

@@ -23,4 +23,8 @@ void copy_bytes(const Context&, void* to, const void* from, std::size_t bytes) {
   std::memcpy(to, from, bytes);
 }
 
+void clear_bytes(const Context&, void* to, std::size_t bytes) {
+  std::memset(to, 0, bytes);
+}
+
 }  // namespace seqpe::kernels

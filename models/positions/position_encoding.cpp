@@ -57,8 +57,8 @@ Tensor LearnedPosition::embed(const std::vector<std::int64_t>& starts, std::int6
     require(starts.size() == 1 && starts[0] == 0,
             "[learned] a stretched table starts at position 0, got {}.",
             starts.empty() ? -1 : starts[0]);
-    return ops::linear(stretching_weights(length, rows, table.dtype()), table, {},
-                       ops::WeightLayout::in_out)
+    return ops::linear(stretching_weights(length, rows, table.dtype()).to(table.device()), table,
+                       {}, ops::WeightLayout::in_out)
         .view({1, length, width});
   }
   const auto blocks = static_cast<std::int64_t>(starts.size());

@@ -26,7 +26,6 @@ class SeqpeEncoder final : public nn::Module {
   Tensor forward_plain(const std::vector<std::int64_t>& positions, const nn::Pass& pass) const;
 
   std::int64_t out_dim() const { return out_dim_; }
-  DType dtype() const { return cls_embedding_.dtype(); }
 
  private:
   struct Block final : nn::Module {

@@ -57,13 +57,15 @@ Tensor SeqpePosition::embed(const std::vector<std::int64_t>& starts, std::int64_
   const std::vector<std::int64_t> positions = runs_of_positions(starts, length);
   const auto count = static_cast<std::int64_t>(positions.size());
   const Shape shape{static_cast<std::int64_t>(starts.size()), length, encoder_.out_dim()};
-  if (autograd::grad_enabled() || pass.training)
+  if (autograd::grad_enabled() || pass.training || count == 0)
     return encoder_.forward(positions, pass).view(shape);
-  const Tensor table = Tensor::empty({count, encoder_.out_dim()}, encoder_.dtype());
+  Tensor table;
   for (std::int64_t begin = 0; begin < count; begin += kPositionsAtOnce) {
     const std::int64_t end = std::min(count, begin + kPositionsAtOnce);
-    table.rows(begin, end)
-        .copy_from(encoder_.forward({positions.begin() + begin, positions.begin() + end}, pass));
+    const Tensor part =
+        encoder_.forward({positions.begin() + begin, positions.begin() + end}, pass);
+    if (begin == 0) table = Tensor::empty({count, part.dim(1)}, part.dtype(), part.device());
+    table.rows(begin, end).copy_from(part);
   }
   return table.view(shape);
 }

@@ -100,6 +100,15 @@ void LanguageModel::initialize(std::uint64_t seed) const {
   if (seqpe_ != nullptr) seqpe_->encoder().initialize(seed);
 }
 
+void LanguageModel::move_to(Device device) const {
+  gpt_->move_to(device);
+  if (seqpe_ != nullptr) seqpe_->encoder().move_to(device);
+}
+
+Device LanguageModel::device() const {
+  return gpt_->parameters()[0].value.device();
+}
+
 LmTask::LmTask(const LanguageModel& model)
     : LmTask(model, read_training(model), read_validation(model)) {}
 

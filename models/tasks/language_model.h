@@ -27,8 +27,11 @@ class LanguageModel {
   /// The model's parameters in group "model", the encoder's in group "encoder", with their
   /// weight-decay rule.
   std::vector<nn::Parameter> parameters() const;
-  /// Starts from scratch.
+  /// Starts from scratch; on the CPU.
   void initialize(std::uint64_t seed) const;
+  void move_to(Device device) const;
+  /// Where the parameters are.
+  Device device() const;
 
  private:
   Config config_;

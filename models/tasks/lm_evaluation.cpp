@@ -83,7 +83,7 @@ std::string generate(const LanguageModel& model, const std::string& prompt, std:
     const Tensor hidden = model.gpt().forward(
         Tensor::from({1, length}, wide), model.gpt().position().embed({0}, length, {}), {}, {});
     const Tensor last = hidden.view({length, hidden.dim(2)}).rows(length - 1, length);
-    const Tensor logits = model.gpt().logits(last).to(DType::f64);
+    const Tensor logits = model.gpt().logits(last).to(Device::cpu).to(DType::f64);
     std::vector<double> weights;
     const auto values = logits.span<double>();
     const double maximum = *std::max_element(values.begin(), values.end());

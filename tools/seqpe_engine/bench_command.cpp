@@ -68,16 +68,16 @@ double peak_resident_megabytes() {
 models::LanguageModel random_model(const models::Config& config, const Options& options) {
   models::LanguageModel model(config, std::make_shared<RandomVocabulary>(options.vocab_size));
   model.initialize(static_cast<std::uint64_t>(config.train.seed));
+  model.move_to(use_device(config.train));
   return model;
 }
 
-double peak_tensor_megabytes() {
-  return static_cast<double>(allocator(Device::cpu).stats().peak) / 1048576.0;
+double peak_tensor_megabytes(const models::LanguageModel& model) {
+  return static_cast<double>(allocator(model.device()).stats().peak) / 1048576.0;
 }
 
 void run_train(const Options& options) {
   const models::Config config = models::load_config(options.configs, options.overrides);
-  use_device(config.train);
   const models::LanguageModel model = random_model(config, options);
   const std::int64_t tokens = config.train.batch_size * config.data.block_size;
   models::LmTask task(model, random_tokens(options.vocab_size, tokens + 1), {});
@@ -97,7 +97,7 @@ void run_train(const Options& options) {
   const auto times = kernels::stop_profile();
 
   const double median = quantile(seconds, 0.5);
-  const double peak = peak_tensor_megabytes();
+  const double peak = peak_tensor_megabytes(model);
   nlohmann::ordered_json shares;
   double in_kernels = 0;
   for (const auto& time : times) {
@@ -137,18 +137,17 @@ void run_train(const Options& options) {
 /// A block of each length, the memory that it took beside the weights.
 void run_eval(const Options& options) {
   const models::Config config = models::load_config(options.configs, options.overrides);
-  use_device(config.train);
   const models::LanguageModel model = random_model(config, options);
-  const double weights = peak_tensor_megabytes();
+  const double weights = peak_tensor_megabytes(model);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   if (!options.json)
     fmt::print("{:>8} {:>10} {:>12} {:>20}\n", "length", "seconds", "tokens/s",
                "MB beside weights");
   for (const std::int64_t length : options.lengths) {
-    allocator(Device::cpu).reset_peak();
+    allocator(model.device()).reset_peak();
     const double begin = now();
     models::evaluate_length(model, random_tokens(options.vocab_size, length), length);
-    const double seconds = now() - begin, memory = peak_tensor_megabytes() - weights;
+    const double seconds = now() - begin, memory = peak_tensor_megabytes(model) - weights;
     results.push_back({{"length", length},
                        {"seconds", seconds},
                        {"tensor_peak_mb", memory},

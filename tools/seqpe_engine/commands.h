@@ -9,6 +9,7 @@
 
 #include "engine/train/log.h"
 #include "engine/train/train_config.h"
+#include "kernels/common/context.h"
 
 namespace seqpe::tools {
 
@@ -26,9 +27,9 @@ inline const std::vector<std::string> kDevices{"auto", "cpu", "cuda"};
 /// Uses `threads` CPU threads; 0: one a core.
 void set_threads(std::int64_t threads);
 
-/// Takes the device and the CPU threads that the configuration asks for. Throws DeviceError for a
-/// device that this build does not have.
-void use_device(const train::TrainConfig& config);
+/// Takes the CPU threads that the configuration asks for, and tells the device. Throws DeviceError
+/// for one that this build does not have.
+Device use_device(const train::TrainConfig& config);
 
 /// --quiet and -v, the same for every command that works for a while.
 struct VerbosityFlags {

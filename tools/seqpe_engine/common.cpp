@@ -3,8 +3,10 @@
 #include <sched.h>
 
 #include "engine/core/version.h"
+#include "engine/core/warning.h"
 #include "kernels/common/error.h"
 #include "kernels/common/isa.h"
+#include "kernels/device.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
@@ -33,20 +35,30 @@ void pin_threads() {
 std::string version_text() {
   return fmt::format(
       "seqpe_engine {}\ncommit {}\ncompiler {}\nCPU GEMM {}\ninstruction sets {}, in use {}\nCUDA "
-      "no",
+      "{}",
       version(), SEQPE_COMMIT, SEQPE_COMPILER, SEQPE_GEMM_NAME, SEQPE_ISA_NAMES,
-      kernels::name_of(kernels::active_isa()));
+      kernels::name_of(kernels::active_isa()), kernels::name_of(kernels::cuda_device()));
 }
 
 void set_threads(std::int64_t threads) {
   if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
 }
 
-void use_device(const train::TrainConfig& config) {
-  require<DeviceError>(config.device != train::DeviceChoice::cuda,
+Device use_device(const train::TrainConfig& config) {
+  using kernels::CudaDevice;
+  const CudaDevice cuda = kernels::cuda_device();
+  const bool asks = config.device == train::DeviceChoice::cuda;
+  require<DeviceError>(!asks || cuda != CudaDevice::none,
                        "[device] this build has no CUDA kernels. Hint: --device cpu.");
+  if (asks && cuda == CudaDevice::emulated)
+    warn(
+        "[device] cuda is emulated on the CPU: for tests and study, hundreds of times slower than "
+        "the CPU itself.");
   set_threads(config.threads);
   if (config.pin) pin_threads();
+  // auto never takes the emulator.
+  const bool automatic = config.device == train::DeviceChoice::automatic && cuda == CudaDevice::gpu;
+  return asks || automatic ? Device::cuda : Device::cpu;
 }
 
 void VerbosityFlags::add_to(CLI::App* command) {

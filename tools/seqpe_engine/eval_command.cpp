@@ -57,7 +57,7 @@ void run(const Options& options) {
   const auto model =
       models::open_language_model(options.checkpoint, tokenizer, overrides_of(options));
   const models::Config& config = model->config();
-  use_device(config.train);
+  model->move_to(use_device(config.train));
   log.detail(version_text());
   const std::string path = options.data.empty() ? config.data.valid_path : options.data;
   require<UsageError>(!path.empty(),

@@ -33,13 +33,13 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
   std::vector<LengthResult> results;
   for (const std::int64_t length : lengths) {
     const train::Stopwatch watch;
-    allocator(Device::cpu).reset_peak();
+    allocator(model.device()).reset_peak();
     results.push_back({length, evaluate_one(model, chunks, length, log)});
     // What one length leaves behind must not keep the next from fitting.
-    allocator(Device::cpu).release_cached();
-    log.detail(fmt::format("length {}: {:.1f} s, tensors {:.0f} MB at peak", length,
-                           watch.seconds(),
-                           static_cast<double>(allocator(Device::cpu).stats().peak) / 1048576.0));
+    allocator(model.device()).release_cached();
+    log.detail(
+        fmt::format("length {}: {:.1f} s, tensors {:.0f} MB at peak", length, watch.seconds(),
+                    static_cast<double>(allocator(model.device()).stats().peak) / 1048576.0));
   }
   log.clear();
   return results;

@@ -156,7 +156,7 @@ class Session {
     if (!options_.device.empty()) overrides.push_back("train.device=" + options_.device);
     overrides.insert(overrides.end(), options_.overrides.begin(), options_.overrides.end());
     config_ = models::load_config(options_.configs, overrides);
-    use_device(config_.train);
+    device_ = use_device(config_.train);
   }
 
   void run() {
@@ -192,6 +192,7 @@ class Session {
     out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
     if (!options_.init_from.empty())
       models::load_weights(*out.model, models::find_weights(options_.init_from));
+    out.model->move_to(device_);
     out.task = std::make_unique<models::LmTask>(*out.model);
     log.detail(version_text());
     log.detail(fmt::format("threads {}", omp_get_max_threads()));
@@ -240,7 +241,7 @@ class Session {
                                              .log = &log,
                                              .on_start = [&] { write_run_files(where, config); }});
     log.detail(fmt::format("tensors {:.1f} MB at peak",
-                           static_cast<double>(allocator(Device::cpu).stats().peak) / kMegabyte));
+                           static_cast<double>(allocator(device_).stats().peak) / kMegabyte));
     if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
       return trained;
     trained.results =
@@ -272,6 +273,7 @@ class Session {
   const train::SignalGuard signals_;
   Options options_;
   models::Config config_;
+  Device device_ = Device::cpu;
   fs::path folder_;
   std::optional<io::DirectoryLock> lock_;
   std::vector<std::pair<std::string, std::vector<LengthResult>>> table_;
