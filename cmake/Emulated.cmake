@@ -2,7 +2,7 @@
 
 # A hook at every access to memory (kernels/simt/race_checker.cpp has them; ThreadSanitizer's library is not linked), and
 # line numbers for its reports.
-set(SEQPE_CHECKER_OPTIONS -fsanitize=thread -fno-sanitize=address,undefined -g -O1)
+set(SEQPE_CHECKER_OPTIONS -fsanitize=thread -g -O1)
 
 # seqpe_emulated_sources(file.cu...): makes them C++ in this directory.
 function(seqpe_emulated_sources)

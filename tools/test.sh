@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, checks format, builds and runs every test; then the unit tests under the sanitizers, and
-# clang-tidy.
+# Installs what is missing, checks format, builds and runs every test; then the device kernels on the SIMT emulator, the unit
+# tests under the sanitizers, and clang-tidy.
 #   tools/test.sh            all of it
 #   tools/test.sh --quick    the optimised build and its tests only
 set -euo pipefail
@@ -11,7 +11,11 @@ cmake --preset cpu -DSEQPE_TESTS=ON
 cmake --build --preset cpu
 ctest --preset cpu -j "$(nproc)"
 [ "${1:-}" = "--quick" ] && exit 0
+cmake --preset emulated
+cmake --build --preset emulated --target device_tests
+ctest --preset emulated -L cuda -j "$(nproc)"
+tools/nvcc_check.sh
 cmake --preset asan
 cmake --build --preset asan
-ctest --preset asan -L unit -j "$(nproc)"
+ctest --preset asan -L 'unit|cuda' -j "$(nproc)"
 tools/lint.sh

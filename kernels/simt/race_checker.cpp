@@ -68,8 +68,11 @@ std::string line_of(const void* site) {
   while (std::fgets(buffer.data(), buffer.size(), output) != nullptr) {
     std::string text = buffer.data();
     text = text.substr(0, text.find_first_of(" \n"));
-    const auto folder = text.find("kernels/");
-    line = folder == std::string::npos ? text : text.substr(folder);
+    line = text;
+    for (const char* folder : {"/kernels/", "/tests/"}) {
+      if (const auto place = text.find(folder); place != std::string::npos)
+        line = text.substr(place + 1);
+    }
     if (line.find("kernels/simt/") == std::string::npos) break;
   }
   ::pclose(output);

@@ -29,6 +29,10 @@ struct Case {
   bool shows_without_checker;
 };
 
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.name;
+}
+
 const Case kCases[] = {
     {"NoBarrierAfterWrite", sum_over_block, 65536, Fault::no_barrier_after_write,
      "race in shared memory", true},
