@@ -6,7 +6,8 @@
 
 namespace seqpe::kernels::cuda {
 
-__device__ __forceinline__ float warp_sum(float value) {
+template <typename A>
+__device__ __forceinline__ A warp_sum(A value) {
   for (int lanes = 16; lanes > 0; lanes /= 2)
     value += __shfl_xor_sync(simt::kAllLanes, value, lanes);
   return value;

@@ -1,5 +1,5 @@
-// The twin of the cuBLASLt wrapper on the emulated device, whose memory the CPU can read: the library's part of the work is
-// not what the emulator tests.
+// The twin of the cuBLASLt wrapper on the emulated device, whose memory the CPU can read: the
+// library's part of the work is not what the emulator tests.
 #include "kernels/matmul.h"
 
 namespace seqpe::kernels::cuda {

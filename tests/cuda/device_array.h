@@ -14,6 +14,9 @@ namespace seqpe::test {
 
 inline const Context kCuda{Device::cuda, nullptr};
 
+/// What device kernels compute in; f64 is for checks on the CPU.
+using DeviceTypes = testing::Types<float, bf16>;
+
 /// A vector's elements on the device; read() brings them back.
 template <typename T>
 class DeviceArray {

@@ -9,8 +9,7 @@ namespace {
 
 template <typename T>
 class LayerNormCuda : public testing::Test {};
-using DeviceTypes = testing::Types<float, bf16>;
-TYPED_TEST_SUITE(LayerNormCuda, DeviceTypes);
+TYPED_TEST_SUITE(LayerNormCuda, test::DeviceTypes);
 
 struct Case {
   std::int64_t rows, cols;

@@ -10,8 +10,7 @@ namespace {
 
 template <typename T>
 class ResidualLayerNormCuda : public testing::Test {};
-using DeviceTypes = testing::Types<float, bf16>;
-TYPED_TEST_SUITE(ResidualLayerNormCuda, DeviceTypes);
+TYPED_TEST_SUITE(ResidualLayerNormCuda, test::DeviceTypes);
 
 struct Case {
   std::int64_t rows, cols;

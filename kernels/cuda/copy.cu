@@ -1,0 +1,48 @@
+// Rows of one stride to rows of another. A thread takes a pack of a row, or an element where
+// strides and addresses do not allow packs; the elements of all rows are numbered through, so that
+// short rows fill the blocks too.
+#include "kernels/copy.h"
+
+#include "kernels/cuda/dispatch.h"
+#include "kernels/cuda/elementwise_map.h"
+
+namespace seqpe::kernels::cuda {
+namespace {
+
+template <int N, typename T>
+__global__ void __launch_bounds__(kMapThreads)
+    copy_rows_pack_per_thread_kernel(T* out, const T* x, std::int64_t rows, std::int64_t cols,
+                                     std::int64_t out_stride, std::int64_t x_stride, Write write) {
+  const std::int64_t packs = cols / N, threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+       i < rows * packs; i += threads) {
+    const std::int64_t row = i / packs, column = (i - row * packs) * N;
+    float values[N] = {};
+    if (x != nullptr) load_floats(values, x + row * x_stride + column);
+    write_floats(out + row * out_stride + column, values, x == nullptr ? Write::overwrite : write);
+  }
+}
+
+}  // namespace
+
+void copy_rows(const Context& context, const CopyRowsArgs& args) {
+  if (args.rows == 0 || args.cols == 0) return;
+  dispatch("copy_rows", args.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    constexpr int kSize = simt::kPackSize<T>;
+    const auto run = [&](auto kernel, int size) {
+      simt::launch(
+          context,
+          {"copy_rows", dim3(blocks_for(args.rows * (args.cols / size))), dim3(kMapThreads)},
+          kernel, static_cast<T*>(args.out), static_cast<const T*>(args.x), args.rows, args.cols,
+          args.out_stride, args.x_stride, args.write);
+    };
+    const bool whole = args.cols % kSize == 0 && args.out_stride % kSize == 0 &&
+                       (args.x == nullptr || args.x_stride % kSize == 0);
+    if (whole && aligned_for_packs(args.out, args.x))
+      return run(copy_rows_pack_per_thread_kernel<kSize, T>, kSize);
+    run(copy_rows_pack_per_thread_kernel<1, T>, 1);
+  });
+}
+
+}  // namespace seqpe::kernels::cuda

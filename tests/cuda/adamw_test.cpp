@@ -1,0 +1,52 @@
+#include "kernels/adamw.h"
+
+#include "tests/cuda/device_array.h"
+
+namespace seqpe::kernels {
+namespace {
+
+using test::as;
+
+template <typename U, template <typename> class Memory>
+std::array<std::vector<U>, 3> run(const Context& context, std::int64_t count, std::int64_t offset) {
+  const std::int64_t size = count + offset;
+  const auto given = [&](std::uint64_t seed, double low) {
+    return as<U>(test::random_vector<float>(size, seed, low));
+  };
+  const Memory<U> value(given(1, -1)), gradient(given(2, -1)), m(given(3, -0.1)), v(given(4, 0));
+  for (const std::int64_t step : {1, 2, 1000}) {
+    adamw(context, {.dtype = dtype_of<U>,
+                    .value = value.data() + offset,
+                    .gradient = gradient.data() + offset,
+                    .m = m.data() + offset,
+                    .v = v.data() + offset,
+                    .count = count,
+                    .learning_rate = 1e-2,
+                    .beta1 = 0.9,
+                    .beta2 = 0.99,
+                    .eps = 1e-8,
+                    .weight_decay = 0.1,
+                    .step = step,
+                    .grad_scale = 0.5});
+  }
+  return {value.read(), m.read(), v.read()};
+}
+
+TEST(AdamwCuda, AsGoodAsTheCpu) {
+  // An odd offset forbids packs: the buffer's part without weight decay begins where the other one
+  // ends.
+  for (const auto& [count, offset] :
+       {std::pair<std::int64_t, std::int64_t>{0, 0}, {1, 0}, {1030, 0}, {1030, 4}, {77, 3}}) {
+    SCOPED_TRACE(testing::Message() << count << " elements from " << offset);
+    const auto exact = run<double, test::HostArray>(test::kCpu, count, offset);
+    const auto cpu = run<float, test::HostArray>(test::kCpu, count, offset);
+    test::under_every_schedule([&] {
+      const auto device = run<float, test::DeviceArray>(test::kCuda, count, offset);
+      for (std::size_t i = 0; i < 3; ++i)
+        test::expect_as_good(device[i], cpu[i], exact[i], std::array{"value", "m", "v"}[i]);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace seqpe::kernels

@@ -1,0 +1,68 @@
+#include "kernels/reduce.h"
+
+#include "tests/cuda/device_array.h"
+
+namespace seqpe::kernels {
+namespace {
+
+using test::as;
+
+template <typename T>
+class ReduceCuda : public testing::Test {};
+TYPED_TEST_SUITE(ReduceCuda, test::DeviceTypes);
+
+struct Case {
+  std::int64_t rows, cols;
+};
+const Case kCases[] = {{0, 5}, {4, 0}, {1, 1}, {3, 24}, {300, 40}, {129, 263}, {5, 1024}};
+
+template <typename U, template <typename> class Memory, typename T>
+std::vector<U> columns(const Context& context, const Case& c, Write write) {
+  const Memory<U> x(as<U>(test::random_vector<T>(c.rows * c.cols, 1))),
+      out(as<U>(test::before<T>(write, c.cols)));
+  column_sum(context, {.dtype = dtype_of<U>,
+                       .out = out.data(),
+                       .write = write,
+                       .x = x.data(),
+                       .rows = c.rows,
+                       .cols = c.cols});
+  return out.read();
+}
+
+TYPED_TEST(ReduceCuda, ColumnSum) {
+  using T = TypeParam;
+  for (const Case& c : kCases) {
+    for (const Write write : test::kWrites) {
+      SCOPED_TRACE(testing::Message() << c.rows << " x " << c.cols);
+      const auto exact = columns<double, test::HostArray, T>(test::kCpu, c, write);
+      const auto cpu = columns<T, test::HostArray, T>(test::kCpu, c, write);
+      test::under_every_schedule([&] {
+        test::expect_as_good(columns<T, test::DeviceArray, T>(test::kCuda, c, write), cpu, exact,
+                             "out");
+      });
+    }
+  }
+}
+
+// Sums are kept in float64: only their order differs from the CPU's.
+TYPED_TEST(ReduceCuda, SumsToOneNumber) {
+  using T = TypeParam;
+  for (const std::int64_t count : {0, 1, 5, 8192, 20011}) {
+    SCOPED_TRACE(count);
+    const test::HostArray<T> host(test::random_vector<T>(count, 1));
+    for (const auto kernel : {sum, sum_of_squares}) {
+      double cpu = 0;
+      kernel(test::kCpu, {.dtype = dtype_of<T>, .out = &cpu, .x = host.data(), .count = count});
+      test::under_every_schedule([&] {
+        const test::DeviceArray<T> x(host.read());
+        const test::DeviceArray<double> out({std::nan("")});
+        kernel(test::kCuda,
+               {.dtype = dtype_of<T>, .out = out.data(), .x = x.data(), .count = count});
+        EXPECT_NEAR(out.read()[0], cpu, 1e-12 * static_cast<double>(count));
+      });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace seqpe::kernels
