@@ -3,7 +3,7 @@
 // A block takes a row. It reads the logits once for the maximum, the sum of exponentials (online)
 // and the sum, and once more, from the cache, where the gradient is wanted. A thread overwrites
 // (=) only what it has read itself, so the gradient may lie in place of the logits. Packs of 16
-// bytes where rows begin at whole packs; the rest of a row element by element. f32 throughout;
+// bytes from the first whole one of a row on, its ends element by element. f32 throughout;
 // nothing is saved: the gradient is known in forward.
 #include "kernels/cross_entropy.h"
 
@@ -20,14 +20,18 @@ namespace {
 constexpr int kMostThreads = 512;
 
 /// Calls body(c, std::integral_constant<int, N>) for the packs, N = kSize, and single elements, N =
-/// 1, of the row that this thread owns.
+/// 1, of the row that this thread owns. A row of an odd vocabulary begins anywhere: `head` elements
+/// go before its first whole pack.
 template <int kSize, typename Body>
-__device__ __forceinline__ void for_own_packs(std::int64_t cols, const Body& body) {
-  const std::int64_t in_packs = cols - cols % kSize;
-  for (std::int64_t c = kSize * threadIdx.x; c < in_packs; c += kSize * blockDim.x)
+__device__ __forceinline__ void for_own_packs(std::int64_t head, std::int64_t cols,
+                                              const Body& body) {
+  const std::int64_t thread = threadIdx.x, threads = blockDim.x;
+  const std::int64_t tail = cols - (cols - head) % kSize;
+  for (std::int64_t c = head + kSize * thread; c < tail; c += kSize * threads)
     body(c, std::integral_constant<int, kSize>{});
   if constexpr (kSize > 1) {
-    for (std::int64_t c = in_packs + threadIdx.x; c < cols; c += blockDim.x)
+    for (std::int64_t c = thread; c < head; c += threads) body(c, std::integral_constant<int, 1>{});
+    for (std::int64_t c = tail + thread; c < cols; c += threads)
       body(c, std::integral_constant<int, 1>{});
   }
 }
@@ -43,10 +47,13 @@ __global__ void __launch_bounds__(kMostThreads)
   const std::int64_t row = blockIdx.x, label = labels[row];
   const T* x = logits + row * stride;
   T* grad = grad_logits != nullptr ? grad_logits + row * stride : nullptr;
+  const std::int64_t to_pack =
+      static_cast<std::int64_t>((16 - reinterpret_cast<std::uintptr_t>(x) % 16) % 16 / sizeof(T));
+  const std::int64_t head = kSize == 1 ? 0 : to_pack < cols ? to_pack : cols;
   if (label == kIgnoreIndex) {
     if (threadIdx.x == 0) losses[row] = 0.0f;
     if (grad == nullptr) return;
-    for_own_packs<kSize>(cols, [&](std::int64_t c, auto size) {
+    for_own_packs<kSize>(head, cols, [&](std::int64_t c, auto size) {
       const float zeros[decltype(size)::value] = {};
       store_floats(grad + c, zeros);
     });
@@ -54,7 +61,7 @@ __global__ void __launch_bounds__(kMostThreads)
   }
   OnlineSoftmax part;
   float total = 0.0f;
-  for_own_packs<kSize>(cols, [&](std::int64_t c, auto size) {
+  for_own_packs<kSize>(head, cols, [&](std::int64_t c, auto size) {
     constexpr int kN = decltype(size)::value;
     float values[kN];
     load_floats(values, x + c);
@@ -76,7 +83,7 @@ __global__ void __launch_bounds__(kMostThreads)
   if (grad == nullptr) return;
   const float factor = grad_scale / all.sum, offset = spread * grad_scale,
               for_label = (1.0f - smoothing) * grad_scale;
-  for_own_packs<kSize>(cols, [&](std::int64_t c, auto size) {
+  for_own_packs<kSize>(head, cols, [&](std::int64_t c, auto size) {
     constexpr int kN = decltype(size)::value;
     float values[kN];
     load_floats(values, x + c);
@@ -107,7 +114,8 @@ void cross_entropy(const Context& context, const CrossEntropyArgs& args) {
                    static_cast<const T*>(args.logits), args.labels, args.cols, args.stride,
                    args.label_smoothing, args.grad_scale);
     };
-    if (args.stride % kSize == 0 && aligned_for_packs(args.logits, args.grad_logits))
+    const auto place = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16; };
+    if (args.grad_logits == nullptr || place(args.grad_logits) == place(args.logits))
       return run(cross_entropy_block_per_row_kernel<T, kSize>, args.cols / kSize);
     run(cross_entropy_block_per_row_kernel<T, 1>, args.cols);
   });

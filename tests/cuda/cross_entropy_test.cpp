@@ -18,8 +18,8 @@ struct Case {
   double low = -3.0, high = 3.0;  // of the logits
 };
 
-// Rows that begin at whole packs and end in one or within one, rows that begin anywhere; one warp
-// to 16; more packs than threads.
+// Rows that begin and end at whole packs or within one, rows shorter than a pack; one warp to 16;
+// more packs than threads.
 const Case kCases[] = {{.rows = 0},
                        {.rows = 1, .cols = 1},
                        {.rows = 5, .cols = 2, .smoothing = 0.1},
@@ -40,7 +40,8 @@ std::vector<std::int64_t> labels_of(const Case& c) {
   return labels;
 }
 
-enum class Gradient { none, elsewhere, in_place };
+/// displaced: elsewhere, at other places within a pack than the logits.
+enum class Gradient { none, elsewhere, displaced, in_place };
 
 template <typename T>
 struct Problem {
@@ -61,10 +62,11 @@ struct Results {
 template <typename U, template <typename> class Memory, typename T>
 Results<U> run(const Context& context, const Problem<T>& problem, Gradient gradient) {
   const Memory<U> logits(test::as<U>(problem.logits)),
-      elsewhere(std::vector<U>(problem.logits.size(), test::from_double<U>(7.0)));
+      elsewhere(std::vector<U>(problem.logits.size() + 1, test::from_double<U>(7.0)));
   const Memory<std::int64_t> labels(problem.labels);
   const Memory<Acc<U>> losses(test::poisoned<Acc<U>>(problem.c.rows));
-  const Memory<U>& grad = gradient == Gradient::in_place ? logits : elsewhere;
+  const std::ptrdiff_t first = gradient == Gradient::displaced ? 1 : 0;
+  U* const grad = gradient == Gradient::in_place ? logits.data() : elsewhere.data() + first;
   cross_entropy(context, {.dtype = dtype_of<U>,
                           .losses = losses.data(),
                           .logits = logits.data(),
@@ -73,9 +75,12 @@ Results<U> run(const Context& context, const Problem<T>& problem, Gradient gradi
                           .cols = problem.c.cols,
                           .stride = problem.stride,
                           .label_smoothing = problem.c.smoothing,
-                          .grad_logits = gradient == Gradient::none ? nullptr : grad.data(),
+                          .grad_logits = gradient == Gradient::none ? nullptr : grad,
                           .grad_scale = problem.c.grad_scale});
-  return {losses.read(), grad.read()};
+  if (gradient == Gradient::in_place) return {losses.read(), logits.read()};
+  std::vector<U> written = elsewhere.read();
+  written.erase(first == 0 ? written.end() - 1 : written.begin());
+  return {losses.read(), written};
 }
 
 TYPED_TEST(CrossEntropyCuda, AsGoodAsTheCpu) {
@@ -89,7 +94,9 @@ TYPED_TEST(CrossEntropyCuda, AsGoodAsTheCpu) {
       const auto alone = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::none);
       const auto device = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::elsewhere);
       const auto in_place = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::in_place);
+      const auto displaced = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::displaced);
       test::expect_as_good(device.losses, cpu.losses, exact.losses, "losses");
+      test::expect_as_good(displaced.grad, cpu.grad, exact.grad, "grad_logits displaced");
       test::expect_as_good(device.grad, cpu.grad, exact.grad, "grad_logits");
       EXPECT_TRUE(test::bits_of(alone.losses) == test::bits_of(device.losses));
       EXPECT_TRUE(test::bits_of(in_place.losses) == test::bits_of(device.losses));
