@@ -7,12 +7,22 @@
 
 namespace seqpe::kernels::cuda {
 
-/// values = from[0, N)
 template <int N, typename T>
-__device__ __forceinline__ void load_floats(float (&values)[N], const T* from) {
+__device__ __forceinline__ void to_floats(float (&values)[N], const T (&elements)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) values[i] = simt::to_float(elements[i]);
+}
+
+/// elements = from[0, N)
+template <int N, typename T>
+__device__ __forceinline__ void load_elements(T (&elements)[N], const T* from) {
   const simt::Pack<T, N> pack = simt::load_pack<N>(from);
 #pragma unroll
-  for (int i = 0; i < N; ++i) values[i] = simt::to_float(pack.values[i]);
+  for (int i = 0; i < N; ++i) elements[i] = pack.values[i];
+}
+template <int N, typename T>
+__device__ __forceinline__ void load_floats(float (&values)[N], const T* from) {
+  to_floats(values, simt::load_pack<N>(from).values);
 }
 
 /// to[0, N) = values

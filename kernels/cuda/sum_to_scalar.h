@@ -5,27 +5,13 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/scratch.h"
-#include "kernels/cuda/warp_reduce.h"
 #include "kernels/simt/simt.h"
 
 namespace seqpe::kernels::cuda {
 
 constexpr int kSumThreads = 256;
-
-/// The sum over the block's threads, for thread 0.
-__device__ __forceinline__ double block_sum(double value) {
-  SEQPE_SHARED(double[kSumThreads / 32], sums);
-  value = warp_sum(value);
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  if (lane == 0) sums[warp] = value;
-  __syncthreads();
-  double total = 0.0;
-  if (threadIdx.x == 0) {
-    for (int w = 0; w < kSumThreads / 32; ++w) total += sums[w];
-  }
-  return total;
-}
 
 /// partial[block] = sum of value(i) over its elements: a thread takes N neighbours at a time, in
 /// steps of the grid.
@@ -34,12 +20,13 @@ __global__ void __launch_bounds__(kSumThreads)
     sum_pack_per_thread_kernel(double* __restrict__ partial, std::int64_t count, Value value) {
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x, packs = count / N;
+  SEQPE_SHARED(double[kMostWarps], sums);
   double total = 0.0;
   for (std::int64_t pack = thread; pack < packs; pack += threads)
     total += value.template at<N>(pack * N);
   const std::int64_t rest = packs * N + thread;
   if (thread < N && rest < count) total += value.template at<1>(rest);
-  total = block_sum(total);
+  total = block_sum(total, sums);
   if (threadIdx.x == 0) partial[blockIdx.x] = total;
 }
 
@@ -47,9 +34,10 @@ __global__ void __launch_bounds__(kSumThreads)
 template <int kThreads>
 __global__ void __launch_bounds__(kThreads)
     sum_partials_one_block_kernel(double* out, const double* partial, int partials, double scale) {
+  SEQPE_SHARED(double[kMostWarps], sums);
   double total = 0.0;
   for (int p = static_cast<int>(threadIdx.x); p < partials; p += kThreads) total += partial[p];
-  total = block_sum(total);
+  total = block_sum(total, sums);
   if (threadIdx.x == 0) *out = scale * total;
 }
 

@@ -1,0 +1,133 @@
+// What attention's kernels share. A block of kThreads takes kRows rows (queries, or keys in the
+// backward of keys and values), kRowsOfWarp a warp, and walks over tiles of 32 of the other side, a
+// lane each: logits are dot products of a warp's row with a lane's row, both in shared memory as
+// floats. Sums over the tile then go the other way round, a lane to a column.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/attention.h"
+#include "kernels/cuda/dropout_mask.h"
+#include "kernels/cuda/warp_reduce.h"
+#include "kernels/simt/simt.h"
+
+namespace seqpe::kernels::cuda {
+
+constexpr int kAttentionWarps = 4, kRowsOfWarp = 4;
+constexpr int kAttentionThreads = 32 * kAttentionWarps, kRows = kAttentionWarps * kRowsOfWarp;
+constexpr int kLargestHead = 128;                      // of q and k, of pe and of v
+constexpr int kColumnsOfLane = 2 * kLargestHead / 32;  // of [q ; pe_q]
+constexpr int kValueColumnsOfLane = kLargestHead / 32;
+
+/// Rows of the other side lie an odd number of floats apart, so that the lanes' elements lie in
+/// different banks.
+__host__ __device__ __forceinline__ int odd_stride(int width) {
+  return width | 1;
+}
+
+/// One (sequence, head) and a tile of it, from the block's number.
+struct AttentionPlace {
+  std::int64_t b, h, pe_block, begin;
+};
+
+__device__ __forceinline__ AttentionPlace place_of_block(const AttentionShape& shape,
+                                                         std::int64_t tokens) {
+  const std::int64_t tiles = (tokens + kRows - 1) / kRows, pair = blockIdx.x / tiles;
+  AttentionPlace place;
+  place.b = pair / shape.heads;
+  place.h = pair % shape.heads;
+  place.pe_block = (shape.first_sequence + place.b) % shape.pe_blocks;
+  place.begin = (blockIdx.x - pair * tiles) * kRows;
+  return place;
+}
+
+template <typename T>
+__device__ __forceinline__ const T* head_row(const AttentionOperand& operand, std::int64_t b,
+                                             std::int64_t t, std::int64_t h) {
+  return static_cast<const T*>(operand.data) + b * operand.batch_stride + t * operand.token_stride +
+         h * operand.head_stride;
+}
+
+/// tile[r] = [x * scale ; pe * pe_scale] of token begin + r, rows `stride` apart; zeros beyond the
+/// last token.
+template <typename T>
+__device__ void load_rows(float* tile, int rows, int stride, const AttentionPlace& place,
+                          std::int64_t begin, std::int64_t tokens, const AttentionOperand& x,
+                          int size, float scale, const AttentionOperand& pe, int pe_size,
+                          float pe_scale) {
+  const int width = size + pe_size;
+  for (int e = static_cast<int>(threadIdx.x); e < rows * width; e += kAttentionThreads) {
+    const int r = e / width, c = e - r * width;
+    const std::int64_t t = begin + r;
+    float value = 0.0f;
+    if (t < tokens) {
+      value = c < size ? scale * simt::to_float(head_row<T>(x, place.b, t, place.h)[c])
+                       : pe_scale *
+                             simt::to_float(head_row<T>(pe, place.pe_block, t, place.h)[c - size]);
+    }
+    tile[r * stride + c] = value;
+  }
+}
+
+__device__ __forceinline__ float dot(const float* a, const float* b, int count) {
+  float sum = 0.0f;
+  for (int c = 0; c < count; ++c) sum += a[c] * b[c];
+  return sum;
+}
+
+/// Whether query i may attend to key j.
+__device__ __forceinline__ bool is_allowed(const AttentionShape& shape,
+                                           const std::uint8_t* key_mask, std::int64_t b,
+                                           std::int64_t i, std::int64_t j) {
+  if (i >= shape.q_len || j >= shape.kv_len) return false;
+  if (shape.causal && j > i + shape.kv_len - shape.q_len) return false;
+  return key_mask == nullptr || key_mask[b * shape.kv_len + j] != 0;
+}
+
+/// The mask of weights; its element (h, i, j) as kernels/attention.h numbers it.
+inline DropoutMask weights_mask(const AttentionShape& shape) {
+  return DropoutMask(shape.dropout, shape.dropout_key, 0, 0, 0);
+}
+__device__ __forceinline__ float keep_factor(const DropoutMask& mask, const AttentionShape& shape,
+                                             const AttentionPlace& place, std::int64_t i,
+                                             std::int64_t j) {
+  if (!mask.active) return 1.0f;
+  const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
+  const std::int64_t head = (shape.first_sequence + place.b) * shape.heads + place.h;
+  float factor[1];
+  mask.draw(factor, (head * queries + shape.first_query + i) * shape.kv_len + j);
+  return factor[0];
+}
+
+/// sums[r][n] += sum over the tile's lanes l of weights[r][l] * tile[l, lane + 32 n], for the
+/// warp's rows.
+template <int kColumns>
+__device__ __forceinline__ void add_weighted_rows(float (&sums)[kRowsOfWarp][kColumns],
+                                                  const float (*weights)[32], const float* tile,
+                                                  int stride, int columns, int lane) {
+  for (int l = 0; l < 32; ++l) {
+#pragma unroll
+    for (int n = 0; n < kColumns; ++n) {
+      const int c = lane + 32 * n;
+      if (c < columns) {
+        const float value = tile[l * stride + c];
+#pragma unroll
+        for (int r = 0; r < kRowsOfWarp; ++r) sums[r][n] += weights[r][l] * value;
+      }
+    }
+  }
+}
+
+template <typename T>
+__device__ __forceinline__ void write_element(const AttentionOutput& output, std::int64_t b,
+                                              std::int64_t t, std::int64_t h, int c, float value) {
+  T* target = static_cast<T*>(output.data) + b * output.batch_stride + t * output.token_stride +
+              h * output.head_stride + c;
+  *target = simt::from_float<T>(output.write == Write::accumulate ? simt::to_float(*target) + value
+                                                                  : value);
+}
+
+/// Refuses heads that the kernels' registers do not hold.
+void check_attention(const AttentionShape& shape);
+
+}  // namespace seqpe::kernels::cuda

@@ -1,0 +1,127 @@
+// Position embeddings on the device against float64 on the CPU, measured by what the CPU's float32
+// or bf16 reaches. Forward is one operation an element: the CPU's bits.
+#include "kernels/position.h"
+
+#include "tests/cuda/device_array.h"
+
+namespace seqpe::kernels {
+namespace {
+
+template <typename T>
+class PositionCuda : public testing::Test {};
+using DeviceTypes = testing::Types<float, bf16>;
+TYPED_TEST_SUITE(PositionCuda, DeviceTypes);
+
+// Queries and keys with columns of their own or the same; a slice a head or all channels; columns
+// that nobody uses; blocks that no sequence uses; packs and single elements.
+constexpr PositionLayout kLayouts[] = {
+    {.batch = 0, .tokens = 3, .channels = 4, .width = 4, .slice = 4},
+    {.batch = 1, .tokens = 1, .channels = 1, .width = 1, .slice = 1},
+    {.batch = 2, .tokens = 5, .channels = 33, .width = 66, .k_column = 33, .slice = 33},
+    {.batch = 3, .tokens = 4, .channels = 12, .width = 3, .slice = 3},
+    {.batch = 9, .tokens = 3, .channels = 32, .width = 24, .k_column = 16, .slice = 8},
+    {.batch = 3, .tokens = 5, .channels = 16, .width = 16, .slice = 16},
+    {.batch = 1, .tokens = 2, .channels = 520, .width = 1040, .k_column = 520, .slice = 520},
+    {.batch = 5,
+     .tokens = 3,
+     .channels = 10,
+     .blocks = 3,
+     .width = 13,
+     .q_column = 7,
+     .k_column = 1,
+     .slice = 5,
+     .first_sequence = 4},
+    {.batch = 2,
+     .tokens = 3,
+     .channels = 16,
+     .blocks = 4,
+     .width = 40,
+     .q_column = 8,
+     .k_column = 24,
+     .slice = 16,
+     .first_sequence = 3},
+};
+constexpr PositionAct kActs[] = {PositionAct::add, PositionAct::multiply};
+
+template <typename T>
+struct Problem {
+  PositionLayout layout;
+  PositionAct act;
+  Write write = Write::overwrite;
+  bool grad_qkv = true, grad_pe = true;
+  std::int64_t count = layout.batch * layout.tokens * 3 * layout.channels;
+  std::int64_t pe_count = layout.blocks * layout.tokens * layout.width;
+  std::vector<T> qkv = test::random_vector<T>(count, 1);
+  std::vector<T> pe = test::random_vector<T>(pe_count, 2);
+  std::vector<T> grad_out = test::random_vector<T>(count, 3);
+};
+
+template <typename U>
+struct Results {
+  std::vector<U> out, grad_qkv, grad_pe;
+};
+
+template <typename U, template <typename> class Memory, typename T>
+Results<U> run(const Context& context, const Problem<T>& problem) {
+  const Memory<U> qkv(test::as<U>(problem.qkv)), pe(test::as<U>(problem.pe)),
+      grad_out(test::as<U>(problem.grad_out)), out(test::poisoned<U>(problem.count)),
+      grad_qkv(test::as<U>(test::before<T>(problem.write, problem.count, 5))),
+      grad_pe(test::as<U>(test::before<T>(problem.write, problem.pe_count, 6)));
+  position_forward(context, {.dtype = dtype_of<U>,
+                             .act = problem.act,
+                             .layout = problem.layout,
+                             .out = out.data(),
+                             .qkv = qkv.data(),
+                             .pe = pe.data()});
+  position_backward(context, {.dtype = dtype_of<U>,
+                              .act = problem.act,
+                              .layout = problem.layout,
+                              .grad_qkv = problem.grad_qkv ? grad_qkv.data() : nullptr,
+                              .grad_pe = problem.grad_pe ? grad_pe.data() : nullptr,
+                              .write_qkv = problem.write,
+                              .write_pe = problem.write,
+                              .grad_out = grad_out.data(),
+                              .qkv = qkv.data(),
+                              .pe = pe.data()});
+  return {out.read(), grad_qkv.read(), grad_pe.read()};
+}
+
+TYPED_TEST(PositionCuda, AsGoodAsTheCpu) {
+  using T = TypeParam;
+  for (const PositionLayout& layout : kLayouts) {
+    for (const PositionAct act : kActs) {
+      for (const Write write : test::kWrites) {
+        SCOPED_TRACE(testing::Message()
+                     << "layout " << &layout - kLayouts << " act " << static_cast<int>(act)
+                     << " write " << static_cast<int>(write));
+        const Problem<T> problem{.layout = layout, .act = act, .write = write};
+        const auto exact = run<double, test::HostArray>(test::kCpu, problem);
+        const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
+        test::under_every_schedule([&] {
+          const auto device = run<T, test::DeviceArray>(test::kCuda, problem);
+          EXPECT_TRUE(test::bits_of(device.out) == test::bits_of(cpu.out)) << "out";
+          test::expect_as_good(device.grad_qkv, cpu.grad_qkv, exact.grad_qkv, "grad_qkv");
+          test::expect_as_good(device.grad_pe, cpu.grad_pe, exact.grad_pe, "grad_pe");
+        });
+      }
+    }
+  }
+}
+
+TYPED_TEST(PositionCuda, EitherGradientAlone) {
+  using T = TypeParam;
+  for (const PositionLayout& layout : kLayouts) {
+    Problem<T> problem{.layout = layout, .act = PositionAct::multiply, .write = Write::accumulate};
+    const auto both = run<T, test::DeviceArray>(test::kCuda, problem);
+    problem.grad_pe = false;
+    const auto qkv_alone = run<T, test::DeviceArray>(test::kCuda, problem);
+    problem.grad_pe = true;
+    problem.grad_qkv = false;
+    const auto pe_alone = run<T, test::DeviceArray>(test::kCuda, problem);
+    EXPECT_TRUE(test::bits_of(both.grad_qkv) == test::bits_of(qkv_alone.grad_qkv));
+    EXPECT_TRUE(test::bits_of(both.grad_pe) == test::bits_of(pe_alone.grad_pe));
+  }
+}
+
+}  // namespace
+}  // namespace seqpe::kernels
