@@ -1,0 +1,207 @@
+#include "kernels/attention.h"
+
+#include "tests/cuda/device_array.h"
+
+namespace seqpe::kernels {
+namespace {
+
+using test::as;
+
+template <typename T>
+class AttentionCuda : public testing::Test {};
+TYPED_TEST_SUITE(AttentionCuda, test::DeviceTypes);
+
+struct Case {
+  std::int64_t batch = 1, heads = 1, q_len = 5, kv_len = 5, head = 4, value = 4, pe = 0;
+  std::int64_t pe_blocks = 1, first_sequence = 0, first_query = 0, queries = 0;
+  bool causal = false, shared_slice = false, masked = false;
+  double dropout = 0.0;
+  Write write = Write::overwrite;
+};
+
+// Tiles are 16 rows and 32 of the other side.
+const Case kCases[] = {
+    {.q_len = 1, .kv_len = 1, .head = 1, .value = 1},
+    {.q_len = 0, .kv_len = 3},
+    {.q_len = 3, .kv_len = 0},
+    {.batch = 2, .heads = 3, .q_len = 37, .kv_len = 37, .head = 8, .value = 8, .causal = true},
+    {.q_len = 17, .kv_len = 70, .head = 33, .value = 5, .causal = true, .write = Write::accumulate},
+    {.batch = 2, .heads = 2, .q_len = 9, .kv_len = 40, .head = 6, .value = 7, .masked = true},
+    {.batch = 3,
+     .heads = 2,
+     .q_len = 20,
+     .kv_len = 20,
+     .head = 8,
+     .value = 8,
+     .pe = 8,
+     .pe_blocks = 2,
+     .first_sequence = 1,
+     .causal = true},
+    {.batch = 2,
+     .heads = 3,
+     .q_len = 18,
+     .kv_len = 18,
+     .head = 4,
+     .value = 4,
+     .pe = 6,
+     .shared_slice = true,
+     .write = Write::accumulate},
+    {.batch = 2,
+     .heads = 2,
+     .q_len = 34,
+     .kv_len = 34,
+     .head = 4,
+     .value = 4,
+     .first_sequence = 5,
+     .causal = true,
+     .dropout = 0.3},
+    {.batch = 3,
+     .heads = 2,
+     .q_len = 1,
+     .kv_len = 6,
+     .head = 8,
+     .value = 8,
+     .first_query = 5,
+     .queries = 6,
+     .causal = true,
+     .dropout = 0.2},
+    {.q_len = 18, .kv_len = 18, .head = 128, .value = 128, .pe = 128, .causal = true},
+};
+
+template <typename U>
+struct Results {
+  std::vector<U> out;
+  std::vector<Acc<U>> lse;
+  std::vector<U> grad_q, grad_k, grad_v, grad_pe_q, grad_pe_k;
+};
+
+/// [batch, tokens, heads, size], dense; a shared slice of pe has one head.
+AttentionOperand operand(const void* data, std::int64_t tokens, std::int64_t heads,
+                         std::int64_t size, bool shared = false) {
+  return {data, tokens * (shared ? 1 : heads) * size, (shared ? 1 : heads) * size,
+          shared ? 0 : size};
+}
+AttentionOutput output(void* data, std::int64_t tokens, std::int64_t heads, std::int64_t size,
+                       Write write, bool shared = false) {
+  const AttentionOperand place = operand(data, tokens, heads, size, shared);
+  return {data, place.batch_stride, place.token_stride, place.head_stride, write};
+}
+
+template <typename U, template <typename> class Memory, typename T>
+Results<U> run(const Context& context, const Case& c) {
+  const std::int64_t slices = c.shared_slice ? 1 : c.heads;
+  const std::int64_t q_size = c.batch * c.q_len * c.heads * c.head,
+                     k_size = c.batch * c.kv_len * c.heads * c.head;
+  const std::int64_t v_size = c.batch * c.kv_len * c.heads * c.value,
+                     out_size = c.batch * c.q_len * c.heads * c.value;
+  const std::int64_t pe_q_size = c.pe_blocks * c.q_len * slices * c.pe,
+                     pe_k_size = c.pe_blocks * c.kv_len * slices * c.pe;
+  const auto given = [](std::int64_t count, std::uint64_t seed) {
+    return as<U>(test::random_vector<T>(count, seed));
+  };
+  const auto before = [&](std::int64_t count, std::uint64_t seed) {
+    return as<U>(test::before<T>(c.write, count, seed));
+  };
+  const Memory<U> q(given(q_size, 1)), k(given(k_size, 2)), v(given(v_size, 3)),
+      grad_out(given(out_size, 4));
+  const Memory<U> pe_q(given(pe_q_size, 5)), pe_k(given(pe_k_size, 6));
+  const Memory<U> out(test::poisoned<U>(out_size)), grad_q(before(q_size, 11)),
+      grad_k(before(k_size, 12)), grad_v(before(v_size, 13)), grad_pe_q(before(pe_q_size, 14)),
+      grad_pe_k(before(pe_k_size, 15));
+  const Memory<Acc<U>> lse(test::poisoned<Acc<U>>(c.batch * c.heads * c.q_len));
+  // The first sequence may see nothing at all, the others two keys of three.
+  std::vector<std::uint8_t> allowed(static_cast<std::size_t>(c.batch * c.kv_len));
+  for (std::size_t i = 0; i < allowed.size(); ++i)
+    allowed[i] = static_cast<std::int64_t>(i) >= c.kv_len && i % 3 != 0;
+  const Memory<std::uint8_t> key_mask(allowed);
+
+  AttentionShape shape{.batch = c.batch,
+                       .heads = c.heads,
+                       .q_len = c.q_len,
+                       .kv_len = c.kv_len,
+                       .head_size = c.head,
+                       .value_size = c.value,
+                       .pe_size = c.pe,
+                       .pe_blocks = c.pe_blocks,
+                       .first_sequence = c.first_sequence,
+                       .causal = c.causal,
+                       .scale = 0.7,
+                       .pe_scale = 0.5,
+                       .dropout = c.dropout,
+                       .first_query = c.first_query,
+                       .queries = c.queries};
+  shape.dropout_key = {.seed = 3, .stream = 5, .step = 7};
+  AttentionForwardArgs forward{.dtype = dtype_of<U>, .shape = shape};
+  forward.out = output(out.data(), c.q_len, c.heads, c.value, Write::overwrite);
+  forward.lse = lse.data();
+  forward.q = operand(q.data(), c.q_len, c.heads, c.head);
+  forward.k = operand(k.data(), c.kv_len, c.heads, c.head);
+  forward.v = operand(v.data(), c.kv_len, c.heads, c.value);
+  forward.pe_q = operand(pe_q.data(), c.q_len, c.heads, c.pe, c.shared_slice);
+  forward.pe_k = operand(pe_k.data(), c.kv_len, c.heads, c.pe, c.shared_slice);
+  forward.key_mask = c.masked ? key_mask.data() : nullptr;
+  attention_forward(context, forward);
+
+  AttentionBackwardArgs backward{.dtype = dtype_of<U>, .shape = shape};
+  backward.grad_q = output(grad_q.data(), c.q_len, c.heads, c.head, c.write);
+  backward.grad_k = output(grad_k.data(), c.kv_len, c.heads, c.head, c.write);
+  backward.grad_v = output(grad_v.data(), c.kv_len, c.heads, c.value, c.write);
+  if (c.pe > 0) {
+    backward.grad_pe_q = output(grad_pe_q.data(), c.q_len, c.heads, c.pe, c.write, c.shared_slice);
+    backward.grad_pe_k = output(grad_pe_k.data(), c.kv_len, c.heads, c.pe, c.write, c.shared_slice);
+  }
+  backward.grad_out = operand(grad_out.data(), c.q_len, c.heads, c.value);
+  backward.out = operand(out.data(), c.q_len, c.heads, c.value);
+  backward.lse = lse.data();
+  backward.q = forward.q;
+  backward.k = forward.k;
+  backward.v = forward.v;
+  backward.pe_q = forward.pe_q;
+  backward.pe_k = forward.pe_k;
+  backward.key_mask = forward.key_mask;
+  attention_backward(context, backward);
+  return {out.read(),    lse.read(),       grad_q.read(),   grad_k.read(),
+          grad_v.read(), grad_pe_q.read(), grad_pe_k.read()};
+}
+
+TYPED_TEST(AttentionCuda, AsGoodAsTheCpu) {
+  using T = TypeParam;
+  int number = 0;
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(testing::Message() << "case " << number++);
+    const auto exact = run<double, test::HostArray, T>(test::kCpu, c);
+    const auto cpu = run<T, test::HostArray, T>(test::kCpu, c);
+    test::under_every_schedule([&] {
+      const auto device = run<T, test::DeviceArray, T>(test::kCuda, c);
+      test::expect_as_good(device.out, cpu.out, exact.out, "out");
+      for (std::size_t i = 0; i < exact.lse.size(); ++i) {
+        if (std::isinf(exact.lse[i])) {
+          EXPECT_EQ(device.lse[i], -INFINITY) << i;
+        } else {
+          EXPECT_NEAR(device.lse[i], exact.lse[i], 1e-5) << i;
+        }
+      }
+      test::expect_as_good(device.grad_q, cpu.grad_q, exact.grad_q, "grad_q");
+      test::expect_as_good(device.grad_k, cpu.grad_k, exact.grad_k, "grad_k");
+      test::expect_as_good(device.grad_v, cpu.grad_v, exact.grad_v, "grad_v");
+      test::expect_as_good(device.grad_pe_q, cpu.grad_pe_q, exact.grad_pe_q, "grad_pe_q");
+      test::expect_as_good(device.grad_pe_k, cpu.grad_pe_k, exact.grad_pe_k, "grad_pe_k");
+    });
+  }
+}
+
+TEST(AttentionCudaErrors, HeadsThatRegistersDoNotHold) {
+  AttentionForwardArgs args;
+  args.shape.head_size = 129;
+  try {
+    attention_forward(test::kCuda, args);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "[attention] heads on a cuda device may have at most 128 columns, got 129 of q "
+                 "and k, 0 of pe, 0 of v.");
+  }
+}
+
+}  // namespace
+}  // namespace seqpe::kernels

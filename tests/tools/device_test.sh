@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# train and eval on the device cuda, emulated: the CPU's losses, with the same dropout masks; checkpoints of either device.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+short=(--quiet --set train.steps=20 --set "eval.lengths=[16]" --set checkpoint.every=10)
+check "20 steps on the CPU" train --run cpu --device cpu "${short[@]}"
+expect 0 "cuda is emulated on the CPU" train --run cuda --device cuda "${short[@]}"
+python "the losses of both agree" << 'PYTHON'
+import json
+cpu, cuda = ([json.loads(line) for line in open(f"{run}/metrics.jsonl")] for run in ("cpu", "cuda"))
+assert len(cpu) == len(cuda) == 21
+for one, other in zip(cpu, cuda):
+    assert one.keys() == other.keys()
+    for key in ("loss", "task_loss", "contrastive_loss", "grad_norm", "encoder_grad_norm"):
+        if "loss" in one:
+            assert abs(one[key] - other[key]) <= 2e-5 * abs(one[key]), (one["step"], key, one[key], other[key])
+    if "loss" in one and one["transfer_loss"] is not None:  # tiny, and the difference of near equal numbers
+        assert abs(one["transfer_loss"] - other["transfer_loss"]) <= 1e-9, one["step"]
+assert abs(cpu[-1]["eval"]["nll"] - cuda[-1]["eval"]["nll"]) < 1e-5
+PYTHON
+check "a run goes on on the other device" bash -c '"$0" train lm --config cuda/config.yaml --run cuda --resume auto --quiet \
+  --device cpu --set train.steps=22 && "$0" train lm --config cpu/config.yaml --run cpu --resume auto --quiet --device cuda \
+  --set train.steps=22' "$engine"
+for device in cpu cuda; do
+  "$engine" eval lm --checkpoint cpu --device $device --lengths 16,48 --json 2> /dev/null > "$device.json"
+done
+python "evaluations agree" << 'PYTHON'
+import json
+cpu, cuda = (json.load(open(f"{device}.json"))["results"] for device in ("cpu", "cuda"))
+assert [row["length"] for row in cpu] == [16, 48]
+assert all(abs(a["nll"] - b["nll"]) < 1e-5 and a["tokens"] == b["tokens"] for a, b in zip(cpu, cuda)), (cpu, cuda)
+PYTHON
+finish
