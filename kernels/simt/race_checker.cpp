@@ -40,8 +40,9 @@ struct Event {
 /// Each byte of shared memory.
 struct SharedByte {
   Event write, read, read_by_other_warp;
-  unsigned written_in = 0;  // block that wrote it
-  unsigned pending_in = 0;  // block with a cp.async into it under way
+  bool write_is_atomic = false;  // atomics need no order among themselves
+  unsigned written_in = 0;       // block that wrote it
+  unsigned pending_in = 0;       // block with a cp.async into it under way
 };
 
 /// Every two bytes of global memory.
@@ -138,9 +139,10 @@ class Checker {
     const Event now = event(site);
     for (std::size_t i = offset; i < offset + bytes; ++i) {
       SharedByte& byte = shared_[i];
-      check_order(byte.write, Access::write, now, access);
+      if (access != Access::atomic || !byte.write_is_atomic)
+        check_order(byte.write, Access::write, now, access);
+      if (access != Access::write) check_contents(byte, now, i);
       if (access == Access::read) {
-        check_contents(byte, now, i);
         const bool other_reader = byte.read.block == block_ && byte.read.thread != now.thread;
         if (other_reader && byte.read.thread / kWarpSize != now.thread / kWarpSize)
           byte.read_by_other_warp = byte.read;
@@ -149,6 +151,7 @@ class Checker {
         check_order(byte.read, Access::read, now, access);
         check_order(byte.read_by_other_warp, Access::read, now, access);
         byte.write = now;
+        byte.write_is_atomic = access == Access::atomic;
         byte.written_in = block_;
         byte.read = byte.read_by_other_warp = {};
       }

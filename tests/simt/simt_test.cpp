@@ -155,6 +155,7 @@ TEST_P(Schedules, BlocksOfThreeDimensions) {
 
 TEST_P(Schedules, AtomicsOfManyBlocks) {
   EXPECT_EQ(counted_threads(), 7 * 96);
+  EXPECT_EQ(counted_in_block(), 96);
 }
 
 TEST_P(Schedules, AMatrixProductOfFragments) {

@@ -50,6 +50,15 @@ __global__ void count_kernel(int* out) {
   atomicAdd(out, 1);
 }
 
+__global__ void count_in_block_kernel(int* out) {
+  SEQPE_SHARED(int[1], counter);
+  if (threadIdx.x == 0) counter[0] = 0;
+  __syncthreads();
+  atomicAdd(&counter[0], 1);
+  __syncthreads();
+  if (threadIdx.x == 0) *out = counter[0];
+}
+
 __global__ void fragment_kernel(float* out) {
   SEQPE_SHARED(bf16[16][16], a);
   SEQPE_SHARED(bf16[16][8], b);
@@ -102,6 +111,12 @@ std::vector<int> places_of_threads() {
 int counted_threads() {
   return filled<int>(1, 0, [](int* out) {
     launch(kDevice, {"count", dim3(7), dim3(96)}, count_kernel, out);
+  })[0];
+}
+
+int counted_in_block() {
+  return filled<int>(1, 0, [](int* out) {
+    launch(kDevice, {"count_in_block", dim3(1), dim3(96)}, count_in_block_kernel, out);
   })[0];
 }
 

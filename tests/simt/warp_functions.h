@@ -16,6 +16,8 @@ std::vector<int> votes_of_partial_warps();
 std::vector<int> places_of_threads();
 /// 7 blocks of 96 threads add 1 to the same number.
 int counted_threads();
+/// 96 threads count themselves in shared memory.
+int counted_in_block();
 /// A [16, 16] times B [16, 8] by ldmatrix and mma, A(r, k) = (r + 2 k) mod 7, B(k, c) = (3 k + c)
 /// mod 5.
 std::vector<float> product_of_fragments();
