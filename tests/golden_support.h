@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/io/safetensors.h"
+#include "kernels/device.h"
 
 namespace seqpe::test {
 
@@ -40,6 +41,21 @@ inline std::vector<std::filesystem::path> golden_files(const std::string& room,
   return files;
 }
 
+/// What a golden is computed in, and where.
+struct Where {
+  DType dtype;
+  Device device;
+  std::string name() const { return fmt::format("{} on {}", name_of(dtype), name_of(device)); }
+};
+
+/// float64 and float32 on the CPU, float32 on the device cuda if this build has one.
+inline std::vector<Where> everywhere() {
+  std::vector<Where> all{{DType::f64, Device::cpu}, {DType::f32, Device::cpu}};
+  if (kernels::cuda_device() != kernels::CudaDevice::none)
+    all.push_back({DType::f32, Device::cuda});
+  return all;
+}
+
 struct Golden {
   explicit Golden(const std::filesystem::path& path)
       : file(io::SafetensorsFile::open(path)),
@@ -62,7 +78,7 @@ struct Golden {
 
 /// max |a - b| / max |b|; the absolute error where b is below 1e-13 throughout.
 inline double relative_error(const Tensor& ours, const Tensor& golden) {
-  const Tensor a = ours.to(DType::f64), b = golden.to(DType::f64);
+  const Tensor a = ours.to(Device::cpu).to(DType::f64), b = golden.to(DType::f64);
   if (a.numel() != b.numel()) return std::numeric_limits<double>::infinity();
   double difference = 0, scale = 0;
   for (std::int64_t i = 0; i < a.numel(); ++i) {

@@ -13,7 +13,7 @@ ctest --preset cpu -j "$(nproc)"
 [ "${1:-}" = "--quick" ] && exit 0
 cmake --preset emulated
 cmake --build --preset emulated --target device_tests
-ctest --preset emulated -L cuda -j "$(nproc)"
+ctest --preset emulated -L 'cuda|golden' -j "$(nproc)"
 tools/nvcc_check.sh
 cmake --preset asan
 cmake --build --preset asan

@@ -4,13 +4,15 @@
 namespace seqpe {
 namespace {
 
-void check_file(const std::filesystem::path& path, DType dtype) {
-  SCOPED_TRACE(path.filename().string() + " " + name_of(dtype));
+void check_file(const std::filesystem::path& path, const test::Where& where) {
+  const DType dtype = where.dtype;
+  SCOPED_TRACE(path.filename().string() + " " + where.name());
   const test::Golden golden(path);
   const auto& config = golden.config.at("seqpe");
   models::SeqpeEncoder encoder(test::seqpe_options(config), config.at("out_dim"), dtype);
   encoder.set_name("encoder");
   test::load_parameters(golden, encoder.parameters(), dtype);
+  encoder.move_to(where.device);
   const auto positions = golden.integers("in.positions");
   for (const bool plain : {true, false}) {
     SCOPED_TRACE(plain ? "plain" : "pruned");
@@ -19,14 +21,14 @@ void check_file(const std::filesystem::path& path, DType dtype) {
     EXPECT_LE(test::relative_error(out, golden.file.tensor("out.embeddings")),
               test::output_bound(dtype));
     for (const auto& parameter : encoder.parameters()) parameter.value.clear_grad();
-    autograd::backward(out, golden.tensor("in.probe", dtype));
+    autograd::backward(out, golden.tensor("in.probe", dtype).to(where.device));
     test::expect_gradients(golden, "grad.", encoder.parameters(), test::gradient_bound(dtype));
   }
 }
 
 TEST(GoldenEncoder, MatchesTheReference) {
   for (const auto& path : test::golden_files("text", "encoder_")) {
-    for (const DType dtype : {DType::f64, DType::f32}) check_file(path, dtype);
+    for (const test::Where& where : test::everywhere()) check_file(path, where);
   }
 }
 

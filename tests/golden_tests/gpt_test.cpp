@@ -6,7 +6,8 @@ namespace seqpe {
 namespace {
 
 struct Case {
-  explicit Case(const std::filesystem::path& path, DType type) : golden(path), dtype(type) {
+  Case(const std::filesystem::path& path, const test::Where& where)
+      : golden(path), dtype(where.dtype) {
     const auto& config = golden.config.at("model");
     models::GptOptions options;
     options.layers = config.at("layers");
@@ -32,6 +33,8 @@ struct Case {
     }
     gpt = std::make_unique<models::Gpt>(options, std::move(position));
     test::load_parameters(golden, parameters(), dtype);
+    gpt->move_to(where.device);
+    if (encoder != nullptr) encoder->move_to(where.device);
     mask = Tensor::empty(golden.file.tensor("in.attention_mask").shape(), DType::u8);
     const auto stored = golden.integers("in.attention_mask");
     std::copy(stored.begin(), stored.end(), mask.data_as<std::uint8_t>());
@@ -54,7 +57,7 @@ struct Case {
 
 /// Logits of padded query rows mean nothing: they are set to what the file holds.
 Tensor without_padding(const Tensor& logits, const Tensor& golden, const Tensor& mask) {
-  const Tensor ours = logits.to(DType::f64).clone();
+  const Tensor ours = logits.to(Device::cpu).to(DType::f64).clone();
   const std::int64_t vocab = ours.dim(-1);
   for (std::int64_t row = 0; row < mask.numel(); ++row) {
     if (mask.data_as<std::uint8_t>()[row] != 0) continue;
@@ -109,9 +112,9 @@ TEST(GoldenGpt, MatchesTheReference) {
     if (name.starts_with("gpt_rotary") || name.starts_with("gpt_alibi") ||
         name.starts_with("gpt_sinusoidal"))
       continue;
-    for (const DType dtype : {DType::f64, DType::f32}) {
-      SCOPED_TRACE(name + " " + name_of(dtype));
-      const Case test_case(path, dtype);
+    for (const test::Where& where : test::everywhere()) {
+      SCOPED_TRACE(name + " " + where.name());
+      const Case test_case(path, where);
       check_blocks(test_case, "", {0});
       check_long(test_case);
       if (!test_case.golden.has("shifted.out.logits")) continue;

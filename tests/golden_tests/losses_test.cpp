@@ -5,20 +5,21 @@
 namespace seqpe {
 namespace {
 
-Tensor leaf(const test::Golden& golden, const std::string& name, DType dtype) {
-  Tensor tensor = golden.tensor(name, dtype);
+Tensor leaf(const test::Golden& golden, const std::string& name, const test::Where& where) {
+  Tensor tensor = golden.tensor(name, where.dtype).to(where.device);
   tensor.set_requires_grad();
   return tensor;
 }
 
 TEST(GoldenLosses, Contrastive) {
   for (const auto& path : test::golden_files("text", "contrastive_")) {
-    for (const DType dtype : {DType::f64, DType::f32}) {
-      SCOPED_TRACE(path.filename().string() + " " + name_of(dtype));
+    for (const test::Where& where : test::everywhere()) {
+      const DType dtype = where.dtype;
+      SCOPED_TRACE(path.filename().string() + " " + where.name());
       const test::Golden golden(path);
       const auto& config = golden.config.at("contrastive");
-      const Tensor pivots = leaf(golden, "in.pivots", dtype),
-                   candidates = leaf(golden, "in.candidates", dtype);
+      const Tensor pivots = leaf(golden, "in.pivots", where),
+                   candidates = leaf(golden, "in.candidates", where);
       const Tensor loss = models::contrastive_loss(
           pivots, candidates, golden.file.tensor("in.labels"), config.at("heads"),
           config.at("per_head"), config.at("logit_scale"));
@@ -35,8 +36,9 @@ TEST(GoldenLosses, Contrastive) {
 
 TEST(GoldenLosses, Transfer) {
   for (const auto& path : test::golden_files("text", "transfer_")) {
-    for (const DType dtype : {DType::f64, DType::f32}) {
-      SCOPED_TRACE(path.filename().string() + " " + name_of(dtype));
+    for (const test::Where& where : test::everywhere()) {
+      const DType dtype = where.dtype;
+      SCOPED_TRACE(path.filename().string() + " " + where.name());
       const test::Golden golden(path);
       const auto& config = golden.config.at("transfer");
       models::TransferOptions options;
@@ -45,8 +47,8 @@ TEST(GoldenLosses, Transfer) {
       options.beta = config.at("beta");
       options.metric = config.at("metric") == "mse" ? models::TransferMetric::mse
                                                     : models::TransferMetric::kl_div;
-      const Tensor main = leaf(golden, "in.main", dtype),
-                   transfer = leaf(golden, "in.transfer", dtype);
+      const Tensor main = leaf(golden, "in.main", where),
+                   transfer = leaf(golden, "in.transfer", where);
       const Tensor first_block = main.view({main.dim(1), main.dim(2)});
       const Tensor loss = models::transfer_loss(
           first_block, transfer, golden.file.tensor("in.indices"), config.at("heads"), options);

@@ -16,8 +16,8 @@ double at_step(const test::Golden& golden, const std::string& name, std::int64_t
 }
 
 struct TrainingRun {
-  TrainingRun(const std::filesystem::path& path, DType type)
-      : golden(path), dtype(type), config(golden.config) {
+  TrainingRun(const std::filesystem::path& path, const test::Where& where)
+      : golden(path), dtype(where.dtype), config(golden.config) {
     const auto& model = config.at("model");
     models::GptOptions options;
     options.layers = model.at("layers");
@@ -35,6 +35,8 @@ struct TrainingRun {
     parameters = gpt->parameters();
     for (const auto& parameter : seqpe->encoder().parameters()) parameters.push_back(parameter);
     test::load_parameters(golden, parameters, dtype);
+    gpt->move_to(where.device);
+    seqpe->encoder().move_to(where.device);
     // The groups of the file: each with its own weight decay, so a group of ours is one of theirs.
     const auto& groups = config.at("train").at("groups");
     for (nn::Parameter& parameter : parameters) {
@@ -155,9 +157,10 @@ bool is_noise(const std::string& name, std::int64_t index, std::int64_t size) {
 
 TEST(GoldenTraining, TenSteps) {
   for (const auto& path : test::golden_files("text", "training_")) {
-    for (const DType dtype : {DType::f64, DType::f32}) {
-      SCOPED_TRACE(path.filename().string() + " " + name_of(dtype));
-      TrainingRun run(path, dtype);
+    for (const test::Where& where : test::everywhere()) {
+      const DType dtype = where.dtype;
+      SCOPED_TRACE(path.filename().string() + " " + where.name());
+      TrainingRun run(path, where);
       const std::int64_t steps = run.config.at("train").at("steps");
       for (std::int64_t step = 0; step < steps; ++step) {
         one_step(run, step, test::output_bound(dtype), test::gradient_bound(dtype));
