@@ -168,8 +168,9 @@ void add_rest(std::vector<Field>& fields, Config& config) {
                                    "lose the last block of a chunk as the reference does"));
   fields.push_back(
       config::integers("eval.lengths", config.eval.lengths, "tokens; empty: data.block_size"));
-  fields.push_back(
-      config::integer_or_auto("eval.stride", config.eval.stride, "tokens; auto: the length"));
+  fields.push_back(config::integer_or_auto(
+      "eval.stride", config.eval.stride,
+      "tokens; auto: the length; below it, tokens of overlaps count each time"));
   fields.push_back(config::integer("eval.start", config.eval.start, "first position of a block"));
   fields.push_back(config::integer("eval.max_lines", config.eval.max_lines, "lines read; 0: all"));
   fields.push_back(
@@ -286,6 +287,12 @@ void validate(const Config& config) {
   require<ConfigError>(train.warmup_steps <= train.steps,
                        "[config] train.warmup_steps must be at most train.steps {}, got {}.",
                        train.steps, train.warmup_steps);
+  for (const double beta : train.betas) {
+    require<ConfigError>(beta >= 0 && beta < 1,
+                         "[config] train.betas must lie in [0, 1), got [{}, {}].", train.betas[0],
+                         train.betas[1]);
+  }
+  require<ConfigError>(train.eps > 0, "[config] train.eps must be > 0, got {}.", train.eps);
   validate_lengths(config);
   if (model.position != PositionKind::seqpe) return;
   require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),

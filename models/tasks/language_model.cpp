@@ -42,6 +42,16 @@ double warmup_factor(const SeqpeOptions& options, std::int64_t step) {
                   static_cast<double>(step + 1) / static_cast<double>(options.loss_warmup_steps));
 }
 
+/// A loss by head cuts an embedding into as many slices as the encoder has heads.
+void check_slices(const char* loss, double weight, bool per_head, const SeqpeOptions& seqpe,
+                  std::int64_t out_dim) {
+  require<ConfigError>(weight == 0 || !per_head || out_dim % seqpe.encoder.heads == 0,
+                       "[config] seqpe.{}.per_head needs seqpe.encoder.heads {} to divide an "
+                       "embedding's width {}. Hint: "
+                       "seqpe.{}.per_head=false, or other heads.",
+                       loss, seqpe.encoder.heads, out_dim, loss);
+}
+
 data::Chunks read_training(const LanguageModel& model) {
   const train::DataConfig& data = model.config().data;
   require<ConfigError>(!data.path.empty(),
@@ -124,6 +134,9 @@ LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks v
   order_.emplace(static_cast<std::int64_t>(blocks_.size()), seed, "data.order");
   if (model.seqpe() == nullptr) return;
   const SeqpeOptions& seqpe = config.seqpe;
+  const std::int64_t out_dim = model.seqpe()->encoder().out_dim();
+  check_slices("contrastive", seqpe.contrastive.weight, seqpe.contrastive.per_head, seqpe, out_dim);
+  check_slices("transfer", seqpe.transfer.weight, seqpe.transfer.per_head, seqpe, out_dim);
   shift_.emplace(seqpe.shift, seqpe.max_position, length, config.train.batch_size, seed);
   if (seqpe.contrastive.weight > 0)
     contrastive_.emplace(seqpe.contrastive, seqpe.max_position, seed, seqpe.base);

@@ -45,7 +45,8 @@ class LanguageModel {
 train::EvalRow evaluate_length(const LanguageModel& model, const data::Chunks& chunks,
                                std::int64_t length, const train::OnEvaluated& on_evaluated = {});
 
-/// Continues `prompt` by `count` tokens drawn at `temperature`.
+/// Continues `prompt` by `count` tokens drawn at `temperature`; by fewer where the model cannot
+/// tell so many positions.
 std::string generate(const LanguageModel& model, const std::string& prompt, std::int64_t count,
                      double temperature, std::uint64_t seed);
 

@@ -30,6 +30,17 @@ double sum_of_losses(const LanguageModel& model, const data::Chunks& chunks,
   return result.sum;
 }
 
+/// The positions that the model can tell, counted from 0.
+std::int64_t writable_positions(const LanguageModel& model) {
+  constexpr std::int64_t kMany = std::int64_t{1} << 40;
+  if (model.seqpe() == nullptr) return kMany;
+  const SeqpeOptions& options = model.config().seqpe;
+  std::int64_t positions = 1;
+  for (std::int64_t digit = 0; digit < options.max_digits && positions < kMany; ++digit)
+    positions *= options.base;
+  return positions;
+}
+
 }  // namespace
 
 train::EvalRow evaluate_length(const LanguageModel& model, const data::Chunks& chunks,
@@ -77,7 +88,8 @@ std::string generate(const LanguageModel& model, const std::string& prompt, std:
   require<DataError>(!tokens.empty(),
                      "[generate] the prompt must hold at least one token, it is empty.");
   PhiloxGenerator random({.seed = seed, .stream = stream_id("generate"), .step = 0});
-  for (std::int64_t n = 0; n < count; ++n) {
+  const auto most = static_cast<std::size_t>(writable_positions(model));
+  for (std::int64_t n = 0; n < count && tokens.size() < most; ++n) {
     const auto length = static_cast<std::int64_t>(tokens.size());
     const std::vector<std::int64_t> wide(tokens.begin(), tokens.end());
     const Tensor hidden = model.gpt().forward(

@@ -101,7 +101,8 @@ template <typename T>
 class MatmulKernel : public testing::Test {};
 TYPED_TEST_SUITE(MatmulKernel, test::Floating);
 
-// Nothing, one element, and sizes around the blocks of our loops (64 rows, 256 columns, depth 128).
+// Nothing, one element, and sizes around the blocks of our loops (tasks of 48 rows and 256
+// columns).
 constexpr std::int64_t kSizes[][3] = {{0, 3, 2},   {3, 0, 2},     {3, 2, 0},    {1, 1, 1},
                                       {1, 17, 5},  {7, 1, 3},     {5, 3, 1},    {33, 17, 65},
                                       {2, 259, 9}, {66, 35, 130}, {130, 270, 3}};
@@ -156,6 +157,28 @@ TYPED_TEST(MatmulKernel, Epilogues) {
                .epilogue = epilogue},
               {.share_b = trans_b, .gap = 1, .pre_activation = pre_activation});
           product.expect_as_defined(kPaths[0]);
+        }
+      }
+    }
+  }
+}
+
+// Several passes over k, and several blocks of rows and of columns: 384, 4096 and 3072 at a time.
+TYPED_TEST(MatmulKernel, SeveralBlocksOfEverySide) {
+  for (const auto& [m, n, k] :
+       {std::array<std::int64_t, 3>{7, 20, 385}, {50, 17, 800}, {3, 3075, 5}, {4099, 2, 3}}) {
+    for (const int transposed : {0, 1, 2, 3}) {
+      for (const Write write : test::kWrites) {
+        for (const Path& path : kPaths) {
+          SCOPED_TRACE(fmt::format("{} {} {} {}, trans {}", path.name, m, n, k, transposed));
+          Product<TypeParam> product({.m = m,
+                                      .n = n,
+                                      .k = k,
+                                      .trans_a = (transposed & 1) != 0,
+                                      .trans_b = (transposed & 2) != 0,
+                                      .write = write},
+                                     {.gap = 1});
+          product.expect_as_defined(path);
         }
       }
     }

@@ -49,6 +49,8 @@ expect 3 "data.path must name the training text" "$engine" train lm --set train.
 while IFS='|' read -r setting message; do
   expect 3 "$message" train --set "$setting"
 done << 'TABLE'
+train.betas=[1, 2]|train.betas must lie in [0, 1), got [1, 2]
+train.eps=0|train.eps must be > 0, got 0
 model.heads=3|model.heads must divide model.width 8, got 3
 train.micro_batch_size=3|train.micro_batch_size must divide train.batch_size 4, got 3
 train.warmup_steps=500|train.warmup_steps must be at most train.steps 400, got 500
@@ -65,6 +67,12 @@ eval.stride=17|eval.stride must be at most the length 16, got 17
 kernels.attention=cudnn|unknown key 'kernels.attention'
 TABLE
 expect 3 "eval.start must be 0 for learned positions" train --set model.position=learned --set eval.start=3
+
+expect 0 "Run: short" train --run short --quiet --set train.steps=2 --set seqpe.max_position=64 --set seqpe.shift.pool=20 \
+  --set seqpe.contrastive.local_range=20
+
+expect 3 "seqpe.transfer.per_head needs seqpe.encoder.heads 8 to divide an embedding's width 4" train --dry-run \
+  --set seqpe.multi_head=false --set seqpe.encoder.heads=8
 
 # config show | validate | keys | recipes
 for recipe in $("$engine" config recipes); do
@@ -99,6 +107,7 @@ expect 4 "data.tokenizer must be 'bytes' or a folder" train --set data.tokenizer
 check "what fails before training leaves no run" test ! -e runs
 
 # 6: device
+expect 6 "SEQPE_ISA" env SEQPE_ISA=bogus "$engine" --version
 if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
   expect 6 "no CUDA kernels" train --device cuda
   expect 6 "no CUDA kernels" train --set train.device=cuda

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
       "  seqpe_engine config keys                       every option with its default");
   app.formatter(std::make_shared<seqpe::tools::HelpFormatter>());
   app.name("seqpe_engine");
-  app.set_version_flag("--version", seqpe::tools::version_text(),
+  app.set_version_flag("--version", seqpe::tools::version_text,
                        "Show version, commit and what was built in");
   app.require_subcommand(1);
   seqpe::tools::add_train_command(app);
