@@ -17,5 +17,5 @@ ctest --preset emulated -L 'cuda|golden' -j "$(nproc)"
 tools/nvcc_check.sh
 cmake --preset asan
 cmake --build --preset asan
-ctest --preset asan -L 'unit|cuda' -j "$(nproc)"
+ctest --preset asan -L unit -j "$(nproc)"
 tools/lint.sh

@@ -20,7 +20,7 @@ void free_on_device(void* block) {
 }
 
 void copy_bytes(const Context&, void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
+  if (bytes > 0) std::memcpy(to, from, bytes);  // null of no bytes is no argument of memcpy
 }
 
 void clear_bytes(const Context&, void* to, std::size_t bytes) {

@@ -58,8 +58,8 @@ TEST(ResidualLayerNormOp, GradientOfOneOutputAlone) {
       [](const std::vector<Tensor>& in) { return fused(in, kDropout).sum; }, inputs_of(3, 5));
 }
 
-/// Forward equals the two plain ops bit for bit, backward up to the rounding of fused
-/// multiply-adds.
+/// The op equals the two plain ones up to the rounding of multiply-adds, which a compiler may fuse
+/// in one of the two kernels and not in the other.
 TEST(ResidualLayerNormOp, EqualsItsParts) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const auto& dropout : {ops::BranchDropout{}, kDropout, kDropoutInRuns}) {
@@ -85,7 +85,7 @@ TEST(ResidualLayerNormOp, EqualsItsParts) {
       }
       for (std::size_t i = 0; i < results[0].size(); ++i) {
         const Tensor a = results[0][i].to(DType::f64), b = results[1][i].to(DType::f64);
-        const double bound = i < 2 ? 0.0 : dtype == DType::f32 ? 1e-6 : 1e-15;
+        const double bound = dtype == DType::f32 ? 1e-6 : 4e-15;
         for (std::int64_t e = 0; e < a.numel(); ++e) {
           const double expected = b.data_as<double>()[e];
           EXPECT_NEAR(a.data_as<double>()[e], expected, bound * std::max(1.0, std::abs(expected)))
