@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "kernels/common/error.h"
+#include "kernels/common/scratch.h"
 #include "kernels/device.h"
 
 namespace seqpe {
@@ -30,11 +31,14 @@ std::size_t block_size(std::size_t bytes) {
   return round_up(bytes, std::size_t{64} << 10);
 }
 
-/// Where blocks come from and go to; allocate gives null if there is no memory.
+/// Where blocks come from and go to; allocate gives null if there is no memory. Kernels keep
+/// working memory of their own on the CPU.
 struct Source {
   const char* name;
   void* (*allocate)(std::size_t bytes);
   void (*free)(void* block);
+  std::size_t (*kept_by_kernels)();
+  void (*release_kept)();
 };
 
 class CachingAllocator final : public Allocator {
@@ -64,7 +68,9 @@ class CachingAllocator final : public Allocator {
 
   MemoryStats stats() const override {
     const std::lock_guard lock(mutex_);
-    return stats_;
+    MemoryStats stats = stats_;
+    stats.reserved += source_.kept_by_kernels();
+    return stats;
   }
 
   void reset_peak() override {
@@ -111,6 +117,7 @@ class CachingAllocator final : public Allocator {
       source_.free(block);
     }
     cached_.clear();
+    source_.release_kept();
   }
 
   const Source source_;
@@ -125,12 +132,18 @@ class CachingAllocator final : public Allocator {
 Allocator& allocator(Device device) {
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
   static auto* const cpu = new CachingAllocator(
-      {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free});
+      {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free,
+       kernels::Scratch::reserved, kernels::Scratch::release_cached});
+  [[maybe_unused]] static const bool shares = [] {
+    kernels::Scratch::on_shortage([] { cpu->release_cached(); });
+    return true;
+  }();
   if (device == Device::cpu) return *cpu;
   require<DeviceError>(kernels::cuda_device() != kernels::CudaDevice::none,
                        "[allocator] this build has no device {}.", name_of(device));
   static auto* const cuda =
-      new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device});
+      new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device,
+                            [] { return std::size_t{0}; }, [] {}});
   return *cuda;
 }
 

@@ -12,7 +12,7 @@ namespace seqpe {
 struct MemoryStats {
   std::size_t current = 0;   // bytes in live tensors, as asked for
   std::size_t peak = 0;      // the largest `current` since the last reset_peak
-  std::size_t reserved = 0;  // bytes held from the system, live or waiting
+  std::size_t reserved = 0;  // bytes held from the system, live or waiting, kernels' scratch too
 };
 
 class Allocator {

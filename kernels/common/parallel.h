@@ -5,27 +5,51 @@
 #include <omp.h>
 
 #include <cstdint>
+#include <exception>
+#include <mutex>
 
 namespace seqpe::kernels {
 
+/// The first of the exceptions that the threads of a parallel region threw: none may leave it. Its
+/// functions are in parallel.cpp, so that no instruction set gets a copy of its own.
+class FirstError {
+ public:
+  FirstError();
+  ~FirstError();
+  /// To be called while an exception is handled.
+  void keep() noexcept;
+  void rethrow() const;
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr error_;
+};
+
 /// Calls body(begin, end) for consecutive chunks of [0, count), each `chunk` long (the last may be
 /// shorter). The cut depends on `count` and `chunk` only, so a partial sum a chunk is the same for
-/// any number of threads. Inside another parallel region it runs serially. `body` must not throw.
+/// any number of threads. Inside another parallel region it runs serially. What `body` throws
+/// reaches the caller when every chunk has been tried.
 template <typename Body>
 static inline void parallel_chunks(std::int64_t count, std::int64_t chunk, const Body& body) {
   const std::int64_t chunks = (count + chunk - 1) / chunk;
-  if (chunks <= 1 || omp_in_parallel()) {
-    for (std::int64_t c = 0; c < chunks; ++c) {
-      const std::int64_t begin = c * chunk;
-      body(begin, begin + chunk < count ? begin + chunk : count);
-    }
-    return;
-  }
-#pragma omp parallel for schedule(static)
-  for (std::int64_t c = 0; c < chunks; ++c) {
+  const auto run = [&](std::int64_t c) {
     const std::int64_t begin = c * chunk;
     body(begin, begin + chunk < count ? begin + chunk : count);
+  };
+  if (chunks <= 1 || omp_in_parallel()) {
+    for (std::int64_t c = 0; c < chunks; ++c) run(c);
+    return;
   }
+  FirstError error;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t c = 0; c < chunks; ++c) {
+    try {
+      run(c);
+    } catch (...) {
+      error.keep();
+    }
+  }
+  error.rethrow();
 }
 
 }  // namespace seqpe::kernels

@@ -1,5 +1,6 @@
 #include "kernels/common/scratch.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -9,38 +10,65 @@
 namespace seqpe::kernels {
 namespace {
 
+constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kGranularity = 4096;
 
-/// Blocks that wait for their next use, by size. Kernels ask for few different sizes, a step after
-/// the other.
+std::atomic<void (*)()> release_others = nullptr;
+
+/// Blocks in use and blocks that wait for their next use. Kernels ask for few different sizes, a
+/// step after the other.
 class Pool {
  public:
+  /// Null if the system has no such memory.
   void* take(std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    const auto found = free_.lower_bound(bytes);
-    if (found == free_.end() || found->first > 2 * bytes) return nullptr;
-    void* block = found->second;
-    sizes_[block] = found->first;
-    free_.erase(found);
-    return block;
+    if (void* block = take_waiting(bytes)) return block;
+    if (void* block = take_from_system(bytes)) return block;
+    release();
+    if (auto* const release_more = release_others.load()) release_more();
+    return take_from_system(bytes);
   }
-  void give_back(void* block, std::size_t bytes) {
+  void give_back(void* block) {
     const std::lock_guard lock(mutex_);
-    const auto known = sizes_.find(block);
-    if (known != sizes_.end()) {
-      bytes = known->second;
-      sizes_.erase(known);
+    waiting_.emplace(sizes_.at(block), block);
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [bytes, block] : waiting_) {
+      sizes_.erase(block);
+      reserved_ -= bytes;
+      std::free(block);
     }
-    free_.emplace(bytes, block);
+    waiting_.clear();
   }
-  ~Pool() {
-    for (const auto& [bytes, block] : free_) std::free(block);
+  std::size_t reserved() {
+    const std::lock_guard lock(mutex_);
+    return reserved_;
   }
+  ~Pool() { release(); }
 
  private:
+  /// A block at most twice as large as asked for.
+  void* take_waiting(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.lower_bound(bytes);
+    if (found == waiting_.end() || found->first > 2 * bytes) return nullptr;
+    void* block = found->second;
+    waiting_.erase(found);
+    return block;
+  }
+  void* take_from_system(std::size_t bytes) {
+    void* block = std::aligned_alloc(kAlignment, bytes);
+    if (block == nullptr) return nullptr;
+    const std::lock_guard lock(mutex_);
+    sizes_.emplace(block, bytes);
+    reserved_ += bytes;
+    return block;
+  }
+
   std::mutex mutex_;
-  std::multimap<std::size_t, void*> free_;
-  std::map<void*, std::size_t> sizes_;  // of blocks handed out that are larger than asked for
+  std::multimap<std::size_t, void*> waiting_;
+  std::map<void*, std::size_t> sizes_;  // of every block, in use or waiting
+  std::size_t reserved_ = 0;
 };
 
 Pool& pool() {
@@ -50,17 +78,27 @@ Pool& pool() {
 
 }  // namespace
 
-Scratch::Scratch(std::size_t bytes)
-    : bytes_((bytes + kGranularity - 1) / kGranularity * kGranularity) {
-  if (bytes_ == 0) return;
-  block_ = pool().take(bytes_);
-  if (block_ == nullptr) block_ = std::aligned_alloc(64, bytes_);
+Scratch::Scratch(std::size_t bytes) {
+  if (bytes == 0) return;
+  block_ = pool().take((bytes + kGranularity - 1) / kGranularity * kGranularity);
   require<DeviceError>(block_ != nullptr,
-                       "[cpu] out of memory: a kernel asked for {} bytes of scratch.", bytes_);
+                       "[cpu] out of memory: a kernel asked for {} bytes of scratch.", bytes);
 }
 
 Scratch::~Scratch() {
-  if (block_ != nullptr) pool().give_back(block_, bytes_);
+  if (block_ != nullptr) pool().give_back(block_);
+}
+
+std::size_t Scratch::reserved() {
+  return pool().reserved();
+}
+
+void Scratch::release_cached() {
+  pool().release();
+}
+
+void Scratch::on_shortage(void (*release)()) {
+  release_others = release;
 }
 
 }  // namespace seqpe::kernels

@@ -1,5 +1,5 @@
 // Working memory of a CPU kernel: aligned to 64 bytes, uninitialised, kept for the next kernel when
-// given back.
+// given back. Throws DeviceError when the memory is not there.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +18,15 @@ class Scratch {
     return static_cast<T*>(block_);
   }
 
+  /// Bytes held from the system, in use or waiting.
+  static std::size_t reserved();
+  /// Gives every waiting block back to the system.
+  static void release_cached();
+  /// `release`: called before a request is refused, to give back memory that others keep waiting.
+  static void on_shortage(void (*release)());
+
  private:
   void* block_ = nullptr;
-  std::size_t bytes_ = 0;
 };
 
 }  // namespace seqpe::kernels

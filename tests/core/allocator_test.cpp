@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/core/tensor.h"
+#include "kernels/common/scratch.h"
 #include "kernels/device.h"
 #include "tests/support/expect_error.h"
 
@@ -107,6 +108,14 @@ TEST_F(AllocatorTest, ReleaseCachedKeepsLiveBlocks) {
   EXPECT_EQ(reserved(), 256u);
   EXPECT_EQ(live[255], 17);
   memory_.deallocate(live, 256);
+  memory_.release_cached();
+  EXPECT_EQ(reserved(), 0u);
+}
+
+TEST_F(AllocatorTest, ScratchOfKernelsIsCountedAndReleased) {
+  { const kernels::Scratch scratch(8192); }
+  EXPECT_EQ(reserved(), 8192u);
+  EXPECT_EQ(current(), 0u) << "it is no tensor";
   memory_.release_cached();
   EXPECT_EQ(reserved(), 0u);
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,25 @@ TEST(ParallelChunks, TheCutDependsOnTheSizesOnly) {
     EXPECT_EQ(chunks_of(3, 4), (Chunks{{0, 3}}));
     EXPECT_EQ(chunks_of(4, 4), (Chunks{{0, 4}}));
     EXPECT_EQ(chunks_of(9, 4), (Chunks{{0, 4}, {4, 8}, {8, 9}}));
+  }
+  omp_set_num_threads(usual);
+}
+
+TEST(ParallelChunks, WhatAChunkThrowsReachesTheCaller) {
+  const int usual = omp_get_max_threads();
+  for (const int threads : {1, 2, 5}) {
+    omp_set_num_threads(threads);
+    std::atomic<int> tried = 0;
+    try {
+      parallel_chunks(20, 1, [&](std::int64_t begin, std::int64_t) {
+        ++tried;
+        if (begin % 2 == 1) throw std::runtime_error("no memory");
+      });
+      ADD_FAILURE() << threads << " threads: nothing was thrown";
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "no memory");
+    }
+    EXPECT_GE(tried, 2);
   }
   omp_set_num_threads(usual);
 }

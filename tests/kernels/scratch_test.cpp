@@ -41,6 +41,20 @@ TEST(Scratch, ABlockKeepsItsWholeSizeWhenALittleIsAsked) {
   EXPECT_EQ(whole.as<void>(), block);
 }
 
+TEST(Scratch, WaitingBlocksGoBackToTheSystem) {
+  Scratch::release_cached();
+  const std::size_t before = Scratch::reserved();
+  {
+    const Scratch scratch(10'000);
+    EXPECT_EQ(Scratch::reserved() - before, 12'288u) << "whole pages";
+    Scratch::release_cached();
+    EXPECT_EQ(Scratch::reserved() - before, 12'288u) << "a block in use stays";
+  }
+  EXPECT_EQ(Scratch::reserved() - before, 12'288u);
+  Scratch::release_cached();
+  EXPECT_EQ(Scratch::reserved(), before);
+}
+
 TEST(Scratch, NothingAskedNothingGiven) {
   EXPECT_EQ(Scratch(0).as<void>(), nullptr);
 }

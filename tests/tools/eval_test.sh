@@ -26,17 +26,20 @@ check "--quiet leaves stderr empty" test -z "$("$engine" eval lm --checkpoint ou
 check "a wide model" train --quiet --run wide --set train.steps=2 --set model.width=512
 limited() { (ulimit -v "$1"; shift; "$@"); }
 if limited 400000 "$engine" --version > /dev/null 2>&1; then
-  limited 400000 "$engine" eval lm --checkpoint wide --max-lines 400 --lengths 16,60000,32 --json --set train.threads=1 > memory.json 2> memory.err
-  status=$?
-  check "a length without memory leaves exit 0, got $status" test "$status" -eq 0
-  check "stderr tells how much was asked for" grep -q "length 60000: .*out of memory" memory.err
-  python "the other lengths stand" << 'PYTHON'
+  for threads in 1 3; do
+    limited 400000 "$engine" eval lm --checkpoint wide --max-lines 400 --lengths 16,60000,32 --json --set "train.threads=$threads" \
+      > memory.json 2> memory.err
+    status=$?
+    check "a length without memory leaves exit 0 with $threads threads, got $status" test "$status" -eq 0
+    check "stderr tells how much was asked for" grep -q "length 60000: .*out of memory" memory.err
+    python "the other lengths stand" << 'PYTHON'
 import json
 results = json.load(open("memory.json"))["results"]
 assert [r["length"] for r in results] == [16, 60000, 32]
 assert results[1] == {"length": 60000, "error": "out of memory"}, results[1]
 assert all(r["nll"] > 0 for r in (results[0], results[2]))
 PYTHON
+  done
   expect 6 "every length ran out of memory" limited 400000 "$engine" eval lm --checkpoint wide --max-lines 400 --lengths 60000
   expect 6 "out of memory" limited 400000 "$engine" train lm "${tiny[@]}" --set model.width=4096
 else
