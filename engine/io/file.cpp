@@ -27,9 +27,11 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::string&
     std::size_t done = 0;
     while (done < bytes.size()) {
       const ssize_t count = ::read(descriptor, bytes.data() + done, bytes.size() - done);
+      if (count < 0 && errno == EINTR) continue;
       if (count <= 0) {
-        error = fmt::format("[file] {} ends at byte {}, expected {}.", path.string(), done,
-                            bytes.size());
+        error = count < 0 ? fmt::format("[file] cannot read {}: {}.", path.string(), system_error())
+                          : fmt::format("[file] {} ends at byte {}, expected {}.", path.string(),
+                                        done, bytes.size());
         break;
       }
       done += static_cast<std::size_t>(count);
@@ -83,8 +85,9 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view conte
   writer.close();
   std::error_code error;
   std::filesystem::rename(temporary, path, error);
-  if (error) std::filesystem::remove(temporary);
-  require<CheckpointError>(!error, "[file] cannot write {}: {}.", path.string(), error.message());
+  std::error_code ignored;
+  if (error) std::filesystem::remove(temporary, ignored);
+  require(!error, "[file] cannot write {}: {}.", path.string(), error.message());
   sync_directory(path.has_parent_path() ? path.parent_path() : ".");
 }
 
@@ -93,9 +96,12 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   require<UsageError>(descriptor_ >= 0, "[run] cannot lock {}: {}.", path.string(), system_error());
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const bool held = errno == EWOULDBLOCK;
+    const std::string reason = system_error();
     ::close(descriptor_);
-    throw UsageError(fmt::format(
-        "[run] {} is in use by another process. Hint: choose another --run.", directory.string()));
+    require<UsageError>(!held, "[run] {} is in use by another process. Hint: choose another --run.",
+                        directory.string());
+    throw UsageError(fmt::format("[run] cannot lock {}: {}.", path.string(), reason));
   }
 }
 

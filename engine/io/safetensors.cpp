@@ -217,4 +217,25 @@ void write_safetensors(const std::filesystem::path& path,
   writer.close();
 }
 
+void read_safetensors_into(const std::vector<std::pair<std::string, Tensor>>& tensors,
+                           const std::filesystem::path& path,
+                           const std::vector<std::string>& also) {
+  const auto file = SafetensorsFile::open(path);
+  std::set<std::string> known(also.begin(), also.end());
+  for (const auto& [name, tensor] : tensors) {
+    const SafetensorsEntry& entry = file.at(name);
+    require<CheckpointError>(entry.shape == tensor.shape(),
+                             "[checkpoint] {}: '{}' must have shape {}, has {}.", path.string(),
+                             name, to_string(tensor.shape()), to_string(entry.shape));
+    known.insert(name);
+  }
+  for (const SafetensorsEntry& entry : file.entries()) {
+    require<CheckpointError>(
+        known.contains(entry.name),
+        "[checkpoint] {}: the model has no parameter '{}'. Hint: is it of another model?",
+        path.string(), entry.name);
+  }
+  for (const auto& [name, tensor] : tensors) tensor.copy_from(file.tensor(name).to(tensor.dtype()));
+}
+
 }  // namespace seqpe::io

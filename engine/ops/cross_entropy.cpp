@@ -109,6 +109,12 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
   return result;
 }
 
+std::int64_t rows_of_logits_at_once(std::int64_t rows, std::int64_t classes) {
+  // About 96 MB of logits: enough rows for full GEMM speed at GPT-2's vocabulary, small beside the
+  // model.
+  return std::min(rows, std::max<std::int64_t>(64, (std::int64_t{24} << 20) / classes));
+}
+
 CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,
                                   double divisor) {
   constexpr const char* kOp = "linear_cross_entropy";
@@ -133,13 +139,10 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
   if (recorded && weight.requires_grad())
     grad_weight = Tensor::zeros(weight.shape(), dtype, x.device());
 
-  // About 96 MB of logits a chunk: enough rows for full GEMM speed at GPT-2's vocabulary, small
-  // beside the model.
-  const std::int64_t chunk = std::clamp<std::int64_t>((std::int64_t{24} << 20) / classes, 64,
-                                                      std::max<std::int64_t>(rows, 64));
+  const std::int64_t chunk = rows_of_logits_at_once(rows, classes);
   const std::int64_t stride =
       (classes + 63) / 64 * 64;  // rows start at cache lines though V may be odd
-  const Tensor logits = Tensor::empty({std::min(chunk, rows), stride}, dtype, x.device());
+  const Tensor logits = Tensor::empty({chunk, stride}, dtype, x.device());
   const Tensor flat = x.detach().view({rows, width}), at_x = labels.to(x.device());
   for (std::int64_t begin = 0; begin < rows; begin += chunk) {
     const std::int64_t end = std::min(rows, begin + chunk);

@@ -29,4 +29,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
 CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,
                                   double divisor = 0.0);
 
+/// Rows of a chunk of linear_cross_entropy.
+std::int64_t rows_of_logits_at_once(std::int64_t rows, std::int64_t classes);
+
 }  // namespace seqpe::ops

@@ -112,6 +112,17 @@ void mark_best(const fs::path& run, std::int64_t step) {
   io::sync_directory(folder_of(run));
 }
 
+void mark_latest(const fs::path& run, std::int64_t step) {
+  point(folder_of(run) / kLatest, step_name(step));
+  io::sync_directory(folder_of(run));
+}
+
+bool is_of_run(const fs::path& checkpoint, const fs::path& run) {
+  std::error_code missing;
+  const fs::path real = fs::canonical(checkpoint, missing);
+  return !missing && fs::equivalent(real.parent_path(), folder_of(run), missing);
+}
+
 bool is_complete(const fs::path& checkpoint) {
   return fs::exists(checkpoint / kComplete);
 }
@@ -162,8 +173,10 @@ std::optional<fs::path> linked_checkpoint(const fs::path& run, const std::string
 }
 
 void prune_checkpoints(const fs::path& run, const CheckpointConfig& config) {
-  const auto steps = steps_of(run);
   const auto latest = linked_checkpoint(run, kLatest), best = linked_checkpoint(run, kBest);
+  auto steps = steps_of(run);
+  if (latest)
+    std::erase_if(steps, [&](auto step) { return step_name(step) > latest->filename().string(); });
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const bool recent = static_cast<std::int64_t>(steps.size() - i) <= config.keep_last;
     const bool kept = config.keep_every > 0 && steps[i] % config.keep_every == 0;

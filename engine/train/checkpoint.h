@@ -22,8 +22,12 @@ std::filesystem::path write_checkpoint(
     const std::filesystem::path& run, std::int64_t step, bool best,
     const std::function<void(const std::filesystem::path&)>& write_files);
 
-/// Points `best` at the checkpoint of `step`.
+/// Points `best` or `latest` at the checkpoint of `step`.
 void mark_best(const std::filesystem::path& run, std::int64_t step);
+void mark_latest(const std::filesystem::path& run, std::int64_t step);
+
+/// True if `checkpoint` is one of this run.
+bool is_of_run(const std::filesystem::path& checkpoint, const std::filesystem::path& run);
 
 /// A COMPLETE is there: it was written to its end.
 bool is_complete(const std::filesystem::path& checkpoint);
@@ -40,7 +44,8 @@ std::optional<std::filesystem::path> linked_checkpoint(const std::filesystem::pa
                                                        const std::string& link);
 
 /// Removes old checkpoints beyond keep_last and keep_every, never latest or best, and leftovers of
-/// a crash.
+/// a crash. Steps beyond the latest, which a run left behind that went on from an older one, stay
+/// until they are written anew.
 void prune_checkpoints(const std::filesystem::path& run, const CheckpointConfig& config);
 
 }  // namespace seqpe::train

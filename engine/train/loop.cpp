@@ -1,5 +1,6 @@
 #include "engine/train/loop.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/io/file.h"
@@ -27,11 +28,14 @@ class Trainer {
 
   Outcome run() {
     if (options_.on_start) options_.on_start();
+    const bool own = options_.resume && is_of_run(*options_.resume, options_.run);
+    // Before the metrics are cut: a crash must not leave `latest` at a step that they lack.
+    if (own) mark_latest(options_.run, step_);
     Metrics metrics(options_.run / "metrics.jsonl", step_, !evaluation_due_);
     TrainingProgress progress(*options_.log, step_, options_.train.steps,
                               options_.log_config.every);
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);
-    for (bool saved = resumes_own_run();; saved = false) {
+    for (bool saved = own;; saved = false) {
       const bool better = evaluation_due_ && evaluate(metrics);
       const bool last = step_ >= options_.train.steps;
       if (saved && better) mark_best(options_.run, step_);
@@ -49,13 +53,6 @@ class Trainer {
 
  private:
   bool is_due(std::int64_t every) const { return every > 0 && step_ > 0 && step_ % every == 0; }
-
-  /// The checkpoint that was read is the run's own: this step is on disk.
-  bool resumes_own_run() const {
-    std::error_code missing;
-    return options_.resume &&
-           fs::equivalent(options_.resume->parent_path(), options_.run / "checkpoints", missing);
-  }
 
   template <typename... Args>
   void say(fmt::format_string<Args...> text, Args&&... args) const {
@@ -94,40 +91,42 @@ class Trainer {
 
   /// True if this is the lowest loss so far. Stays due when a stop cuts it short.
   bool evaluate(Metrics& metrics) {
-    std::vector<EvalRow> rows;
+    Evaluation found;
     try {
       stop_here_if_requested();
-      rows = task_.evaluate(EvaluationProgress(*options_.log, fmt::format("at step {}", step_)));
+      found = task_.evaluate(EvaluationProgress(*options_.log, fmt::format("at step {}", step_)));
     } catch (const StoppedError&) {
       return false;
     }
     evaluation_due_ = false;
-    bool better = false;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const EvalRow& row : found.rows) {
       nlohmann::ordered_json values;
       std::string shown;
-      for (const auto& [name, value] : rows[i]) {
+      for (const auto& [name, value] : row) {
         values[name] = value;
         shown += fmt::format(" {} {:.6g}", name, value);
-      }
-      if (i == 0 && (!best_loss_ || values.at("nll") < *best_loss_)) {
-        best_loss_ = values.at("nll");
-        better = true;
       }
       metrics.write({{"step", step_}, {"eval", values}});
       say("evaluation:{}", shown);
     }
+    const bool better =
+        found.loss && std::isfinite(*found.loss) && (!best_loss_ || *found.loss < *best_loss_);
+    if (better) best_loss_ = found.loss;
     return better;
+  }
+
+  std::vector<std::pair<std::string, Tensor>> moments() const {
+    std::vector<std::pair<std::string, Tensor>> all;
+    for (const auto& group : updater_.groups()) {
+      for (auto& moment : group.moments()) all.push_back(std::move(moment));
+    }
+    return all;
   }
 
   void save(bool best) const {
     write_checkpoint(options_.run, step_, best, [&](const fs::path& directory) {
       task_.save(directory);
-      std::vector<std::pair<std::string, Tensor>> moments;
-      for (const auto& group : updater_.groups()) {
-        for (auto& moment : group.moments()) moments.push_back(std::move(moment));
-      }
-      io::write_safetensors(directory / kOptimizerFile, moments);
+      io::write_safetensors(directory / kOptimizerFile, moments());
       nlohmann::ordered_json state = {
           {"format_version", kCheckpointFormat}, {"step", step_}, {"tokens", tokens_}};
       state["seed"] = options_.train.seed;
@@ -143,10 +142,7 @@ class Trainer {
   void restore(const fs::path& checkpoint) {
     verify_checkpoint(checkpoint);
     task_.load(checkpoint);
-    const auto stored = io::SafetensorsFile::open(checkpoint / kOptimizerFile);
-    for (const auto& group : updater_.groups()) {
-      for (const auto& [name, moment] : group.moments()) moment.copy_from(stored.tensor(name));
-    }
+    io::read_safetensors_into(moments(), checkpoint / kOptimizerFile);
     try {
       const auto state =
           nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kStateFile));

@@ -9,26 +9,27 @@ namespace {
 
 volatile std::sig_atomic_t requested = 0;
 
-void request_stop(int) {
-  requested = 1;
-}
-
-void on_signals(void (*handler)(int), int flags) {
+void on_signals(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
-  action.sa_flags = flags;
+  action.sa_flags = SA_RESTART;
   for (const int signal : {SIGTERM, SIGINT}) ::sigaction(signal, &action, nullptr);
+}
+
+void request_stop(int) {
+  requested = 1;
+  on_signals(SIG_DFL);
 }
 
 }  // namespace
 
 SignalGuard::SignalGuard() {
   requested = 0;
-  on_signals(request_stop, SA_RESTART | SA_RESETHAND);
+  on_signals(request_stop);
 }
 
 SignalGuard::~SignalGuard() {
-  on_signals(SIG_DFL, 0);
+  on_signals(SIG_DFL);
   requested = 0;
 }
 

@@ -23,6 +23,12 @@ struct StepTerms {
 /// One line of an evaluation: "length" 512, "nll" 2.3 ... in the order to show.
 using EvalRow = std::vector<std::pair<std::string, double>>;
 
+/// Results on the validation data. The checkpoint of the lowest `loss` is the best one.
+struct Evaluation {
+  std::vector<EvalRow> rows;
+  std::optional<double> loss;
+};
+
 /// Told during an evaluation how much of it is done; may throw to end it.
 using OnEvaluated = std::function<void(std::int64_t done, std::int64_t total)>;
 
@@ -35,9 +41,8 @@ class Task {
   /// Forward and backward of one optimiser step, all its micro-batches: gradients of the total loss
   /// add up in the parameters. A function of (step, weights) alone.
   virtual StepTerms forward_backward(std::int64_t step) = 0;
-  /// Rows of results on the validation data, the first one that which decides what is best; empty
-  /// without such data.
-  virtual std::vector<EvalRow> evaluate(const OnEvaluated& on_evaluated) = 0;
+  /// Empty without validation data.
+  virtual Evaluation evaluate(const OnEvaluated& on_evaluated) = 0;
   /// Writes and reads the model's files in a checkpoint folder.
   virtual void save(const std::filesystem::path& directory) const = 0;
   virtual void load(const std::filesystem::path& directory) = 0;

@@ -1,5 +1,7 @@
 #include "kernels/common/isa.h"
 
+#include <cpuid.h>
+
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -23,11 +25,24 @@ const std::vector<Isa> kBuilt = {
 #endif
 };
 
+/// All of `bits` in register ecx of a CPUID leaf.
+bool cpuid_ecx_has(unsigned leaf, unsigned bits) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(leaf, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bits) == bits;
+}
+
+/// All that a level of the x86-64 psABI promises a compiler. __builtin_cpu_supports also asks
+/// whether the operating system saves the registers, but does not know every instruction.
 bool processor_has(Isa isa) {
+  constexpr unsigned kFeatures = 1, kExtendedFeatures = 0x80000001;
   __builtin_cpu_init();
-  const bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+  const bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt") &&
+                  cpuid_ecx_has(kFeatures, bit_SSE3 | bit_SSSE3 | bit_SSE4_1 | bit_CMPXCHG16B) &&
+                  cpuid_ecx_has(kExtendedFeatures, bit_LAHF_LM);
   const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                  __builtin_cpu_supports("bmi2");
+                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+                  cpuid_ecx_has(kFeatures, bit_MOVBE | bit_F16C) &&
+                  cpuid_ecx_has(kExtendedFeatures, bit_LZCNT);
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");

@@ -1,11 +1,16 @@
 #include "models/config/config.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "engine/io/file.h"
 #include "models/recipes/recipes.h"
 #include "models/seqpe/digits.h"
+#include "models/seqpe/seqpe_position.h"
+#include "models/seqpe/training_samplers.h"
 
 namespace seqpe::models {
 namespace {
@@ -185,6 +190,13 @@ void add_rest(std::vector<Field>& fields, Config& config) {
                                  "rivals trained after the main model with its data and steps"));
 }
 
+// More is a mistake; OpenMP takes an int.
+constexpr std::int64_t kMostThreads = 4096;
+
+bool divides(std::int64_t small, std::int64_t large) {
+  return large % small == 0;
+}
+
 // Of `seqpe`, what only training looks at.
 constexpr const char* kTrainingSections[] = {"seqpe.shift.", "seqpe.contrastive.",
                                              "seqpe.transfer.", "seqpe.loss_warmup_steps",
@@ -195,11 +207,7 @@ void validate_lengths(const Config& config) {
   const auto& eval = config.eval;
   std::vector<std::int64_t> lengths = eval.lengths;
   if (lengths.empty()) lengths.push_back(config.data.block_size);
-  std::vector<std::string> positions = config.compare;
-  positions.push_back(position_names()[static_cast<std::size_t>(config.model.position)]);
-  const auto uses = [&](const char* name) {
-    return std::find(positions.begin(), positions.end(), name) != positions.end();
-  };
+  const PositionKind position = config.model.position;
   const SeqpeOptions& seqpe = config.seqpe;
   const std::int64_t digits = seqpe.max_digits > 0
                                   ? seqpe.max_digits
@@ -211,12 +219,13 @@ void validate_lengths(const Config& config) {
                          eval.stride);
     const std::int64_t needed = digits_needed(eval.start + length, 1, seqpe.base);
     require<ConfigError>(
-        !uses("seqpe") || needed <= digits,
+        position != PositionKind::seqpe || needed <= digits,
         "[config] position {} (eval.start plus a length of eval.lengths) needs {} digits in base "
         "{}, seqpe.max_digits is {}. Hint: train with more digits or evaluate at shorter lengths.",
         eval.start + length - 1, needed, seqpe.base, digits);
     require<ConfigError>(
-        !uses("learned") || eval.start == 0 || eval.start + length <= config.data.block_size,
+        position != PositionKind::learned || eval.start == 0 ||
+            eval.start + length <= config.data.block_size,
         "[config] eval.start must be 0 for learned positions beyond their table of {}, got {}.",
         config.data.block_size, eval.start);
   }
@@ -250,8 +259,8 @@ std::vector<Field> fields_of(Config& config) {
   return fields;
 }
 
-Config load_config(const std::vector<std::string>& names,
-                   const std::vector<std::string>& overrides) {
+Config load_model_config(const std::vector<std::string>& names,
+                         const std::vector<std::string>& overrides) {
   Config config;
   std::vector<Field> fields = fields_of(config);
   for (const std::string& name : names) {
@@ -262,7 +271,14 @@ Config load_config(const std::vector<std::string>& names,
     config::load(*source, fields, resolve);
   }
   for (const std::string& assignment : overrides) config::set(assignment, fields);
-  validate(config);
+  validate_model(config);
+  return config;
+}
+
+Config load_config(const std::vector<std::string>& names,
+                   const std::vector<std::string>& overrides) {
+  Config config = load_model_config(names, overrides);
+  validate_training(config);
   return config;
 }
 
@@ -275,12 +291,49 @@ bool describes_model(const std::string& key, PositionKind position) {
                       [&](const char* section) { return key.starts_with(section); });
 }
 
-void validate(const Config& config) {
-  const auto divides = [](std::int64_t small, std::int64_t large) { return large % small == 0; };
-  const auto& [model, seqpe, train, data, eval, checkpoint, log, compare] = config;
+bool decides_data(const std::string& key) {
+  static const std::set<std::string> keys{
+      "train.batch_size", "data.path",   "data.block_size",      "data.reader",
+      "data.blank_lines", "data.shards", "data.reference_blocks"};
+  return keys.contains(key);
+}
+
+std::vector<Config> rivals_of(const Config& config) {
+  const auto& names = position_names();
+  std::vector<Config> rivals;
+  for (const std::string& name : config.compare) {
+    Config rival = config;
+    rival.compare.clear();
+    rival.model.position =
+        static_cast<PositionKind>(std::find(names.begin(), names.end(), name) - names.begin());
+    rivals.push_back(std::move(rival));
+  }
+  return rivals;
+}
+
+void validate_model(const Config& config) {
+  const ModelConfig& model = config.model;
+  const SeqpeOptions& seqpe = config.seqpe;
   require<ConfigError>(divides(model.heads, model.width),
                        "[config] model.heads must divide model.width {}, got {}.", model.width,
                        model.heads);
+  require<ConfigError>(config.train.threads <= kMostThreads,
+                       "[config] train.threads must be at most {}, got {}.", kMostThreads,
+                       config.train.threads);
+  validate_lengths(config);
+  if (model.position != PositionKind::seqpe) return;
+  require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
+                       "[config] seqpe.encoder.heads must divide seqpe.encoder.width {}, got {}.",
+                       seqpe.encoder.width, seqpe.encoder.heads);
+  const std::int64_t needed = digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+  require<ConfigError>(
+      seqpe.max_digits == 0 || seqpe.max_digits >= needed,
+      "[config] seqpe.max_digits must be at least {} for seqpe.max_position {} in base {}, got {}.",
+      needed, seqpe.max_position, seqpe.base, seqpe.max_digits);
+}
+
+void validate_training(const Config& config) {
+  const auto& [model, seqpe, train, data, eval, checkpoint, log, compare] = config;
   require<ConfigError>(divides(train.micro_batch(), train.batch_size),
                        "[config] train.micro_batch_size must divide train.batch_size {}, got {}.",
                        train.batch_size, train.micro_batch());
@@ -293,19 +346,24 @@ void validate(const Config& config) {
                          train.betas[1]);
   }
   require<ConfigError>(train.eps > 0, "[config] train.eps must be > 0, got {}.", train.eps);
-  validate_lengths(config);
-  if (model.position != PositionKind::seqpe) return;
-  require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
-                       "[config] seqpe.encoder.heads must divide seqpe.encoder.width {}, got {}.",
-                       seqpe.encoder.width, seqpe.encoder.heads);
-  const std::int64_t needed = digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
-  require<ConfigError>(
-      seqpe.max_digits == 0 || seqpe.max_digits >= needed,
-      "[config] seqpe.max_digits must be at least {} for seqpe.max_position {} in base {}, got {}.",
-      needed, seqpe.max_position, seqpe.base, seqpe.max_digits);
-  require<ConfigError>(seqpe.max_position >= data.block_size,
-                       "[config] seqpe.max_position must be at least data.block_size {}, got {}.",
-                       data.block_size, seqpe.max_position);
+  if (model.position == PositionKind::seqpe) {
+    require<ConfigError>(seqpe.max_position >= data.block_size,
+                         "[config] seqpe.max_position must be at least data.block_size {}, got {}.",
+                         data.block_size, seqpe.max_position);
+    // They check their options.
+    TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), data.block_size,
+                     train.batch_size, static_cast<std::uint64_t>(train.seed));
+  }
+  std::set<PositionKind> positions{model.position};
+  for (const Config& rival : rivals_of(config)) {
+    require<ConfigError>(positions.insert(rival.model.position).second,
+                         "[config] compare must name each rival once and not model.position {}, "
+                         "got [{}].",
+                         position_names()[static_cast<std::size_t>(model.position)],
+                         fmt::join(compare, ", "));
+    validate_model(rival);
+    validate_training(rival);
+  }
 }
 
 }  // namespace seqpe::models

@@ -39,16 +39,28 @@ struct Config {
 std::vector<config::Field> fields_of(Config& config);
 
 /// Defaults, then each of `names` (files or recipes) in order, then the overrides "a.b=c"; checked
-/// as a whole.
+/// as a whole, to train.
 Config load_config(const std::vector<std::string>& names,
                    const std::vector<std::string>& overrides);
 
-/// Throws ConfigError where values do not fit together.
-void validate(const Config& config);
+/// The same for a model that is only computed: how it was trained is not checked.
+Config load_model_config(const std::vector<std::string>& names,
+                         const std::vector<std::string>& overrides);
+
+/// Throws ConfigError where values do not fit together: of the model and its evaluation, and for
+/// the second one of its training and its rivals as well.
+void validate_model(const Config& config);
+void validate_training(const Config& config);
+
+/// The configurations of `compare`: the same with other positions.
+std::vector<Config> rivals_of(const Config& config);
 
 /// True for a key that says what a model with these positions computes; false for one that says how
 /// it is trained.
 bool describes_model(const std::string& key, PositionKind position);
+
+/// True for a key that decides which sequences a step of training sees.
+bool decides_data(const std::string& key);
 
 /// The names of PositionKind.
 const std::vector<std::string>& position_names();

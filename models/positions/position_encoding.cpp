@@ -1,5 +1,7 @@
 #include "models/positions/position_encoding.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -32,6 +34,10 @@ Tensor PositionEncoding::embed(const std::vector<std::int64_t>&, std::int64_t,
   return {};
 }
 
+bool PositionEncoding::shorter_is_prefix(std::int64_t) const {
+  return true;
+}
+
 PreparedPositions PositionEncoding::prepare(const Tensor& pe) const {
   return {pe, {}};
 }
@@ -55,8 +61,8 @@ Tensor LearnedPosition::embed(const std::vector<std::int64_t>& starts, std::int6
   const std::int64_t rows = table.dim(0), width = table.dim(1);
   if (length > rows) {
     require(starts.size() == 1 && starts[0] == 0,
-            "[learned] a stretched table starts at position 0, got {}.",
-            starts.empty() ? -1 : starts[0]);
+            "[learned] a stretched table must have the one start 0, got starts [{}].",
+            fmt::join(starts, ", "));
     return ops::linear(stretching_weights(length, rows, table.dtype()).to(table.device()), table,
                        {}, ops::WeightLayout::in_out)
         .view({1, length, width});
@@ -69,6 +75,10 @@ Tensor LearnedPosition::embed(const std::vector<std::int64_t>& starts, std::int6
     }
   }
   return wpe_.forward(indices);
+}
+
+bool LearnedPosition::shorter_is_prefix(std::int64_t length) const {
+  return length <= wpe_.weight().dim(0);
 }
 
 Tensor LearnedPosition::at_input(const Tensor& x, const PreparedPositions& positions,

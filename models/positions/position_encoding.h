@@ -24,6 +24,8 @@ class PositionEncoding : public nn::Module {
   /// has none.
   virtual Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
                        const nn::Pass& pass) const;
+  /// True if the embeddings of fewer tokens are the first rows of embed(starts, length).
+  virtual bool shorter_is_prefix(std::int64_t length) const;
   virtual PreparedPositions prepare(const Tensor& pe) const;
   /// Token embeddings x [B, T, C] with the positions, if they act at the input.
   virtual Tensor at_input(const Tensor& x, const PreparedPositions& positions,
@@ -43,6 +45,7 @@ class LearnedPosition final : public PositionEncoding {
   LearnedPosition(std::int64_t length, std::int64_t width, DType dtype);
   Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
                const nn::Pass& pass) const override;
+  bool shorter_is_prefix(std::int64_t length) const override;
   Tensor at_input(const Tensor& x, const PreparedPositions& positions,
                   const nn::Pass& pass) const override;
 

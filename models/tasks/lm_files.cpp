@@ -1,11 +1,13 @@
-// A language model on disk: the reference's file and parameter names, in our checkpoints and in its
-// own run folders.
+#include "models/tasks/lm_files.h"
+
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
+#include "engine/core/warning.h"
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
 #include "engine/train/checkpoint.h"
-#include "models/tasks/language_model.h"
 #include "models/tasks/reference_files.h"
 
 namespace seqpe::models {
@@ -17,6 +19,8 @@ constexpr std::string_view kEncoderPrefix = "encoder.";
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kEncoderFile = "model_1.safetensors";
 constexpr const char* kConfigFile = "config.yaml";
+constexpr const char* kHead = "lm_head.weight";
+constexpr const char* kEmbedding = "transformer.wte.weight";
 
 std::vector<std::pair<std::string, Tensor>> named(const std::vector<nn::Parameter>& parameters,
                                                   std::string_view prefix) {
@@ -27,25 +31,16 @@ std::vector<std::pair<std::string, Tensor>> named(const std::vector<nn::Paramete
   return out;
 }
 
-void read_into(const std::vector<std::pair<std::string, Tensor>>& parameters,
-               const fs::path& path) {
+/// The logits are those of the token embedding: a file that says otherwise is of another model.
+void check_tied(const fs::path& path) {
   const auto file = io::SafetensorsFile::open(path);
-  for (const auto& [name, tensor] : parameters) {
-    const auto& entry = file.at(name);
-    require<CheckpointError>(entry.shape == tensor.shape(),
-                             "[checkpoint] {}: '{}' must have shape {}, has {}.", path.string(),
-                             name, to_string(tensor.shape()), to_string(entry.shape));
-    tensor.copy_from(file.tensor(name).to(tensor.dtype()));
-  }
-  for (const auto& entry : file.entries()) {
-    const bool known =
-        std::any_of(parameters.begin(), parameters.end(),
-                    [&](const auto& parameter) { return parameter.first == entry.name; });
-    require<CheckpointError>(
-        known || entry.name == "lm_head.weight",
-        "[checkpoint] {}: the model has no parameter '{}'. Hint: is it of another model?",
-        path.string(), entry.name);
-  }
+  if (!file.contains(kHead)) return;
+  const auto &head = file.at(kHead), &embedding = file.at(kEmbedding);
+  require<CheckpointError>(head.dtype == embedding.dtype && head.shape == embedding.shape &&
+                               std::ranges::equal(head.data, embedding.data),
+                           "[checkpoint] {}: '{}' must equal '{}' (the two are one parameter), it "
+                           "differs.",
+                           path.string(), kHead, kEmbedding);
 }
 
 struct Location {
@@ -96,7 +91,7 @@ void save_language_model(const LanguageModel& model, const fs::path& directory) 
 
 void check_same_model(const LanguageModel& model, const fs::path& directory) {
   const fs::path path = directory / kConfigFile;
-  Config stored = load_config({path.string()}, {}), asked = model.config();
+  Config stored = load_model_config({path.string()}, {}), asked = model.config();
   const auto theirs = fields_of(stored), ours = fields_of(asked);
   for (std::size_t i = 0; i < ours.size(); ++i) {
     require<CheckpointError>(
@@ -112,10 +107,30 @@ void check_same_model(const LanguageModel& model, const fs::path& directory) {
       directory.string(), vocab_size, model.tokenizer().vocab_size());
 }
 
+void warn_of_other_data(const LanguageModel& model, const fs::path& directory) {
+  Config stored = load_model_config({(directory / kConfigFile).string()}, {}),
+         asked = model.config();
+  const auto theirs = fields_of(stored), ours = fields_of(asked);
+  std::vector<std::string> changes;
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    if (decides_data(ours[i].key) && ours[i].get() != theirs[i].get())
+      changes.push_back(
+          fmt::format("{} was {}, is {}", ours[i].key, theirs[i].get(), ours[i].get()));
+  }
+  if (!changes.empty()) {
+    warn(
+        fmt::format("[checkpoint] the steps to come see other data than those of an uninterrupted "
+                    "run: {}.",
+                    fmt::join(changes, "; ")));
+  }
+}
+
 void load_weights(const LanguageModel& model, const fs::path& directory) {
-  read_into(named(model.gpt().parameters(), ""), directory / kModelFile);
+  check_tied(directory / kModelFile);
+  io::read_safetensors_into(named(model.gpt().parameters(), ""), directory / kModelFile, {kHead});
   if (model.seqpe() == nullptr) return;
-  read_into(named(model.seqpe()->encoder().parameters(), kEncoderPrefix), directory / kEncoderFile);
+  io::read_safetensors_into(named(model.seqpe()->encoder().parameters(), kEncoderPrefix),
+                            directory / kEncoderFile);
 }
 
 fs::path find_weights(const fs::path& path) {
@@ -142,17 +157,17 @@ std::unique_ptr<LanguageModel> open_language_model(const fs::path& path,
   Config config;
   if (location.ours) {
     if (train::is_complete(location.weights)) train::verify_checkpoint(location.weights);
-    config = load_config({(location.weights / kConfigFile).string()}, overrides);
+    config = load_model_config({(location.weights / kConfigFile).string()}, overrides);
   } else {
     config = read_reference_config(location.run);
     auto fields = fields_of(config);
     for (const std::string& assignment : overrides) config::set(assignment, fields);
-    validate(config);
+    validate_model(config);
   }
   std::shared_ptr<const data::Tokenizer> loaded =
       data::load_tokenizer(tokenizer.value_or(location.weights.string()));
   const auto weights = io::SafetensorsFile::open(location.weights / kModelFile);
-  const auto& embedding = weights.at("transformer.wte.weight");
+  const auto& embedding = weights.at(kEmbedding);
   require<DataError>(
       !embedding.shape.empty() && embedding.shape[0] == loaded->vocab_size(),
       "[checkpoint] the tokeniser must have the model's vocabulary of {} tokens, has {}.",

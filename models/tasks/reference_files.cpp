@@ -87,7 +87,8 @@ constexpr std::pair<const char*, const char*> kSeqpeConstants[] = {
 constexpr std::pair<const char*, const char*> kGpt2Constants[] = {
     {"model_type", "gpt2"},
     {"scale_attn_weights", "true"},
-    {"scale_attn_by_inverse_layer_idx", "false"}};
+    {"scale_attn_by_inverse_layer_idx", "false"},
+    {"tie_word_embeddings", "true"}};
 /// Derived here, or of position encodings whose keys come with them.
 constexpr const char* kOutDim = "PE_OUT_PROJ_DIM";
 constexpr const char* kUsesShift = "PE_USE_RANDOM_SHIFT";

@@ -1,9 +1,13 @@
 // The language-model task: micro-batches, thread counts, which models are the same.
-#include "models/tasks/language_model.h"
+#include <gtest/gtest.h>
 
 #include <algorithm>
 
+#include "engine/io/safetensors.h"
 #include "engine/optim/parameter_buffers.h"
+#include "models/tasks/lm_evaluation.h"
+#include "models/tasks/lm_files.h"
+#include "models/tasks/lm_task.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/thread_count.h"
@@ -108,6 +112,56 @@ TEST(LmTask, AStepIsAFunctionOfStepAndWeightsAlone) {
   LmTask walked(model), fresh(model);
   for (std::int64_t step = 0; step < 5; ++step) walked.forward_backward(step);
   EXPECT_EQ(walked.forward_backward(5).loss, fresh.forward_backward(5).loss);
+}
+
+TEST(EvaluateLength, AShortRestBlockTakesTheRowsOfItsOwnLength) {
+  // A table of 8 rows, blocks of 32: the rest of 20 tokens is stretched over 20, the rest of 5
+  // takes five rows as they are.
+  const LanguageModel model(tiny_config({"model.position=learned"}), data::make_byte_tokenizer(),
+                            DType::f64);
+  model.initialize(3);
+  std::vector<std::int32_t> tokens;
+  for (std::int32_t i = 0; i < 32 + 20; ++i) tokens.push_back(i * 37 % 256);
+  for (const std::size_t rest : {20U, 5U}) {
+    const std::vector<std::int32_t> all(tokens.begin(), tokens.begin() + 32 + rest),
+        first(tokens.begin(), tokens.begin() + 33), last(all.end() - rest, all.end());
+    const LengthEvaluation both = evaluate_length(model, {all}, 32),
+                           whole = evaluate_length(model, {first}, 32),
+                           alone = evaluate_length(model, {last}, static_cast<std::int64_t>(rest));
+    EXPECT_EQ(both.tokens, whole.tokens + alone.tokens);
+    // `first` has one token more than a block, predicted from but not predicting.
+    EXPECT_NEAR(both.nll * static_cast<double>(both.tokens),
+                whole.nll * static_cast<double>(whole.tokens) +
+                    alone.nll * static_cast<double>(alone.tokens),
+                1e-10)
+        << rest;
+  }
+}
+
+TEST(LmFiles, AHeadOfItsOwnIsRefused) {
+  const test::TemporaryDirectory folder;
+  const LanguageModel model(tiny_config({"model.position=none"}), data::make_byte_tokenizer());
+  model.initialize(3);
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const auto& parameter : model.gpt().parameters())
+    tensors.emplace_back(parameter.name, parameter.value);
+  const Tensor& embedding = model.gpt().parameters()[0].value;
+  ASSERT_EQ(model.gpt().parameters()[0].name, "transformer.wte.weight");
+  for (const bool tied : {true, false}) {
+    auto with_head = tensors;
+    with_head.emplace_back("lm_head.weight",
+                           tied ? embedding : Tensor::zeros(embedding.shape(), DType::f32));
+    io::write_safetensors(folder / "model.safetensors", with_head);
+    if (tied) {
+      EXPECT_NO_THROW(load_weights(model, folder.path()));
+    } else {
+      const std::string message =
+          test::error_of<CheckpointError>([&] { load_weights(model, folder.path()); });
+      EXPECT_NE(message.find("'lm_head.weight' must equal 'transformer.wte.weight'"),
+                std::string::npos)
+          << message;
+    }
+  }
 }
 
 TEST(LmTask, RefusesToGoOnWithAnotherModelByTheKey) {

@@ -49,6 +49,13 @@ rm -rf half/checkpoints/step_00000009/COMPLETE half/checkpoints/latest
 check "a folder without COMPLETE is not resumed" bash -c \
   '"$engine" train lm --config half/config.yaml --run half --resume auto 2>&1 --set train.steps=9 | grep -q "resumed at step 8 of 9"'
 expect 5 "must hold a file COMPLETE" train --run other --resume nowhere
+check "a refused --resume leaves no folder" test ! -e other
+cp -r half before
+expect 2 "half must be empty to go on from whole/checkpoints/step_00000004, which is not of that run" train --run half \
+  --resume whole/checkpoints/step_00000004 "${eight[@]}"
+check "a run that is not the checkpoint's stays as it was" diff -r half before
+expect 0 'train.batch_size was 4, is 2; data.path was "builtin:tale_of_two_cities.txt", is "builtin:tale_of_two_cities_valid.txt"' \
+  train --run branch --resume auto --set train.steps=9 --set train.batch_size=2 --set data.path=builtin:tale_of_two_cities_valid.txt
 
 # Another model is refused by the key that differs, and the run stays as it was.
 cp whole/config.yaml kept.yaml
@@ -75,6 +82,7 @@ for from in whole whole/checkpoints/latest; do
   check "--init-from $from" train --quiet --run "init_${#from}" --init-from "$from" --set train.steps=2
 done
 expect 5 "must have shape" train --init-from whole --set model.width=16
+expect 2 "must come without rivals (compare)" train --init-from whole --set compare='[learned]'
 expect 5 "must be a folder" train --init-from nowhere
 
 # Two runs in one folder.

@@ -50,6 +50,17 @@ stop TERM final "evaluating at the end"
 check "then only that is done" bash -c '"$engine" train lm --config final/config.yaml --run final --resume auto \
   --set eval.max_lines=5 2> /dev/null | grep -aq "Token perplexity"'
 
+# A second signal, whichever, ends the process as without us: the step under way takes seconds.
+start impatient --set train.steps=2 --set model.width=1024 --set model.heads=1 --set data.block_size=512 --set train.batch_size=16 \
+  --set seqpe.shift.pool=100 --set eval.lengths=[16]
+check "the first step is under way" wait_for grep -q "MB a checkpoint" impatient.err
+sleep 0.3
+kill -TERM "$pid"
+sleep 0.2
+end INT
+status=$?
+check "SIGTERM then SIGINT ends by SIGINT, got $status" test "$status" -eq 130
+
 # eval has nothing to save.
 env --default-signal=INT,TERM "$engine" eval lm --checkpoint final --lengths 8,9,10,11,12,13 -v --json > eval.json 2> eval.err &
 pid=$!

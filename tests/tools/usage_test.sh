@@ -53,6 +53,9 @@ train.betas=[1, 2]|train.betas must lie in [0, 1), got [1, 2]
 train.eps=0|train.eps must be > 0, got 0
 model.heads=3|model.heads must divide model.width 8, got 3
 train.micro_batch_size=3|train.micro_batch_size must divide train.batch_size 4, got 3
+train.threads=5000000000|train.threads must be at most 4096, got 5000000000
+compare=[learned, learned]|compare must name each rival once and not model.position seqpe, got [learned, learned]
+compare=[seqpe]|compare must name each rival once and not model.position seqpe, got [seqpe]
 train.warmup_steps=500|train.warmup_steps must be at most train.steps 400, got 500
 train.precision=bf16|train.precision: expected one of fp32, got "bf16"
 train.device=tpu|train.device: expected one of auto, cpu, cuda, got "tpu"
@@ -67,6 +70,9 @@ eval.stride=17|eval.stride must be at most the length 16, got 17
 kernels.attention=cudnn|unknown key 'kernels.attention'
 TABLE
 expect 3 "eval.start must be 0 for learned positions" train --set model.position=learned --set eval.start=3
+expect 3 "eval.start must be 0 for learned positions" train --set compare='[learned]' --set eval.start=3
+expect 3 "seqpe.shift.pool must be at least" train --set model.position=none --set compare='[seqpe]' --set seqpe.shift.pool=1
+expect 3 "seqpe.shift.pool must be at least" "$engine" config validate "${tiny[@]}" --set seqpe.shift.pool=1
 
 expect 0 "Run: short" train --run short --quiet --set train.steps=2 --set seqpe.max_position=64 --set seqpe.shift.pool=20 \
   --set seqpe.contrastive.local_range=20
@@ -98,6 +104,10 @@ expect 0 "steps: 8" "$engine" config show --set train.steps=8 --config base.yaml
 expect 4 "nowhere.txt" train --set data.path=nowhere.txt
 : > empty.txt
 expect 4 "empty.txt must hold text, it is empty" train --set data.path=empty.txt
+printf '\n \n' > blank.txt
+expect 4 "blank.txt must hold at least one token" train --set data.reader=lines --set data.valid_path=blank.txt
+printf '0123456789abcdefghij' > one_block.txt
+expect 4 "beside the last one of a chunk, which data.reference_blocks drops" train --set data.path=one_block.txt --set data.reference_blocks=true
 expect 4 "must be a file" train --set data.path=.
 printf 'short' > short.txt
 expect 4 "must hold at least one block of 16 tokens" train --set data.path=short.txt

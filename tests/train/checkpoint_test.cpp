@@ -85,9 +85,10 @@ TEST(Checkpoint, PruningKeepsLastEveryLatestAndBest) {
 
 TEST(Checkpoint, PruningKeepsLatestWhereLaterStepsAreLeftBehind) {
   const TemporaryDirectory run;
-  for (const std::int64_t step : {8, 9, 3}) write(run.path(), step);
-  prune_checkpoints(run.path(), {.keep_last = 1});
-  EXPECT_EQ(folders(run.path()), (Names{"step_00000003", "step_00000009"}));
+  for (const std::int64_t step : {8, 9, 2, 3, 4}) write(run.path(), step);
+  prune_checkpoints(run.path(), {.keep_last = 2});
+  EXPECT_EQ(folders(run.path()),
+            (Names{"step_00000003", "step_00000004", "step_00000008", "step_00000009"}));
 }
 
 TEST(Checkpoint, AFailedWriteLeavesThePreviousOnesAndNothingElse) {

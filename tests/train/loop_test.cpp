@@ -47,13 +47,13 @@ class ToyTask final : public Task {
     if (step == signal_at) std::raise(SIGTERM);
     return {loss, {{"task", loss}, {"extra", std::nullopt}}, 10};
   }
-  std::vector<EvalRow> evaluate(const OnEvaluated& on_evaluated) override {
+  Evaluation evaluate(const OnEvaluated& on_evaluated) override {
     ++evaluations;
     if (signal_in_evaluation == evaluations) std::raise(SIGINT);
     on_evaluated(1, 1);
     const double value =
         nll.empty() ? 1.0 : nll[(steps.empty() ? 0 : steps.size() - 1) % nll.size()];
-    return {{{"length", 8.0}, {"nll", value}}};
+    return {{{{"length", 8.0}, {"nll", value}}}, value};
   }
   void save(const fs::path& directory) const override {
     io::write_safetensors(directory / "model.safetensors", {{"w", model_}, {"e", encoder_}});
@@ -123,6 +123,47 @@ TEST(Loop, EvaluatesAndSavesWhenItIsDue) {
   EXPECT_EQ(saved, (std::vector<std::string>{"step_00000004", "step_00000005", "step_00000010"}));
   EXPECT_EQ(run.link("best"), "step_00000004");
   EXPECT_EQ(run.link("latest"), "step_00000010");
+}
+
+TEST(Loop, AnEvaluationThatIsNotFiniteIsNeverTheBest) {
+  const TemporaryDirectory folder;
+  ToyRun run(folder.path());
+  run.options.train.eval_every = 2;
+  run.options.checkpoint = {.keep_last = 9};
+  ToyTask task;
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  task.nll = {9, kNan, 9, 5, 9, kNan, 9, 6, 9, 7};  // best at step 4
+  EXPECT_EQ(run.train(task), Outcome::finished);
+  EXPECT_EQ(run.link("best"), "step_00000004");
+}
+
+TEST(Loop, GoingOnFromAnOlderStepPointsLatestThereBeforeItCutsTheMetrics) {
+  const TemporaryDirectory folder;
+  ToyRun run(folder.path());
+  run.options.checkpoint = {.every = 2, .keep_last = 9};
+  ToyTask task;
+  run.train(task);
+  run.options.resume = folder / "checkpoints/step_00000004";
+  ToyTask again;
+  again.diverge_at = 4;  // nothing is saved any more
+  test::error_of<DivergedError>([&] { run.train(again); });
+  EXPECT_EQ(run.lines(), "1 2 3 4 ");
+  EXPECT_EQ(newest_checkpoint(folder.path())->filename(), "step_00000004");
+}
+
+TEST(Loop, MomentsOfAnotherShapeAreACheckpointError) {
+  const TemporaryDirectory folder;
+  const fs::path checkpoint =
+      write_checkpoint(folder.path(), 1, false, [&](const fs::path& directory) {
+        ToyTask().save(directory);
+        io::write_safetensors(directory / "optimizer.rank_000_of_001.safetensors",
+                              {{"m.w", Tensor::zeros({4}, DType::f32)}});
+      });
+  ToyRun run(folder.path());
+  run.options.resume = checkpoint;
+  ToyTask task;
+  const std::string message = test::error_of<CheckpointError>([&] { run.train(task); });
+  EXPECT_NE(message.find("'m.w' must have shape [3], has [4]"), std::string::npos) << message;
 }
 
 TEST(Loop, WritesTheLineThatIsPromised) {

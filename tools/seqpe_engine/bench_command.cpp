@@ -15,7 +15,8 @@
 #include "engine/train/updater.h"
 #include "kernels/common/isa.h"
 #include "kernels/common/profile.h"
-#include "models/tasks/language_model.h"
+#include "models/tasks/lm_evaluation.h"
+#include "models/tasks/lm_task.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {

@@ -8,7 +8,7 @@
 
 #include "engine/train/signals.h"
 #include "models/recipes/recipes.h"
-#include "models/tasks/language_model.h"
+#include "models/tasks/lm_files.h"
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/tables.h"
 
@@ -35,9 +35,9 @@ std::vector<std::string> overrides_of(const Options& options) {
 }
 
 nlohmann::ordered_json result_json(const LengthResult& result) {
-  if (!result.row) return {{"length", result.length}, {"error", "out of memory"}};
+  if (!result.evaluation) return {{"length", result.length}, {"error", "out of memory"}};
   nlohmann::ordered_json out;
-  for (const auto& [name, value] : *result.row) {
+  for (const auto& [name, value] : result.evaluation->row()) {
     const bool is_count =
         name == "length" || name == "tokens" || name == "words" || name == "blocks";
     if (is_count) {
@@ -78,8 +78,9 @@ void run(const Options& options) {
   } else {
     fmt::print("{}", evaluation_table(results));
   }
-  const bool any = std::any_of(results.begin(), results.end(),
-                               [](const LengthResult& result) { return result.row.has_value(); });
+  const bool any = std::any_of(results.begin(), results.end(), [](const LengthResult& result) {
+    return result.evaluation.has_value();
+  });
   require<DeviceError>(any, "[eval] every length ran out of memory. Hint: shorter --lengths.");
 }
 

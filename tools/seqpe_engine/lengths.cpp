@@ -10,9 +10,9 @@
 namespace seqpe::tools {
 namespace {
 
-std::optional<train::EvalRow> evaluate_one(const models::LanguageModel& model,
-                                           const data::Chunks& chunks, std::int64_t length,
-                                           train::Log& log) {
+std::optional<models::LengthEvaluation> evaluate_one(const models::LanguageModel& model,
+                                                     const data::Chunks& chunks,
+                                                     std::int64_t length, train::Log& log) {
   try {
     return models::evaluate_length(
         model, chunks, length, train::EvaluationProgress(log, fmt::format("length {}", length)));

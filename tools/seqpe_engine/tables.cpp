@@ -2,31 +2,19 @@
 
 #include <fmt/format.h>
 
-#include "kernels/common/error.h"
-
 namespace seqpe::tools {
-namespace {
-
-double value_of(const train::EvalRow& row, const std::string& name) {
-  for (const auto& [key, value] : row) {
-    if (key == name) return value;
-  }
-  throw Error(fmt::format("[table] a row must hold '{}'.", name));
-}
-
-}  // namespace
 
 std::string evaluation_table(const std::vector<LengthResult>& results) {
   std::string out = fmt::format("{:>8} {:>12} {:>12} {:>10} {:>10} {:>8}\n", "length", "token ppl",
                                 "word ppl", "nll", "tokens", "blocks");
-  for (const auto& [length, row] : results) {
-    if (!row) {
+  for (const auto& [length, evaluation] : results) {
+    if (!evaluation) {
       out += fmt::format("{:>8} out of memory\n", length);
       continue;
     }
-    out += fmt::format("{:>8} {:>12.4f} {:>12.4f} {:>10.5f} {:>10.0f} {:>8.0f}\n", length,
-                       value_of(*row, "token_ppl"), value_of(*row, "word_ppl"),
-                       value_of(*row, "nll"), value_of(*row, "tokens"), value_of(*row, "blocks"));
+    out += fmt::format("{:>8} {:>12.4f} {:>12.4f} {:>10.5f} {:>10} {:>8}\n", length,
+                       evaluation->token_perplexity(), evaluation->word_perplexity(),
+                       evaluation->nll, evaluation->tokens, evaluation->blocks);
   }
   return out;
 }
@@ -39,8 +27,8 @@ std::string perplexity_table(
   for (const auto& [name, results] : models) {
     out += fmt::format("{:<12}", name);
     for (const auto& result : results) {
-      out += result.row ? fmt::format(" {:>9.2f}", value_of(*result.row, "token_ppl"))
-                        : fmt::format(" {:>9}", "memory");
+      out += result.evaluation ? fmt::format(" {:>9.2f}", result.evaluation->token_perplexity())
+                               : fmt::format(" {:>9}", "memory");
     }
     out += "\n";
   }

@@ -1,6 +1,7 @@
 // seqpe_engine train lm
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <omp.h>
 
 #include <algorithm>
@@ -12,11 +13,14 @@
 #include "engine/core/allocator.h"
 #include "engine/core/version.h"
 #include "engine/io/file.h"
+#include "engine/ops/cross_entropy.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/loop.h"
 #include "engine/train/signals.h"
 #include "kernels/common/isa.h"
-#include "models/tasks/language_model.h"
+#include "models/tasks/lm_files.h"
+#include "models/tasks/lm_generation.h"
+#include "models/tasks/lm_task.h"
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/tables.h"
 
@@ -26,6 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kQuickStart = "quickstart_lm";
+constexpr const char* kConfigFile = "config.yaml";
 constexpr double kMegabyte = 1024.0 * 1024.0;
 
 struct Options {
@@ -64,14 +69,21 @@ std::optional<fs::path> checkpoint_to_resume(const Options& options, const fs::p
         "[run] {} must be empty for a new run. Hint: --resume auto goes on with it.", run.string());
     return std::nullopt;
   }
-  if (options.resume != "auto") return fs::path(options.resume);
-  require<UsageError>(!options.run.empty(), "[run] --resume auto needs --run DIR.");
-  return train::newest_checkpoint(run);
+  if (options.resume == "auto") {
+    require<UsageError>(!options.run.empty(), "[run] --resume auto needs --run DIR.");
+    return train::newest_checkpoint(run);
+  }
+  require<UsageError>(
+      holds_no_run(run) || train::is_of_run(options.resume, run),
+      "[run] {} must be empty to go on from {}, which is not of that run. Hint: choose another "
+      "--run.",
+      run.string(), options.resume);
+  return fs::path(options.resume);
 }
 
 void write_run_files(const fs::path& run, const models::Config& config) {
   models::Config copy = config;
-  io::write_file_atomic(run / "config.yaml", config::dump(models::fields_of(copy)));
+  io::write_file_atomic(run / kConfigFile, config::dump(models::fields_of(copy)));
   std::string commands;  // a run that was resumed has several
   if (fs::exists(run / "command.txt")) commands = io::read_text<Error>(run / "command.txt");
   io::write_file_atomic(run / "command.txt", commands + command_line() + "\n");
@@ -105,16 +117,19 @@ double encoder_floats(const models::Config& config) {
          (kEncoderWidths * static_cast<double>(encoder.layers - 1) + kEncoderOnce);
 }
 
-/// Bytes of tensors while training: weights, gradients and both moments; activations; logits with
-/// their gradient.
+/// Bytes of tensors while training: weights, gradients and both moments; activations; the head.
 double expected_peak(const models::LanguageModel& model, std::int64_t parameter_count) {
   const models::Config& config = model.config();
   const auto tokens = static_cast<double>(config.train.micro_batch() * config.data.block_size);
   const double activations = tokens * static_cast<double>(config.model.width) *
                              (kModelWidths * static_cast<double>(config.model.layers) + kModelOnce);
-  const double logits = 2.0 * tokens * static_cast<double>(model.tokenizer().vocab_size());
-  return sizeof(float) * (4.0 * static_cast<double>(parameter_count) + activations + logits +
-                          encoder_floats(config));
+  const std::int64_t vocab = model.tokenizer().vocab_size();
+  const std::int64_t rows =
+      ops::rows_of_logits_at_once(config.train.micro_batch() * config.data.block_size, vocab);
+  // A chunk of logits, and the head's gradient before it is added to that of the embedding.
+  const auto head = static_cast<double>((rows + config.model.width) * vocab);
+  return sizeof(float) *
+         (4.0 * static_cast<double>(parameter_count) + activations + head + encoder_floats(config));
 }
 
 /// 3456 as "3.5 K", 858000 as "0.86 M".
@@ -122,6 +137,10 @@ std::string shortened(std::int64_t count) {
   const auto value = static_cast<double>(count);
   return count < 100'000 ? fmt::format("{:.1f} K", value / 1e3)
                          : fmt::format("{:.2f} M", value / 1e6);
+}
+
+const std::string& position_name(const models::Config& config) {
+  return models::position_names()[static_cast<std::size_t>(config.model.position)];
 }
 
 void say_plan(const models::LanguageModel& model, const models::LmTask& task, train::Log& log) {
@@ -132,8 +151,7 @@ void say_plan(const models::LanguageModel& model, const models::LmTask& task, tr
   }
   const std::int64_t all = model_count + encoder_count;
   log.say(fmt::format("positions {}, {} parameters in the model, {} in the position encoder",
-                      models::position_names()[static_cast<std::size_t>(config.model.position)],
-                      shortened(model_count), shortened(encoder_count)));
+                      position_name(config), shortened(model_count), shortened(encoder_count)));
   log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
                       config.train.batch_size * config.data.block_size, task.training_tokens()));
   log.say(fmt::format("about {:.3g} MB of tensors at peak, {:.3g} MB a checkpoint",
@@ -156,6 +174,10 @@ class Session {
     if (!options_.device.empty()) overrides.push_back("train.device=" + options_.device);
     overrides.insert(overrides.end(), options_.overrides.begin(), options_.overrides.end());
     config_ = models::load_config(options_.configs, overrides);
+    require<UsageError>(options_.init_from.empty() || config_.compare.empty(),
+                        "[train] --init-from must come without rivals (compare), which start from "
+                        "random weights, got compare [{}]. Hint: --set compare=[].",
+                        fmt::join(config_.compare, ", "));
     device_ = use_device(config_.train);
   }
 
@@ -163,19 +185,14 @@ class Session {
     if (options_.dry_run) {
       train::Log log(options_.verbosity.level());
       prepare(config_, log);
+      for (const models::Config& rival : models::rivals_of(config_)) prepare(rival, log);
       return;
     }
     folder_ = new_run_folder(options_);
     checkpoint_to_resume(options_, folder_);  // refuses before anything is read
     bool finished = train_into(config_, folder_);
-    for (std::size_t i = 0; finished && i < config_.compare.size(); ++i) {
-      models::Config rival = config_;
-      rival.compare.clear();
-      const auto& names = models::position_names();
-      rival.model.position = static_cast<models::PositionKind>(
-          std::find(names.begin(), names.end(), config_.compare[i]) - names.begin());
-      finished = train_into(rival, folder_ / ("rival_" + config_.compare[i]));
-    }
+    for (const models::Config& rival : models::rivals_of(config_))
+      finished = finished && train_into(rival, folder_ / ("rival_" + position_name(rival)));
     finished ? print_results() : say_how_to_go_on();
   }
 
@@ -203,14 +220,13 @@ class Session {
   bool train_into(const models::Config& config, const fs::path& where) {
     train::Log log(options_.verbosity.level());
     const Prepared prepared = prepare(config, log);
-    fs::create_directories(where);
+    const bool created = fs::create_directories(where);
     if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
     const bool is_main = where == folder_;
     // Under the lock: another process may have come first.
     const auto resume = is_main                   ? checkpoint_to_resume(options_, where)
                         : options_.resume.empty() ? std::nullopt
                                                   : train::newest_checkpoint(where);
-    log.open(where / "train.log");
     Trained trained;
     try {
       trained = train_prepared(prepared, where, resume, log);
@@ -219,11 +235,11 @@ class Session {
     } catch (const std::exception& error) {
       log.clear();
       log.record(fmt::format("error: {}", error.what()));
+      const bool started = fs::exists(where / kConfigFile);
+      if (created && !started) fs::remove_all(where);  // a refused checkpoint leaves no trace
       throw;
     }
-    const auto kind = static_cast<std::size_t>(config.model.position);
-    if (!trained.results.empty())
-      table_.emplace_back(models::position_names()[kind], trained.results);
+    if (!trained.results.empty()) table_.emplace_back(position_name(config), trained.results);
     if (sample_.empty()) sample_ = trained.sample;
     return trained.outcome == train::Outcome::finished;
   }
@@ -232,14 +248,16 @@ class Session {
                          const std::optional<fs::path>& resume, train::Log& log) const {
     const models::Config& config = prepared.model->config();
     Trained trained;
-    trained.outcome =
-        train::run_training(*prepared.task, {.train = config.train,
-                                             .checkpoint = config.checkpoint,
-                                             .log_config = config.log,
-                                             .run = where,
-                                             .resume = resume,
-                                             .log = &log,
-                                             .on_start = [&] { write_run_files(where, config); }});
+    trained.outcome = train::run_training(*prepared.task, {.train = config.train,
+                                                           .checkpoint = config.checkpoint,
+                                                           .log_config = config.log,
+                                                           .run = where,
+                                                           .resume = resume,
+                                                           .log = &log,
+                                                           .on_start = [&] {
+                                                             log.open(where / "train.log");
+                                                             write_run_files(where, config);
+                                                           }});
     log.detail(fmt::format("tensors {:.1f} MB at peak",
                            static_cast<double>(allocator(device_).stats().peak) / kMegabyte));
     if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
@@ -266,7 +284,7 @@ class Session {
     fmt::print(stderr,
                "stopped by a signal; go on with: seqpe_engine train lm --config {} --run {} "
                "--resume auto\n",
-               (folder_ / "config.yaml").string(), folder_.string());
+               (folder_ / kConfigFile).string(), folder_.string());
     exit_code() = StoppedError("").exit_code();
   }
 

@@ -94,12 +94,12 @@ TEST_F(LearnedPositionTest, ActsAtTheInputOnly) {
 
 TEST_F(LearnedPositionTest, Errors) {
   test::expect_error([&] { learned_.embed({3}, 5, {}); },
-                     "[learned] a stretched table starts at position 0, got 3.");
+                     "[learned] a stretched table must have the one start 0, got starts [3].");
   test::expect_error(
       [&] {
         learned_.embed({0, 1}, 5, {});
       },
-      "[learned] a stretched table starts at position 0, got 0.");
+      "[learned] a stretched table must have the one start 0, got starts [0, 1].");
   test::expect_error([&] { learned_.embed({3}, 2, {}); },
                      "[embedding] indices must lie in [0, 4) (rows of the table), got 4 at 1.");
 }

@@ -1,0 +1,21 @@
+// The samplers that a training on text needs.
+#pragma once
+
+#include <optional>
+
+#include "models/seqpe/samplers.h"
+
+namespace seqpe::models {
+
+/// Throws ConfigError where the options do not fit together. `out_dim`: width of an embedding;
+/// `length`: tokens of a sequence; `batch`: sequences of a step.
+struct TrainingSamplers {
+  TrainingSamplers(const SeqpeOptions& options, std::int64_t out_dim, std::int64_t length,
+                   std::int64_t batch, std::uint64_t seed);
+
+  ShiftSampler shift;
+  std::optional<ContrastiveSampler> contrastive;  // none where the loss has no weight
+  std::optional<TransferSampler> transfer;
+};
+
+}  // namespace seqpe::models

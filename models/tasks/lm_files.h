@@ -1,0 +1,43 @@
+// A language model on disk: the reference's file and parameter names, in our checkpoints and in its
+// own run folders.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/tasks/language_model.h"
+
+namespace seqpe::models {
+
+/// Writes model.safetensors, model_1.safetensors, config.json, pe_config.json, config.yaml and the
+/// tokeniser's files.
+void save_language_model(const LanguageModel& model, const std::filesystem::path& directory);
+
+/// Throws CheckpointError with the key that differs unless `directory` holds a checkpoint of this
+/// very model: what computes its result, not how it is trained.
+void check_same_model(const LanguageModel& model, const std::filesystem::path& directory);
+
+/// Prints a warning with the keys that differ if the training on which `directory` stands took its
+/// sequences from other data, or in another order, than this model's configuration does.
+void warn_of_other_data(const LanguageModel& model, const std::filesystem::path& directory);
+
+/// Reads the weights of a checkpoint folder into a model of the same shape.
+void load_weights(const LanguageModel& model, const std::filesystem::path& directory);
+
+/// Opens a checkpoint folder, a run of ours (best, else latest) or a run of the reference
+/// (best_model, step_N). `tokenizer`: replaces the checkpoint's own; needed where the folder holds
+/// none.
+std::unique_ptr<LanguageModel> open_language_model(const std::filesystem::path& path,
+                                                   const std::optional<std::string>& tokenizer,
+                                                   const std::vector<std::string>& overrides);
+
+/// The folder of the weight files of what open_language_model opens, verified where it is ours.
+std::filesystem::path find_weights(const std::filesystem::path& path);
+
+/// SHA-256 of the weight files of what open_language_model opens, in name order.
+std::string weights_sha256(const std::filesystem::path& path);
+
+}  // namespace seqpe::models

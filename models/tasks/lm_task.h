@@ -1,0 +1,50 @@
+// Training of a language model: batches, positions, losses.
+#pragma once
+
+#include <optional>
+
+#include "engine/data/lm_blocks.h"
+#include "engine/train/task.h"
+#include "models/seqpe/training_samplers.h"
+#include "models/tasks/language_model.h"
+
+namespace seqpe::models {
+
+class LmTask final : public train::Task {
+ public:
+  /// Reads and tokenises the data that the model's configuration names.
+  explicit LmTask(const LanguageModel& model);
+  /// The same on tokens at hand.
+  LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation);
+
+  std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
+  train::StepTerms forward_backward(std::int64_t step) override;
+  train::Evaluation evaluate(const train::OnEvaluated& on_evaluated) override;
+  void save(const std::filesystem::path& directory) const override;
+  void load(const std::filesystem::path& directory) override;
+
+  std::int64_t training_tokens() const;
+  const data::Chunks& validation() const { return validation_; }
+
+ private:
+  /// Ids and labels of a step's whole batch.
+  struct Batch {
+    Tensor ids, labels;  // i64 [B, N]
+    std::int64_t counted = 0;
+  };
+  /// The step's position embeddings and the losses on them.
+  struct Positions {
+    Tensor pe;  // [blocks, N, W], undefined without positions
+    std::optional<Tensor> contrastive, transfer;
+  };
+  Batch batch_of(std::int64_t step);
+  Positions positions_of(std::int64_t step, const nn::Pass& pass);
+
+  const LanguageModel& model_;
+  data::Chunks training_, validation_;
+  std::vector<data::Block> blocks_;
+  std::optional<data::EpochOrder> order_;
+  std::optional<TrainingSamplers> samplers_;  // of SeqPE alone
+};
+
+}  // namespace seqpe::models
