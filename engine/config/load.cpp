@@ -134,8 +134,10 @@ void set(const std::string& assignment, std::vector<Field>& fields, const std::s
   const std::size_t equals = assignment.find('=');
   require<ConfigError>(equals != std::string::npos && equals > 0,
                        "[config] --set must be KEY=VALUE, got '{}'.", assignment);
-  assign(parse({where, assignment.substr(equals + 1)}), assignment.substr(0, equals), fields,
-         where);
+  const std::string value = assignment.substr(equals + 1);
+  // YAML would read nothing as null; whoever writes `--set data.valid_path=` means the empty text.
+  assign(value.empty() ? YAML::Node(value) : parse({where, value}), assignment.substr(0, equals),
+         fields, where);
 }
 
 std::string dump(const std::vector<Field>& fields) {

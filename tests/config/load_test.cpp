@@ -156,6 +156,8 @@ TEST_F(LoadTest, Set) {
   EXPECT_EQ(values_.lengths, (std::vector<std::int64_t>{512, 1024}));
   set("data.path=a=b", fields_);
   EXPECT_EQ(values_.path, "a=b");
+  set("data.path=", fields_);
+  EXPECT_EQ(values_.path, "");
   set("data.path=\"\"", fields_);
   EXPECT_EQ(values_.path, "");
   const std::pair<const char*, const char*> cases[] = {
