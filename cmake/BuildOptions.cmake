@@ -4,10 +4,11 @@ option(SEQPE_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitize
 set(SEQPE_CPU_ISAS "v2;v3;v4" CACHE STRING "x86-64 levels that the hot CPU kernels are compiled for")
 set(SEQPE_GEMM "AUTO" CACHE STRING "CPU matrix multiplication: AUTO, ONEDNN, CBLAS or PLAIN")
 set_property(CACHE SEQPE_GEMM PROPERTY STRINGS AUTO ONEDNN CBLAS PLAIN)
-set(SEQPE_CUDA "OFF" CACHE STRING "The device `cuda`: OFF, or EMULATED on the CPU (kernels/simt)")
-set_property(CACHE SEQPE_CUDA PROPERTY STRINGS OFF EMULATED)
-if(NOT SEQPE_CUDA MATCHES "^(OFF|EMULATED)$")
-  message(FATAL_ERROR "SEQPE_CUDA: expected OFF or EMULATED, got '${SEQPE_CUDA}'")
+set(SEQPE_CUDA "AUTO" CACHE STRING
+  "The device `cuda`: ON (nvcc, a GPU), AUTO (ON where nvcc and cuBLASLt are), EMULATED on the CPU (kernels/simt), OFF")
+set_property(CACHE SEQPE_CUDA PROPERTY STRINGS AUTO ON EMULATED OFF)
+if(NOT SEQPE_CUDA MATCHES "^(AUTO|ON|EMULATED|OFF)$")
+  message(FATAL_ERROR "SEQPE_CUDA: expected AUTO, ON, EMULATED or OFF, got '${SEQPE_CUDA}'")
 endif()
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -29,10 +30,11 @@ endif()
 
 add_library(seqpe_options INTERFACE)
 target_include_directories(seqpe_options INTERFACE "${PROJECT_SOURCE_DIR}")
-target_compile_options(seqpe_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wno-unknown-pragmas -Wno-missing-field-initializers -Werror)
+set(SEQPE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wno-unknown-pragmas -Wno-missing-field-initializers -Werror)
 # GCC 12 reports overlaps in std::string that cannot be (GCC bug 105329).
-target_compile_options(seqpe_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+list(APPEND SEQPE_WARNINGS $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+target_compile_options(seqpe_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${SEQPE_WARNINGS}>)
 if(SEQPE_SANITIZE)
   target_compile_options(seqpe_options INTERFACE -fsanitize=address,undefined
     -fno-sanitize-recover=all -fno-omit-frame-pointer)

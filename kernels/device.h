@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "kernels/common/context.h"
 
@@ -24,8 +25,10 @@ constexpr const char* name_of(CudaDevice device) {
   return "?";
 }
 
-/// What Device::cuda is here.
+/// What Device::cuda is here: none where no GPU is seen, whatever was built.
 CudaDevice cuda_device();
+/// Where it is none: "no GPU is visible", "this build has no CUDA kernels".
+std::string why_no_cuda();
 
 /// Device memory, aligned to 256 bytes, uninitialised; null if there is not so much. Throws
 /// DeviceError where there is no device.

@@ -8,6 +8,10 @@ CudaDevice cuda_device() {
   return CudaDevice::none;
 }
 
+std::string why_no_cuda() {
+  return "this build has no CUDA kernels";
+}
+
 void* allocate_on_device(std::size_t) {
   throw_built_without_cuda("allocate_on_device");
 }

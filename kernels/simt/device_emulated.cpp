@@ -11,6 +11,10 @@ CudaDevice cuda_device() {
   return CudaDevice::emulated;
 }
 
+std::string why_no_cuda() {
+  return "";
+}
+
 void* allocate_on_device(std::size_t bytes) {
   return simt::allocate_device(bytes);
 }

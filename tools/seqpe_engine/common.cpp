@@ -49,7 +49,8 @@ Device use_device(const train::TrainConfig& config) {
   const CudaDevice cuda = kernels::cuda_device();
   const bool asks = config.device == train::DeviceChoice::cuda;
   require<DeviceError>(!asks || cuda != CudaDevice::none,
-                       "[device] this build has no CUDA kernels. Hint: --device cpu.");
+                       "[device] cuda is not here: {}. Hint: --device cpu.",
+                       kernels::why_no_cuda());
   if (asks && cuda == CudaDevice::emulated)
     warn(
         "[device] cuda is emulated on the CPU: for tests and study, hundreds of times slower than "
