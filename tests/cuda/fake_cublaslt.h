@@ -1,0 +1,10 @@
+// cuBLASLt as NVIDIA documents it (https://docs.nvidia.com/cuda/cublas/#using-the-cublaslt-api),
+// computed on the CPU: what our wrapper asks for is tested where there is no GPU.
+#pragma once
+
+namespace seqpe::test {
+
+/// Whether the library says that it has no product with a GELU.
+extern bool cublaslt_refuses_gelu;
+
+}  // namespace seqpe::test

@@ -1,0 +1,108 @@
+// Our wrapper of cuBLASLt: which products it asks the library for.
+#include <array>
+
+#include "tests/cuda/fake_cublaslt.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/matmul_product.h"
+
+namespace seqpe::kernels {
+namespace {
+
+using test::MatmulProduct;
+
+constexpr test::MatmulPath kWrapper{"cuBLASLt", [](const MatmulArgs& args) {
+                                      cuda::matmul({Device::cuda, nullptr}, args);
+                                    }};
+
+template <typename T>
+class MatmulCublasLt : public testing::Test {};
+using LibraryTypes = testing::Types<float, bf16>;
+TYPED_TEST_SUITE(MatmulCublasLt, LibraryTypes);
+
+TYPED_TEST(MatmulCublasLt, AllTransposesSizesAndStrides) {
+  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{0, 3, 2},
+                                {3, 0, 2},
+                                {3, 2, 0},
+                                {1, 1, 1},
+                                {1, 17, 5},
+                                {7, 1, 3},
+                                {33, 17, 65}}) {
+    for (const int transposed : {0, 1, 2, 3}) {
+      for (const Write write : test::kWrites) {
+        for (const std::int64_t gap : {0, 3}) {
+          MatmulProduct<TypeParam> product({.m = m,
+                                            .n = n,
+                                            .k = k,
+                                            .trans_a = (transposed & 1) != 0,
+                                            .trans_b = (transposed & 2) != 0,
+                                            .alpha = gap == 0 ? 1.0 : -0.75,
+                                            .write = write},
+                                           {.gap = gap});
+          product.expect_as_defined(kWrapper);
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(MatmulCublasLt, Batches) {
+  for (const auto& [share_a, share_b] : {std::pair{false, false}, {true, false}, {false, true}}) {
+    for (const Write write : test::kWrites) {
+      MatmulProduct<TypeParam> product(
+          {.m = 5, .n = 7, .k = 6, .trans_b = share_a, .batch = 3, .write = write},
+          {.share_a = share_a, .share_b = share_b, .gap = share_b ? 2 : 0});
+      product.expect_as_defined(kWrapper);
+    }
+  }
+}
+
+// Fused where the library can, else the bias alone and our own GELU behind it. 19 columns are no
+// rows of 16 bytes.
+TYPED_TEST(MatmulCublasLt, Gelu) {
+  for (const bool refuses : {false, true}) {
+    test::cublaslt_refuses_gelu = refuses;
+    for (const Epilogue epilogue : {Epilogue::bias_gelu_tanh, Epilogue::bias_gelu_erf}) {
+      for (const std::int64_t n : {16, 19}) {
+        for (const bool pre_activation : {false, true}) {
+          // A depth of its own: the wrapper remembers what the library has.
+          MatmulProduct<TypeParam> product({.m = 13,
+                                            .n = n,
+                                            .k = refuses ? 8 : 7,
+                                            .trans_b = pre_activation,
+                                            .alpha = 1.5,
+                                            .epilogue = epilogue},
+                                           {.pre_activation = pre_activation});
+          product.expect_as_defined(kWrapper);
+        }
+      }
+    }
+  }
+  test::cublaslt_refuses_gelu = false;
+}
+
+TEST(MatmulCublasLtErrors, WhatTheLibraryDoesNotHave) {
+  std::vector<float> numbers(4);
+  MatmulArgs args{.out = numbers.data(),
+                  .a = numbers.data(),
+                  .b = numbers.data(),
+                  .m = 2,
+                  .n = 2,
+                  .k = 2,
+                  .lda = 1,
+                  .ldb = 2,
+                  .ldc = 2};
+  test::expect_error<DeviceError>(
+      [&] { kWrapper.run(args); },
+      "[matmul] cuBLASLt has no product of f32 with m 2, n 2, k 2, rows 1, 2 and 2 apart.");
+  args.dtype = DType::f64;
+  EXPECT_THROW(kWrapper.run(args), Error);
+}
+
+TYPED_TEST(MatmulCublasLt, Bias) {
+  MatmulProduct<TypeParam> product({.m = 9, .n = 5, .k = 3, .batch = 2, .epilogue = Epilogue::bias},
+                                   {.gap = 1});
+  product.expect_as_defined(kWrapper);
+}
+
+}  // namespace
+}  // namespace seqpe::kernels
