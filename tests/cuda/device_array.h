@@ -1,4 +1,4 @@
-// Vectors on the device cuda, and runs under every schedule of the emulator.
+// Vectors on the device cuda, and how good its results must be.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/device.h"
-#include "kernels/simt/schedule.h"
+#include "tests/cuda/schedules.h"
 #include "tests/support/kernel_test.h"
 
 namespace seqpe::test {
@@ -59,19 +59,6 @@ std::vector<U> as(const std::vector<T>& values) {
   std::vector<U> converted;
   for (const T value : values) converted.push_back(from_double<U>(to_double(value)));
   return converted;
-}
-
-/// Calls test() once under each schedule: a kernel must not depend on the order in which its
-/// threads run.
-template <typename F>
-void under_every_schedule(const F& test) {
-  for (const auto& schedule : simt::kTestSchedules) {
-    SCOPED_TRACE(testing::Message() << "SEQPE_SIMT_SCHEDULE=" << static_cast<int>(schedule.threads)
-                                    << " SEQPE_SIMT_SEED=" << schedule.seed);
-    simt::set_schedule(schedule);
-    test();
-  }
-  simt::set_schedule({});
 }
 
 /// The device's result may err at most twice as much as the CPU's in the same dtype, both measured
