@@ -30,9 +30,10 @@ class Updater {
 
   const std::vector<optim::ParameterGroup>& groups() const { return groups_; }
 
- private:
+  /// Learning rate, decay and clipping of a group ("model" or "encoder") at an update.
   optim::GroupOptions options_of(const std::string& group, std::int64_t step) const;
 
+ private:
   Task& task_;
   const TrainConfig& config_;
   std::vector<optim::ParameterGroup> groups_;

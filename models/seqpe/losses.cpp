@@ -24,7 +24,8 @@ Tensor both_directions(const Tensor& a, const Tensor& b, TransferMetric metric) 
 }  // namespace
 
 Tensor contrastive_loss(const Tensor& pivots, const Tensor& candidates, const Tensor& labels,
-                        std::int64_t heads, bool per_head, double logit_scale) {
+                        std::int64_t heads, bool per_head, double logit_scale,
+                        double label_smoothing) {
   const std::int64_t count = pivots.dim(0), width = pivots.dim(1);
   require(candidates.rank() == 2 && candidates.dim(1) == width && candidates.dim(0) % count == 0,
           "[contrastive_loss] candidates must have shape [{} * num, {}] for the pivots, got {}.",
@@ -40,7 +41,7 @@ Tensor contrastive_loss(const Tensor& pivots, const Tensor& candidates, const Te
       slice_labels.data_as<std::int64_t>()[p * slices + s] = labels.data_as<std::int64_t>()[p];
     }
   }
-  return ops::cross_entropy(logits.view({count * slices, num}), slice_labels).loss;
+  return ops::cross_entropy(logits.view({count * slices, num}), slice_labels, label_smoothing).loss;
 }
 
 Tensor transfer_loss(const Tensor& main, const Tensor& transfer, const Tensor& indices,

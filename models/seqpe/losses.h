@@ -13,7 +13,8 @@ namespace seqpe::models {
 /// mean cross-entropy (one element). per_head: logits of each of `heads` slices of E on their own,
 /// mean over pivots and heads.
 Tensor contrastive_loss(const Tensor& pivots, const Tensor& candidates, const Tensor& labels,
-                        std::int64_t heads, bool per_head, double logit_scale);
+                        std::int64_t heads, bool per_head, double logit_scale,
+                        double label_smoothing = 0.0);
 
 /// Far positions keep the geometry of the trained ones: the Gram matrices of the embeddings at
 /// starts + indices (student) follow those at the indices (teacher), as log-softmax rows. main [N,

@@ -251,4 +251,12 @@ TransferSample TransferSampler::sample(std::int64_t step) {
   return sample;
 }
 
+std::vector<std::int64_t> positions_of(const TransferSample& sample) {
+  const std::size_t count = sample.indices.size() / sample.starts.size();
+  std::vector<std::int64_t> positions;
+  for (std::size_t i = 0; i < sample.indices.size(); ++i)
+    positions.push_back(sample.starts[i / count] + sample.indices[i]);
+  return positions;
+}
+
 }  // namespace seqpe::models

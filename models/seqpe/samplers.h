@@ -91,6 +91,9 @@ struct TransferSample {
   std::vector<std::int64_t> indices;  // [starts, indices], distinct in a row, in [0, length)
 };
 
+/// The positions that are compared: [starts, indices].
+std::vector<std::int64_t> positions_of(const TransferSample& sample);
+
 /// Windows outside the trained one, and the places in them that are compared. Starts walk through
 /// all there are.
 class TransferSampler {

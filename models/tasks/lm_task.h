@@ -1,4 +1,4 @@
-// Training of a language model: batches, positions, losses.
+// Training of a language model on a text.
 #pragma once
 
 #include <optional>
@@ -7,6 +7,7 @@
 #include "engine/train/task.h"
 #include "models/seqpe/training_samplers.h"
 #include "models/tasks/language_model.h"
+#include "models/tasks/lm_step.h"
 
 namespace seqpe::models {
 
@@ -27,18 +28,8 @@ class LmTask final : public train::Task {
   const data::Chunks& validation() const { return validation_; }
 
  private:
-  /// Ids and labels of a step's whole batch.
-  struct Batch {
-    Tensor ids, labels;  // i64 [B, N]
-    std::int64_t counted = 0;
-  };
-  /// The step's position embeddings and the losses on them.
-  struct Positions {
-    Tensor pe;  // [blocks, N, W], undefined without positions
-    std::optional<Tensor> contrastive, transfer;
-  };
-  Batch batch_of(std::int64_t step);
-  Positions positions_of(std::int64_t step, const nn::Pass& pass);
+  /// The sequences and positions of a step.
+  LmStep draw(std::int64_t step);
 
   const LanguageModel& model_;
   data::Chunks training_, validation_;

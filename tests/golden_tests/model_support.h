@@ -75,7 +75,37 @@ inline void load_parameters(const Golden& golden, const std::vector<nn::Paramete
   EXPECT_EQ(used, stored) << "parameters of the file that the model does not have";
 }
 
-/// Compares `prefix + name` of the file with every parameter's gradient.
+/// The section `model` of a file.
+inline models::GptOptions gpt_options(const nlohmann::json& config, DType dtype) {
+  models::GptOptions options;
+  options.layers = config.at("layers");
+  options.width = config.at("width");
+  options.heads = config.at("heads");
+  options.vocab_size = config.at("vocab_size");
+  options.activation = choice<ops::Activation>(
+      config.at("activation"),
+      {{"gelu", ops::Activation::gelu_erf}, {"gelu_new", ops::Activation::gelu_tanh}});
+  options.layer_norm_eps = config.at("layer_norm_eps");
+  options.dropout = {0.0, 0.0, 0.0};
+  options.dtype = dtype;
+  return options;
+}
+
+inline models::TransferOptions transfer_options(const nlohmann::json& config) {
+  models::TransferOptions options;
+  options.starts = config.at("starts");
+  options.indices = config.at("indices");
+  options.per_head = config.at("per_head");
+  options.logit_scale = config.at("logit_scale");
+  options.beta = config.at("beta");
+  options.metric = choice<models::TransferMetric>(
+      config.at("metric"),
+      {{"kl_div", models::TransferMetric::kl_div}, {"mse", models::TransferMetric::mse}});
+  return options;
+}
+
+/// Compares `prefix + name` of the file with every parameter's gradient; every gradient of the file
+/// must be one of a parameter.
 inline void expect_gradients(const Golden& golden, const std::string& prefix,
                              const std::vector<nn::Parameter>& parameters, double bound) {
   std::size_t compared = 0;
@@ -89,6 +119,9 @@ inline void expect_gradients(const Golden& golden, const std::string& prefix,
     EXPECT_LE(relative_error(parameter.value.grad(), expected), bound) << name;
     ++compared;
   }
+  std::size_t stored = 0;
+  for (const auto& entry : golden.file.entries()) stored += entry.name.starts_with(prefix);
+  EXPECT_EQ(compared, stored) << "gradients of the file that no parameter has";
   EXPECT_GT(compared, 0u);
 }
 

@@ -1,151 +1,188 @@
-// Ten optimiser steps of the reference: losses, gradient norms, learning rates and final
-// parameters.
-#include "engine/autograd/backward.h"
-#include "engine/ops/rows.h"
-#include "engine/optim/parameter_buffers.h"
-#include "engine/optim/schedule.h"
-#include "models/seqpe/losses.h"
+// Optimiser steps of the reference, replayed by the engine's own step and updater from the
+// sequences and positions of the file: losses, gradient norms, learning rates and final parameters.
+#include <map>
+#include <set>
+
+#include "engine/train/updater.h"
+#include "models/tasks/lm_step.h"
 #include "tests/golden_tests/model_support.h"
+#include "tests/support/numbered_tokens.h"
 
 namespace seqpe {
 namespace {
 
-/// One value a step of a result.
-double at_step(const test::Golden& golden, const std::string& name, std::int64_t step) {
-  return golden.file.tensor("out." + name).data_as<double>()[step];
-}
-
-struct TrainingRun {
-  TrainingRun(const std::filesystem::path& path, const test::Where& where)
-      : golden(path), dtype(where.dtype), config(golden.config) {
-    const auto& model = config.at("model");
-    models::GptOptions options;
-    options.layers = model.at("layers");
-    options.width = model.at("width");
-    options.heads = model.at("heads");
-    options.vocab_size = model.at("vocab_size");
-    options.layer_norm_eps = model.at("layer_norm_eps");
-    options.dropout = {0.0, 0.0, 0.0};
-    options.dtype = dtype;
-    auto position = std::make_unique<models::SeqpePosition>(test::seqpe_options(config.at("seqpe")),
-                                                            options.layers, options.width,
-                                                            options.heads, dtype);
-    seqpe = position.get();
-    gpt = std::make_unique<models::Gpt>(options, std::move(position));
-    parameters = gpt->parameters();
-    for (const auto& parameter : seqpe->encoder().parameters()) parameters.push_back(parameter);
-    test::load_parameters(golden, parameters, dtype);
-    gpt->move_to(where.device);
-    seqpe->encoder().move_to(where.device);
-    // The groups of the file: each with its own weight decay, so a group of ours is one of theirs.
-    const auto& groups = config.at("train").at("groups");
-    for (nn::Parameter& parameter : parameters) {
-      for (std::size_t g = 0; g < groups.size(); ++g) {
-        for (const auto& name : groups[g].at("parameters")) {
-          if (name == parameter.name) parameter.group = std::to_string(g);
-        }
-      }
+/// The groups "model" and "encoder" as the file's AdamW groups have them: one learning rate each,
+/// betas and eps of all, and one weight decay for those that decay.
+struct Groups {
+  explicit Groups(const nlohmann::json& groups) {
+    for (const auto& group : groups) {
+      for (const std::string name : group.at("parameters")) of_parameter[name] = group;
     }
-    buffers = optim::make_groups(parameters);
   }
 
-  test::Golden golden;
-  DType dtype;
-  nlohmann::json config;
-  models::SeqpePosition* seqpe = nullptr;
-  std::unique_ptr<models::Gpt> gpt;
-  std::vector<nn::Parameter> parameters;
-  std::vector<optim::ParameterGroup> buffers;
+  nn::Parameter placed(nn::Parameter parameter) const {
+    parameter.decay = of_parameter.at(parameter.name).at("weight_decay") > 0;
+    return parameter;
+  }
+
+  /// The one value that `key` has in the groups of the parameters with this prefix; of weight
+  /// decays the one that is not zero.
+  double value(const std::string& key, bool encoder) const {
+    std::set<double> values;
+    for (const auto& [name, group] : of_parameter) {
+      if (name.starts_with("encoder.") == encoder) values.insert(group.at(key).get<double>());
+    }
+    if (key == "weight_decay" && values.size() > 1) values.erase(0.0);
+    EXPECT_EQ(values.size(), 1u) << key << ": one group of the engine, several values of the file";
+    return *values.begin();
+  }
+
+  std::map<std::string, nlohmann::json> of_parameter;
 };
 
-void one_step(TrainingRun& run, std::int64_t step, double output_bound, double gradient_bound) {
-  const test::Golden& golden = run.golden;
-  const std::string in = fmt::format("in.step{}.", step);
-  const auto& config = run.config;
-  const std::int64_t length = config.at("model").at("train_length");
-  std::vector<std::int64_t> all = golden.integers(in + "positions");
-  const auto main_count = static_cast<std::int64_t>(all.size());
-  const auto append = [&](const char* name) {
-    const auto more = golden.integers(in + name);
-    all.insert(all.end(), more.begin(), more.end());
-    return static_cast<std::int64_t>(more.size());
-  };
-  const std::int64_t pivots = append("pivots"), candidates = append("candidates");
-  const bool transfers = golden.has(in + "transfer_positions");
-  EXPECT_EQ(transfers, golden.integers("out.transfer_used")[static_cast<std::size_t>(step)] == 1);
-  if (transfers) append("transfer_positions");
+train::TrainConfig train_config(const nlohmann::json& config, const Groups& groups) {
+  train::TrainConfig train;
+  const auto& schedule = config.at("schedule");
+  train.schedule = test::choice<optim::ScheduleKind>(schedule.at("name"),
+                                                     {{"linear", optim::ScheduleKind::linear},
+                                                      {"cosine", optim::ScheduleKind::cosine},
+                                                      {"constant", optim::ScheduleKind::constant}});
+  train.steps = schedule.at("steps");
+  train.warmup_steps = schedule.at("warmup_steps");
+  train.warmup_from = schedule.at("warmup_from");
+  train.min_learning_rate = schedule.at("min_learning_rate");
+  train.learning_rate = groups.value("learning_rate", false);
+  train.encoder_learning_rate = groups.value("learning_rate", true);
+  train.weight_decay = groups.value("weight_decay", false);
+  train.encoder_weight_decay = groups.value("weight_decay", true);
+  train.clip = config.at("clip");
+  train.encoder_clip = config.at("encoder_clip");
+  std::set<std::vector<double>> betas;
+  for (const auto& group : config.at("groups")) betas.insert(group.at("betas"));
+  EXPECT_EQ(betas.size(), 1u);
+  train.betas = *betas.begin();
+  train.eps = groups.value("eps", false);
+  EXPECT_EQ(train.eps, groups.value("eps", true));
+  return train;
+}
 
-  for (const auto& group : run.buffers) group.clear_gradients();
-  const auto& encoder = run.seqpe->encoder();
-  const Tensor embeddings = encoder.forward(all, {});
-  const Tensor main = ops::slice_rows(embeddings, 0, main_count);
-  Tensor leaf = main.detach().view({main_count / length, length, encoder.out_dim()});
-  leaf.set_requires_grad();
-  const Tensor ids = golden.file.tensor(in + "input_ids"),
-               labels = golden.file.tensor(in + "labels");
-  const auto task = run.gpt->loss(run.gpt->forward(ids, leaf, {}, {}), labels);
-  autograd::backward(task.loss);
+models::Config model_config(const nlohmann::json& file) {
+  models::Config config;
+  const auto& model = file.at("model");
+  EXPECT_EQ(model.at("position"), "seqpe");
+  config.model.layers = model.at("layers");
+  config.model.width = model.at("width");
+  config.model.heads = model.at("heads");
+  config.model.activation = test::choice<models::ActivationName>(
+      model.at("activation"),
+      {{"gelu", models::ActivationName::gelu}, {"gelu_new", models::ActivationName::gelu_new}});
+  config.model.layer_norm_eps = model.at("layer_norm_eps");
+  config.model.dropout = {0.0, 0.0, 0.0};
+  config.data.block_size = model.at("train_length");
+  config.seqpe = test::seqpe_options(file.at("seqpe"));
+  const auto &contrastive = file.at("contrastive"), &transfer = file.at("transfer"),
+             &train = file.at("train");
+  config.seqpe.contrastive.per_head = contrastive.at("per_head");
+  config.seqpe.contrastive.logit_scale = contrastive.at("logit_scale");
+  config.seqpe.contrastive.weight = train.at("contrastive_weight");
+  config.seqpe.transfer = test::transfer_options(transfer);
+  config.seqpe.transfer.weight = train.at("transfer_weight");
+  config.seqpe.loss_warmup_steps = train.at("loss_warmup_steps");
+  EXPECT_EQ(contrastive.at("heads"), config.seqpe.encoder.heads);
+  EXPECT_EQ(transfer.at("heads"), config.seqpe.encoder.heads);
+  EXPECT_EQ(contrastive.at("label_smoothing"), 0.0) << "a training of the engine has none";
+  return config;
+}
 
-  const auto& contrastive_config = config.at("contrastive");
-  const Tensor contrastive = models::contrastive_loss(
-      ops::slice_rows(embeddings, main_count, main_count + pivots),
-      ops::slice_rows(embeddings, main_count + pivots, main_count + pivots + candidates),
-      golden.file.tensor(in + "contrastive_labels"), contrastive_config.at("heads"),
-      contrastive_config.at("per_head"), contrastive_config.at("logit_scale"));
-  std::vector<autograd::Root> roots{{main.view(leaf.shape()), leaf.grad()}};
-  const double contrastive_weight = config.at("train").at("contrastive_weight");
-  const double transfer_weight = config.at("train").at("transfer_weight");
-  roots.push_back({contrastive, Tensor::full({1}, contrastive_weight, run.dtype)});
-  double total = task.loss.item() + contrastive_weight * contrastive.item();
-  const auto close = [](double ours, double theirs, double bound) {
-    return std::abs(ours - theirs) <= bound * std::max(std::abs(theirs), 1e-13);
-  };
-  EXPECT_TRUE(close(task.loss.item(), at_step(golden, "task_loss", step), output_bound)) << step;
-  EXPECT_TRUE(close(contrastive.item(), at_step(golden, "contrastive_loss", step), output_bound))
-      << step;
+/// Steps whose sequences and positions a file holds.
+class ReplayedTask final : public train::Task {
+ public:
+  ReplayedTask(const test::Golden& golden, const models::LanguageModel& model, Groups groups)
+      : golden_(golden), model_(model), groups_(std::move(groups)) {}
+
+  std::vector<nn::Parameter> parameters() const override {
+    std::vector<nn::Parameter> all;
+    for (const nn::Parameter& parameter : model_.parameters())
+      all.push_back(groups_.placed(parameter));
+    return all;
+  }
+
+  train::StepTerms forward_backward(std::int64_t step) override {
+    const std::string in = fmt::format("in.step{}.", step);
+    models::LmStep drawn{.ids = golden_.file.tensor(in + "input_ids"),
+                         .labels = golden_.file.tensor(in + "labels"),
+                         .pass = {.step = static_cast<std::uint32_t>(step)}};
+    const std::int64_t length = drawn.ids.dim(1);
+    const auto positions = golden_.integers(in + "positions");
+    drawn.starts.clear();
+    for (std::size_t i = 0; i < positions.size(); i += static_cast<std::size_t>(length))
+      drawn.starts.push_back(positions[i]);
+    EXPECT_EQ(models::runs_of_positions(drawn.starts, length), positions);
+    drawn.contrastive = {.pivots = golden_.integers(in + "pivots"),
+                         .candidates = golden_.integers(in + "candidates"),
+                         .labels = golden_.integers(in + "contrastive_labels")};
+    if (golden_.has(in + "transfer_positions")) {
+      const auto far = golden_.integers(in + "transfer_positions");
+      models::TransferSample sample{.starts = {},
+                                    .indices = golden_.integers(in + "transfer_indices")};
+      const std::int64_t count = golden_.file.tensor(in + "transfer_indices").dim(1);
+      for (std::size_t i = 0; i < far.size(); i += static_cast<std::size_t>(count))
+        sample.starts.push_back(far[i] - sample.indices[i]);
+      EXPECT_EQ(models::positions_of(sample), far);
+      drawn.transfer = sample;
+    }
+    return models::run_step(model_, drawn, drawn.ids.dim(0));
+  }
+
+  train::Evaluation evaluate(const train::OnEvaluated&) override { return {}; }
+  void save(const std::filesystem::path&) const override {}
+  void load(const std::filesystem::path&) override {}
+
+ private:
+  const test::Golden& golden_;
+  const models::LanguageModel& model_;
+  const Groups groups_;
+};
+
+/// out.NAME, one row a step.
+class PerStep {
+ public:
+  PerStep(const test::Golden& golden, const std::string& name)
+      : name_(name), values_(golden.tensor("out." + name, DType::f64)) {}
+  double at(std::int64_t step, std::int64_t column = 0) const {
+    return values_.data_as<double>()[step * columns() + column];
+  }
+  std::int64_t columns() const { return values_.numel() / values_.dim(0); }
+  void expect(std::int64_t step, double ours, double bound) const {
+    const double theirs = at(step);
+    EXPECT_LE(std::abs(ours - theirs), bound * std::max(std::abs(theirs), 1e-13))
+        << name_ << " of step " << step << ": " << ours << ", expected " << theirs;
+  }
+
+ private:
+  std::string name_;
+  Tensor values_;
+};
+
+void expect_update(const test::Golden& golden, const models::Config& config, std::int64_t step,
+                   const train::Update& update, DType dtype) {
+  const double bound = test::output_bound(dtype);
+  PerStep(golden, "loss").expect(step, update.terms.loss, bound);
+  const bool transfers = golden.integers("out.transfer_used")[static_cast<std::size_t>(step)] == 1;
+  ASSERT_EQ(update.terms.terms.size(), 3u);
+  for (const auto& [name, value] : update.terms.terms) {
+    ASSERT_EQ(value.has_value(), name != "transfer" || transfers) << name << " of step " << step;
+    if (value) PerStep(golden, name + "_loss").expect(step, *value, bound);
+  }
+  const PerStep weights(golden, "loss_weights");
+  const double factor = models::regulariser_warmup(config.seqpe, step);
+  EXPECT_NEAR(weights.at(step, 0), factor * config.seqpe.contrastive.weight, 1e-12) << step;
   if (transfers) {
-    models::TransferOptions options;
-    options.per_head = config.at("transfer").at("per_head");
-    options.logit_scale = config.at("transfer").at("logit_scale");
-    options.beta = config.at("transfer").at("beta");
-    const Tensor transfer = models::transfer_loss(
-        ops::slice_rows(embeddings, 0, length),
-        ops::slice_rows(embeddings, main_count + pivots + candidates, embeddings.dim(0)),
-        golden.file.tensor(in + "transfer_indices"), config.at("transfer").at("heads"), options);
-    EXPECT_TRUE(close(transfer.item(), at_step(golden, "transfer_loss", step), output_bound))
-        << step;
-    total += transfer_weight * transfer.item();
-    roots.push_back({transfer, Tensor::full({1}, transfer_weight, run.dtype)});
+    EXPECT_NEAR(weights.at(step, 1), factor * config.seqpe.transfer.weight, 1e-12) << step;
   }
-  EXPECT_TRUE(close(total, at_step(golden, "loss", step), output_bound)) << step;
-  autograd::backward(roots);
-
-  const auto& train = config.at("train");
-  double squares[2] = {0, 0};
-  for (const auto& group : run.buffers) {
-    group.complete_gradients();
-    const double norm = group.gradient_norm();
-    squares[std::stoi(group.name()) >= 2] += norm * norm;
-  }
-  const double norms[2] = {std::sqrt(squares[0]), std::sqrt(squares[1])};
-  EXPECT_TRUE(close(norms[0], at_step(golden, "grad_norm", step), gradient_bound)) << step;
-  EXPECT_TRUE(close(norms[1], at_step(golden, "encoder_grad_norm", step), gradient_bound)) << step;
-  for (auto& group : run.buffers) {
-    const auto g = static_cast<std::size_t>(std::stoi(group.name()));
-    const auto& settings = train.at("groups")[g];
-    const auto& schedule = train.at("schedule");
-    const double rate = optim::Schedule{.kind = optim::ScheduleKind::linear,
-                                        .learning_rate = settings.at("learning_rate"),
-                                        .warmup_steps = schedule.at("warmup_steps"),
-                                        .steps = schedule.at("steps")}
-                            .at(step);
-    const double expected_rate = golden.file.tensor("out.learning_rate")
-                                     .data_as<double>()[step * 4 + static_cast<std::int64_t>(g)];
-    EXPECT_NEAR(rate, expected_rate, 1e-7 * 0.001);
-    const double clip = train.at(g >= 2 ? "encoder_clip" : "clip");
-    group.update({.learning_rate = rate, .weight_decay = settings.at("weight_decay")},
-                 {settings.at("betas")[0], settings.at("betas")[1], settings.at("eps")}, step + 1,
-                 optim::clip_factor(norms[g >= 2], clip));
+  for (const auto& [group, norm] : update.norms) {
+    PerStep(golden, group == "model" ? "grad_norm" : group + "_grad_norm")
+        .expect(step, norm, test::gradient_bound(dtype));
   }
 }
 
@@ -155,26 +192,56 @@ bool is_noise(const std::string& name, std::int64_t index, std::int64_t size) {
   return name.ends_with("pe_qk.bias") && index >= size / 2;
 }
 
-TEST(GoldenTraining, TenSteps) {
+void expect_final(const test::Golden& golden, const std::vector<nn::Parameter>& parameters) {
+  std::size_t stored = 0;
+  for (const auto& entry : golden.file.entries()) stored += entry.name.starts_with("final.");
+  EXPECT_EQ(stored, parameters.size());
+  for (const nn::Parameter& parameter : parameters) {
+    const Tensor expected = golden.file.tensor("final." + parameter.name);
+    const Tensor ours = parameter.value.clone();
+    for (std::int64_t i = 0; i < ours.numel(); ++i) {
+      if (is_noise(parameter.name, i, ours.numel()))
+        ours.data_as<double>()[i] = expected.data_as<double>()[i];
+    }
+    EXPECT_LE(test::relative_error(ours, expected), 1e-9) << parameter.name;
+  }
+}
+
+void replay(const test::Golden& golden, const test::Where& where) {
+  const Groups groups(golden.config.at("train").at("groups"));
+  const models::Config config = model_config(golden.config);
+  const models::LanguageModel model(
+      config, std::make_shared<test::NumberedTokens>(golden.config.at("model").at("vocab_size")),
+      where.dtype);
+  test::load_parameters(golden, model.parameters(), where.dtype);
+  model.move_to(where.device);
+  ReplayedTask task(golden, model, groups);
+  const train::TrainConfig train = train_config(golden.config.at("train"), groups);
+  train::Updater updater(task, train);
+  const PerStep rates(golden, "learning_rate");
+  const auto& file_groups = golden.config.at("train").at("groups");
+  ASSERT_EQ(rates.columns(), static_cast<std::int64_t>(file_groups.size()));
+  const std::int64_t steps = golden.config.at("train").at("steps");
+  for (std::int64_t step = 0; step < steps; ++step) {
+    expect_update(golden, config, step, updater.run(step), where.dtype);
+    for (std::size_t g = 0; g < file_groups.size(); ++g) {
+      const std::string first = file_groups[g].at("parameters").at(0);
+      const char* group = first.starts_with("encoder.") ? "encoder" : "model";
+      // The file holds them as float32.
+      EXPECT_NEAR(updater.options_of(group, step).learning_rate,
+                  rates.at(step, static_cast<std::int64_t>(g)), 1e-7 * train.learning_rate)
+          << group << " " << step;
+    }
+  }
+  if (where.dtype == DType::f64) expect_final(golden, model.parameters());
+}
+
+TEST(GoldenTraining, EveryStepAndTheEnd) {
   for (const auto& path : test::golden_files("text", "training_")) {
+    const test::Golden golden(path);
     for (const test::Where& where : test::everywhere()) {
-      const DType dtype = where.dtype;
       SCOPED_TRACE(path.filename().string() + " " + where.name());
-      TrainingRun run(path, where);
-      const std::int64_t steps = run.config.at("train").at("steps");
-      for (std::int64_t step = 0; step < steps; ++step) {
-        one_step(run, step, test::output_bound(dtype), test::gradient_bound(dtype));
-      }
-      if (dtype != DType::f64) continue;
-      for (const nn::Parameter& parameter : run.parameters) {
-        const Tensor expected = run.golden.file.tensor("final." + parameter.name);
-        const Tensor ours = parameter.value.clone();
-        for (std::int64_t i = 0; i < ours.numel(); ++i) {
-          if (is_noise(parameter.name, i, ours.numel()))
-            ours.data_as<double>()[i] = expected.data_as<double>()[i];
-        }
-        EXPECT_LE(test::relative_error(ours, expected), 1e-9) << parameter.name;
-      }
+      replay(golden, where);
     }
   }
 }
