@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/common/context.h"
 
@@ -29,6 +31,9 @@ constexpr const char* name_of(CudaDevice device) {
 CudaDevice cuda_device();
 /// Where it is none: "no GPU is visible", "this build has no CUDA kernels".
 std::string why_no_cuda();
+
+/// What a GPU says of itself: run time, and for each device its name, memory and level.
+std::vector<std::pair<std::string, std::string>> cuda_facts();
 
 /// Device memory, aligned to 256 bytes, uninitialised; null if there is not so much. Throws
 /// DeviceError where there is no device.

@@ -12,6 +12,10 @@ std::string why_no_cuda() {
   return "this build has no CUDA kernels";
 }
 
+std::vector<std::pair<std::string, std::string>> cuda_facts() {
+  return {};
+}
+
 void* allocate_on_device(std::size_t) {
   throw_built_without_cuda("allocate_on_device");
 }

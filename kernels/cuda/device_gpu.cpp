@@ -38,6 +38,26 @@ std::string why_no_cuda() {
                               : std::string("no GPU is usable: ") + cudaGetErrorString(error);
 }
 
+std::vector<std::pair<std::string, std::string>> cuda_facts() {
+  std::vector<std::pair<std::string, std::string>> facts;
+  int version = 0;
+  if (cudaRuntimeGetVersion(&version) == cudaSuccess)
+    facts.emplace_back("CUDA run time", fmt::format("{}.{}", version / 1000, version % 1000 / 10));
+  int count = 0;
+  if (cuda_device() == CudaDevice::gpu)
+    check_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
+  for (int device = 0; device < count; ++device) {
+    cudaDeviceProp properties{};
+    check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+    facts.emplace_back(
+        fmt::format("GPU {}", device),
+        fmt::format("{}, {:.1f} GB, sm_{}{}, {} multiprocessors", properties.name,
+                    static_cast<double>(properties.totalGlobalMem) / 1e9, properties.major,
+                    properties.minor, properties.multiProcessorCount));
+  }
+  return facts;
+}
+
 void* allocate_on_device(std::size_t bytes) {
   void* block = nullptr;
   const cudaError_t error = cudaMalloc(&block, bytes > 0 ? bytes : 1);

@@ -15,6 +15,10 @@ std::string why_no_cuda() {
   return "";
 }
 
+std::vector<std::pair<std::string, std::string>> cuda_facts() {
+  return {};
+}
+
 void* allocate_on_device(std::size_t bytes) {
   return simt::allocate_device(bytes);
 }

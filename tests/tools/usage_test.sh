@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 expect 0 "seqpe_engine" "$engine" --version
 expect 0 "instruction sets" "$engine" --version
-for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "bench" "bench train" "bench eval"; do
+for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "bench" "bench train" "bench eval" "doctor"; do
   # shellcheck disable=SC2086  # the words of the command
   help=$("$engine" $command --help)
   check "'$command --help' gives examples before its options" grep -q '^Examples:' <<< "${help%%Options:*}"
@@ -18,6 +18,14 @@ check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$eng
 
 "$engine" config keys --markdown > configuration.md
 check "docs/configuration.md is up to date (config keys --markdown writes it)" cmp configuration.md "$tests/../docs/configuration.md"
+
+expect 0 "GFLOP/s" "$engine" doctor
+"$engine" doctor --json > doctor.json
+python "doctor --json is one object" << 'PYTHON'
+import json
+facts = json.load(open("doctor.json"))
+assert set(facts) == {"machine", "cpu", "cuda"} and "driver" in facts["cuda"], facts
+PYTHON
 
 # 2: usage
 expect 2 "Did you mean 'train'" "$engine" trian lm

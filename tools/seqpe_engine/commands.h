@@ -17,6 +17,7 @@ void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_config_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
 
 /// "0.1.0 (commit ..., GNU 12.2.0), oneDNN ..." for --version.
 std::string version_text();

@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
   seqpe::tools::add_eval_command(app);
   seqpe::tools::add_config_command(app);
   seqpe::tools::add_bench_command(app);
+  seqpe::tools::add_doctor_command(app);
   try {
     app.parse(argc, argv);
     return seqpe::tools::exit_code();
