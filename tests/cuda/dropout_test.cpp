@@ -5,8 +5,6 @@
 namespace seqpe::kernels {
 namespace {
 
-using test::as;
-
 template <typename T>
 class DropoutCuda : public testing::Test {};
 TYPED_TEST_SUITE(DropoutCuda, test::DeviceTypes);
