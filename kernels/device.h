@@ -1,6 +1,5 @@
 // The device `cuda` of this build: its memory, copies and order of work. Twin files:
-// cuda/device_gpu.cpp (a GPU), simt/device_emulated.cpp (the SIMT emulator), device_none.cpp (a
-// build without either).
+// simt/device_emulated.cpp (the SIMT emulator), device_none.cpp (a build without it).
 #pragma once
 
 #include <cstddef>

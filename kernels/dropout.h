@@ -11,6 +11,16 @@
 
 namespace seqpe::kernels {
 
+/// Which elements of a tensor are dropped.
+struct DropoutDraw {
+  double probability = 0.0;  // 0: none
+  PhiloxKey key;
+  std::uint64_t first_element = 0;  // number of element 0 in the global batch
+  // Where the tensor is a part of the batch: runs of so many elements, their beginnings so far
+  // apart in the numbering. 0: one run.
+  std::int64_t run = 0, run_stride = 0;
+};
+
 /// Forward: x is the input; residual (may be null) is added. Backward: x is grad_out, out is
 /// grad_x, residual is null.
 struct DropoutArgs {
@@ -20,12 +30,7 @@ struct DropoutArgs {
   const void* x = nullptr;
   const void* residual = nullptr;
   std::int64_t count = 0;
-  double probability = 0.0;
-  PhiloxKey key;
-  std::uint64_t first_element = 0;  // index of x[0] in the global batch
-  // Where x is a part of the batch: runs of so many elements, their beginnings so far apart in the
-  // numbering. 0: one run.
-  std::int64_t run = 0, run_stride = 0;
+  DropoutDraw draw;
 };
 
 SEQPE_KERNEL_DECLARE(dropout, DropoutArgs)

@@ -7,17 +7,9 @@
 
 #include "kernels/common/dtype.h"
 #include "kernels/common/kernel.h"
-#include "kernels/common/philox.h"
+#include "kernels/dropout.h"
 
 namespace seqpe::kernels {
-
-/// Dropout as kernels/dropout.h defines it; probability 0: none.
-struct BranchDropout {
-  double probability = 0.0;
-  PhiloxKey key;
-  std::uint64_t first_element = 0;  // index of branch[0] in the global batch
-  std::int64_t run = 0, run_stride = 0;
-};
 
 struct ResidualLayerNormForwardArgs {
   DType dtype = DType::f32;
@@ -32,7 +24,7 @@ struct ResidualLayerNormForwardArgs {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   double eps = 1e-5;
-  BranchDropout dropout;
+  DropoutDraw dropout;  // of branch
 };
 
 /// grad_residual = grad_sum + the gradient through the layer norm; grad_branch is the same through
@@ -55,7 +47,7 @@ struct ResidualLayerNormBackwardArgs {
   const void* rstd = nullptr;      // [rows], Acc<T>
   std::int64_t rows = 0;
   std::int64_t cols = 0;
-  BranchDropout dropout;
+  DropoutDraw dropout;  // of branch
 };
 
 SEQPE_KERNEL_DECLARE(residual_layer_norm_forward, ResidualLayerNormForwardArgs)

@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   build-essential ccache cmake ninja-build pkg-config git ca-certificates
-  libdnnl-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libpcre2-dev
+  libdnnl-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libfmt-dev libpcre2-dev
   libgtest-dev
 )
 packages+=("$@")

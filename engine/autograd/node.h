@@ -56,8 +56,6 @@ class Node {
                const std::shared_ptr<Node>& self);
 
  protected:
-  /// True if input i takes part in differentiation.
-  bool wants_grad(std::size_t input) const { return inputs_[input] != nullptr; }
   /// The gradient of output i; undefined if nothing that depends on it reached the loss.
   Tensor grad_output(std::size_t output = 0) const;
   /// The target of input i's gradient, which the caller must fill. Ask once a backward for each

@@ -203,10 +203,6 @@ void Tensor::clear_grad() const {
   if (requires_grad()) impl_->variable->grad_written = false;
 }
 
-void Tensor::set_variable(std::shared_ptr<autograd::Variable> variable) const {
-  impl_->variable = std::move(variable);
-}
-
 void Tensor::check_on_cpu() const {
   require(device() == Device::cpu,
           "[tensor] the host reads elements of CPU tensors only, this one is on {}.",

@@ -62,6 +62,10 @@ class Tensor {
 
   /// The first element. The typed form checks the dtype.
   void* data() const { return impl_->storage->data() + impl_->offset; }
+  /// Element number `index` in row-major order, for a kernel that uses a part of the columns.
+  void* data_at(std::int64_t index) const {
+    return static_cast<std::byte*>(data()) + static_cast<std::size_t>(index) * size_of(dtype());
+  }
   template <typename T>
   T* data_as() const;
   /// The elements of a CPU tensor.
@@ -107,7 +111,6 @@ class Tensor {
   /// touching memory.
   void clear_grad() const;
   const std::shared_ptr<autograd::Variable>& variable() const { return impl_->variable; }
-  void set_variable(std::shared_ptr<autograd::Variable> variable) const;
 
  private:
   struct Impl {

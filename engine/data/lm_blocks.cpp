@@ -1,10 +1,7 @@
 #include "engine/data/lm_blocks.h"
 
 #include <algorithm>
-#include <numeric>
 
-#include "engine/core/random.h"
-#include "engine/core/stream_id.h"
 #include "kernels/common/error.h"
 #include "kernels/cross_entropy.h"
 
@@ -145,25 +142,6 @@ std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokeniz
     if (begins || (is_first_block && i == 0)) ++words;
   }
   return words;
-}
-
-EpochOrder::EpochOrder(std::int64_t count, std::uint64_t seed, std::string_view stream)
-    : count_(count),
-      seed_(seed),
-      stream_(stream_id(stream)),
-      order_(static_cast<std::size_t>(count)) {
-  require(count > 0, "[epoch_order] needs at least one item, got {}.", count);
-}
-
-std::int64_t EpochOrder::at(std::int64_t n) {
-  const std::int64_t epoch = n / count_;
-  if (epoch != epoch_) {
-    std::iota(order_.begin(), order_.end(), std::int64_t{0});
-    PhiloxGenerator({.seed = seed_, .stream = stream_, .step = static_cast<std::uint32_t>(epoch)})
-        .shuffle(std::span<std::int64_t>(order_));
-    epoch_ = epoch;
-  }
-  return order_[static_cast<std::size_t>(n % count_)];
 }
 
 }  // namespace seqpe::data

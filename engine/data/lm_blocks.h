@@ -52,20 +52,4 @@ void fill_block(const Chunks& chunks, const Block& block, std::int64_t* ids, std
 std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokenizer& tokenizer,
                          bool is_first_block);
 
-/// Which block sequence number `n` of training is: every epoch walks all `count` blocks in an order
-/// of its own, a function of (seed, epoch) alone, so training resumes anywhere without stored
-/// state.
-class EpochOrder {
- public:
-  EpochOrder(std::int64_t count, std::uint64_t seed, std::string_view stream);
-  std::int64_t at(std::int64_t n);
-
- private:
-  std::int64_t count_;
-  std::uint64_t seed_;
-  std::uint32_t stream_;
-  std::int64_t epoch_ = -1;
-  std::vector<std::int64_t> order_;
-};
-
 }  // namespace seqpe::data

@@ -7,26 +7,6 @@
 #include "engine/ops/layer_norm.h"
 
 namespace seqpe::nn {
-namespace {
-
-/// How x is numbered in the global batch.
-struct Numbering {
-  Numbering(const Tensor& x, const Pass& pass) {
-    std::int64_t sequence = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);
-    std::int64_t before = 0;
-    if (pass.tokens > 0 && sequence > 0) {
-      const std::int64_t token = sequence / x.dim(1);
-      runs = {.length = sequence, .stride = pass.tokens * token};
-      before = pass.first_token * token;
-      sequence = runs.stride;
-    }
-    first = static_cast<std::uint64_t>(pass.first_row * sequence + before);
-  }
-  std::uint64_t first;
-  ops::DropoutRuns runs;
-};
-
-}  // namespace
 
 Linear::Linear(const Options& options) : layout_(options.layout) {
   const bool in_out = layout_ == ops::WeightLayout::in_out;
@@ -56,13 +36,8 @@ Tensor LayerNorm::forward(const Tensor& x) const {
 
 ops::ResidualLayerNorm LayerNorm::forward_sum(const Tensor& residual, const Tensor& branch,
                                               const Dropout& dropout, const Pass& pass) const {
-  ops::BranchDropout drop;
-  if (pass.training && dropout.probability() > 0.0) {
-    const Numbering numbering(branch, pass);
-    drop = {dropout.probability(), dropout.key(pass), numbering.first, numbering.runs.length,
-            numbering.runs.stride};
-  }
-  return ops::residual_layer_norm(residual, branch, weight_, bias_, eps_, drop);
+  return ops::residual_layer_norm(residual, branch, weight_, bias_, eps_,
+                                  dropout.draw(branch, pass));
 }
 
 Embedding::Embedding(std::int64_t rows, std::int64_t width, double init_std, DType dtype) {
@@ -75,15 +50,28 @@ Tensor Embedding::forward(const Tensor& indices) const {
 
 Tensor Dropout::forward(const Tensor& x, const Pass& pass) const {
   if (!pass.training || probability_ == 0.0) return x;
-  const Numbering numbering(x, pass);
-  return ops::dropout(x, probability_, key(pass), numbering.first, numbering.runs);
+  return ops::dropout(x, draw(x, pass));
 }
 
 Tensor Dropout::add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const {
   if (!pass.training || probability_ == 0.0) return ops::add(residual, x);
-  const Numbering numbering(x, pass);
-  return ops::residual_dropout(residual, x, probability_, key(pass), numbering.first,
-                               numbering.runs);
+  return ops::residual_dropout(residual, x, draw(x, pass));
+}
+
+ops::DropoutDraw Dropout::draw(const Tensor& x, const Pass& pass) const {
+  if (!pass.training || probability_ == 0.0) return {};
+  ops::DropoutDraw draw{.probability = probability_, .key = key(pass)};
+  std::int64_t sequence = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);  // elements of one
+  std::int64_t before = 0;
+  if (pass.tokens > 0 && sequence > 0) {
+    const std::int64_t token = sequence / x.dim(1);
+    draw.run = sequence;
+    draw.run_stride = pass.tokens * token;
+    before = pass.first_token * token;
+    sequence = draw.run_stride;
+  }
+  draw.first_element = static_cast<std::uint64_t>(pass.first_row * sequence + before);
+  return draw;
 }
 
 PhiloxKey Dropout::key(const Pass& pass) const {

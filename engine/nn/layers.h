@@ -66,6 +66,9 @@ class Dropout final : public Module {
   /// residual + dropout(x) in one pass over memory.
   Tensor add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const;
   double probability() const { return probability_; }
+  /// Which elements of x are dropped in `pass`, for ops that drop on their way: none outside
+  /// training.
+  ops::DropoutDraw draw(const Tensor& x, const Pass& pass) const;
   /// The random stream of this module in `pass`, for ops that drop inside.
   PhiloxKey key(const Pass& pass) const;
 

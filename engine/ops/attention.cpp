@@ -4,26 +4,21 @@
 
 #include "engine/autograd/node.h"
 #include "engine/ops/check.h"
+#include "engine/ops/gradient.h"
 #include "kernels/attention.h"
-#include "kernels/elementwise.h"
 
 namespace seqpe::ops {
 namespace {
 
 /// Columns [begin, ...) of the last dimension of a [batch, tokens, width] tensor.
-std::byte* columns(const Tensor& tensor, std::int64_t begin) {
-  return static_cast<std::byte*>(tensor.data()) +
-         static_cast<std::size_t>(begin) * size_of(tensor.dtype());
-}
-
 kernels::AttentionOperand operand(const Tensor& tensor, std::int64_t begin,
                                   std::int64_t head_stride) {
-  return {columns(tensor, begin), tensor.dim(1) * tensor.dim(2), tensor.dim(2), head_stride};
+  return {tensor.data_at(begin), tensor.dim(1) * tensor.dim(2), tensor.dim(2), head_stride};
 }
 
 kernels::AttentionOutput gradient(const Tensor& grad, Write write, std::int64_t begin,
                                   std::int64_t head_stride) {
-  return {columns(grad, begin), grad.dim(1) * grad.dim(2), grad.dim(2), head_stride, write};
+  return {grad.data_at(begin), grad.dim(1) * grad.dim(2), grad.dim(2), head_stride, write};
 }
 
 /// Where q, k and v lie: thirds of one tensor, or q in its own and k, v as halves of a second.
@@ -84,11 +79,7 @@ struct AttentionNode final : autograd::Node {
     const Tensor grad_k = Tensor::empty(position.pe.shape(), out.dtype(), out.device());
     args.grad_pe_k = gradient(grad_k, Write::overwrite, 0, stride);
     kernels::attention_backward(out.context(), args);
-    kernels::add(out.context(), {.dtype = out.dtype(),
-                                 .out = grad_pe.grad.data(),
-                                 .a = grad_k.data(),
-                                 .count = grad_k.numel(),
-                                 .write = Write::accumulate});
+    write_gradient({grad_pe.grad, Write::accumulate}, grad_k);
   }
 };
 
@@ -130,8 +121,8 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   }
 
   const Tensor out = Tensor::empty({shape.batch, shape.q_len, channels}, q.dtype(), q.device());
-  const Tensor lse = Tensor::empty({shape.batch, heads, shape.q_len},
-                                   q.dtype() == DType::f64 ? DType::f64 : DType::f32, q.device());
+  const Tensor lse =
+      Tensor::empty({shape.batch, heads, shape.q_len}, acc_dtype(q.dtype()), q.device());
   kernels::AttentionForwardArgs args;
   if (position.pe.defined()) {
     shape.pe_size = position.slice(heads);

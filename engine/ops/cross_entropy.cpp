@@ -4,27 +4,12 @@
 
 #include "engine/autograd/node.h"
 #include "engine/ops/check.h"
-#include "kernels/elementwise.h"
+#include "engine/ops/gradient.h"
 #include "kernels/matmul.h"
 #include "kernels/reduce.h"
 
 namespace seqpe::ops {
 namespace {
-
-DType loss_dtype(DType dtype) {
-  return dtype == DType::f64 ? DType::f64 : DType::f32;
-}
-
-/// target (=|+=) factor * source
-void scaled_copy(const autograd::GradTarget& target, const Tensor& source, double factor) {
-  if (!target) return;
-  kernels::add(source.context(), {.dtype = source.dtype(),
-                                  .out = target.data(),
-                                  .a = source.data(),
-                                  .alpha = factor,
-                                  .count = source.numel(),
-                                  .write = target.write});
-}
 
 /// The gradients of the mean loss were computed in the forward pass; backward scales them.
 struct CrossEntropyNode final : autograd::Node {
@@ -35,7 +20,7 @@ struct CrossEntropyNode final : autograd::Node {
   void backward() override {
     const double factor = grad_output().item();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
-      if (gradients[i].defined()) scaled_copy(grad_target(i), gradients[i], factor);
+      if (gradients[i].defined()) write_gradient(grad_target(i), gradients[i], factor);
     }
   }
 };
@@ -85,7 +70,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
   CrossEntropy result;
   result.counted = count_labels("cross_entropy", labels, rows, classes);
   divisor = divisor_of("cross_entropy", divisor, result.counted);
-  const Tensor losses = Tensor::empty({rows}, loss_dtype(logits.dtype()), logits.device());
+  const Tensor losses = Tensor::empty({rows}, acc_dtype(logits.dtype()), logits.device());
   const Tensor at_logits = labels.to(logits.device());
   Tensor gradient;
   if (autograd::needs_recording({logits})) {
@@ -103,7 +88,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
                           .grad_logits = gradient.defined() ? gradient.data() : nullptr,
                           .grad_scale = 1.0 / divisor});
   result.sum = sum_of(losses);
-  result.loss = Tensor::full({1}, result.sum / divisor, loss_dtype(logits.dtype()));
+  result.loss = Tensor::full({1}, result.sum / divisor, acc_dtype(logits.dtype()));
   if (const auto node = autograd::record<CrossEntropyNode>({logits}, {result.loss}))
     node->gradients = {gradient};
   return result;
@@ -133,7 +118,7 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
 
   const DType dtype = x.dtype();
   const bool recorded = autograd::needs_recording({x, weight});
-  const Tensor losses = Tensor::empty({rows}, loss_dtype(dtype), x.device());
+  const Tensor losses = Tensor::empty({rows}, acc_dtype(dtype), x.device());
   Tensor grad_x, grad_weight;
   if (recorded && x.requires_grad()) grad_x = Tensor::empty({rows, width}, dtype, x.device());
   if (recorded && weight.requires_grad())
@@ -195,7 +180,7 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
     }
   }
   result.sum = sum_of(losses);
-  result.loss = Tensor::full({1}, result.sum / divisor, loss_dtype(dtype));
+  result.loss = Tensor::full({1}, result.sum / divisor, acc_dtype(dtype));
   if (const auto node = autograd::record<CrossEntropyNode>({x, weight}, {result.loss})) {
     node->gradients = {grad_x, grad_weight};
   }

@@ -4,33 +4,24 @@
 
 #include "engine/autograd/node.h"
 #include "engine/ops/check.h"
+#include "engine/ops/gradient.h"
 #include "kernels/elementwise.h"
 
 namespace seqpe::ops {
 namespace {
 
-void scaled_copy(const autograd::GradTarget& target, const Tensor& grad_out, double factor) {
-  if (!target) return;
-  kernels::add(grad_out.context(), {.dtype = grad_out.dtype(),
-                                    .out = target.data(),
-                                    .a = grad_out.data(),
-                                    .alpha = factor,
-                                    .count = grad_out.numel(),
-                                    .write = target.write});
-}
-
 struct AddNode final : autograd::Node {
   const char* name() const override { return "add"; }
   void backward() override {
-    scaled_copy(grad_target(0), grad_output(), 1.0);
-    scaled_copy(grad_target(1), grad_output(), 1.0);
+    write_gradient(grad_target(0), grad_output());
+    write_gradient(grad_target(1), grad_output());
   }
 };
 
 struct ScaleNode final : autograd::Node {
   double factor = 1.0;
   const char* name() const override { return "scale"; }
-  void backward() override { scaled_copy(grad_target(0), grad_output(), factor); }
+  void backward() override { write_gradient(grad_target(0), grad_output(), factor); }
 };
 
 struct MultiplyNode final : autograd::Node {
@@ -56,7 +47,7 @@ struct AddRowsNode final : autograd::Node {
   const char* name() const override { return "add_rows"; }
   void backward() override {
     const Tensor grad_out = grad_output();
-    scaled_copy(grad_target(0), grad_out, 1.0);
+    write_gradient(grad_target(0), grad_out);
     if (const auto grad_y = grad_target(1)) {
       kernels::add_rows_backward(grad_out.context(), {.dtype = grad_out.dtype(),
                                                       .grad_y = grad_y.data(),

@@ -7,11 +7,6 @@
 namespace seqpe::ops {
 namespace {
 
-void* at(const Tensor& tensor, std::int64_t element) {
-  return static_cast<std::byte*>(tensor.data()) +
-         static_cast<std::size_t>(element) * size_of(tensor.dtype());
-}
-
 struct HeadScoresNode final : autograd::Node {
   Tensor a, c;
   std::int64_t heads = 1;
@@ -33,9 +28,9 @@ struct HeadScoresNode final : autograd::Node {
     const std::int64_t own = transposed ? n : m, others = transposed ? m : n;
     for (std::int64_t h = 0; h < heads; ++h) {
       kernels::matmul(a.context(), {.dtype = a.dtype(),
-                                    .out = at(target.grad, h * size),
-                                    .a = at(grad_out, h * m * n),
-                                    .b = at(other, h * size),
+                                    .out = target.grad.data_at(h * size),
+                                    .a = grad_out.data_at(h * m * n),
+                                    .b = other.data_at(h * size),
                                     .m = own,
                                     .n = size,
                                     .k = others,
@@ -70,9 +65,9 @@ Tensor head_scores(const Tensor& a, const Tensor& c, std::int64_t heads, double 
   const Tensor out = Tensor::empty({batch, heads, m, n}, a.dtype(), a.device());
   for (std::int64_t h = 0; h < heads; ++h) {
     kernels::matmul(a.context(), {.dtype = a.dtype(),
-                                  .out = at(out, h * m * n),
-                                  .a = at(a, h * size),
-                                  .b = at(c, h * size),
+                                  .out = out.data_at(h * m * n),
+                                  .a = a.data_at(h * size),
+                                  .b = c.data_at(h * size),
                                   .m = m,
                                   .n = n,
                                   .k = size,

@@ -7,10 +7,6 @@
 namespace seqpe::ops {
 namespace {
 
-DType statistics_dtype(DType dtype) {
-  return dtype == DType::f64 ? DType::f64 : DType::f32;
-}
-
 struct LayerNormNode final : autograd::Node {
   Tensor x, weight, mean, rstd;
 
@@ -51,8 +47,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   check_same_kind("layer_norm", "bias", bias, "x", x);
 
   const Tensor out = Tensor::empty(x.shape(), x.dtype(), x.device());
-  const Tensor mean = Tensor::empty({rows}, statistics_dtype(x.dtype()), x.device());
-  const Tensor rstd = Tensor::empty({rows}, statistics_dtype(x.dtype()), x.device());
+  const Tensor mean = Tensor::empty({rows}, acc_dtype(x.dtype()), x.device());
+  const Tensor rstd = Tensor::empty({rows}, acc_dtype(x.dtype()), x.device());
   kernels::layer_norm_forward(x.context(), {
                                                .dtype = x.dtype(),
                                                .out = out.data(),

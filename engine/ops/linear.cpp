@@ -21,11 +21,6 @@ kernels::Epilogue epilogue_of(bool has_bias, Activation activation) {
   return kernels::Epilogue::none;
 }
 
-void* element_at(const Tensor& tensor, std::int64_t index) {
-  return static_cast<std::byte*>(tensor.data()) +
-         static_cast<std::size_t>(index) * size_of(tensor.dtype());
-}
-
 struct LinearNode final : autograd::Node {
   Tensor x;                // [rows, in]
   Tensor weight;           // as laid out
@@ -48,7 +43,7 @@ struct LinearNode final : autograd::Node {
       kernels::matmul(context, {.dtype = x.dtype(),
                                 .out = grad_x.data(),
                                 .a = grad_out.data(),
-                                .b = element_at(weight, begin),
+                                .b = weight.data_at(begin),
                                 .m = rows,
                                 .n = in,
                                 .k = out,
@@ -61,7 +56,7 @@ struct LinearNode final : autograd::Node {
     if (auto grad_weight = grad_target(1)) {  // x^T g, or its transpose
       make_whole(grad_weight, weight_stride);
       kernels::matmul(context, {.dtype = x.dtype(),
-                                .out = element_at(grad_weight.grad, begin),
+                                .out = grad_weight.grad.data_at(begin),
                                 .a = in_out ? x.data() : grad_out.data(),
                                 .b = in_out ? grad_out.data() : x.data(),
                                 .m = in_out ? in : out,
@@ -76,7 +71,7 @@ struct LinearNode final : autograd::Node {
     if (auto grad_bias = grad_target(2)) {
       make_whole(grad_bias, grad_bias.grad.numel());
       kernels::column_sum(context, {.dtype = x.dtype(),
-                                    .out = element_at(grad_bias.grad, begin),
+                                    .out = grad_bias.grad.data_at(begin),
                                     .write = grad_bias.write,
                                     .x = grad_out.data(),
                                     .rows = rows,
@@ -123,7 +118,7 @@ Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightLayo
                   {.dtype = x.dtype(),
                    .out = y.data(),
                    .a = x.data(),
-                   .b = element_at(weight, begin),
+                   .b = weight.data_at(begin),
                    .m = rows,
                    .n = out,
                    .k = in,
@@ -131,7 +126,7 @@ Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightLayo
                    .ldb = weight.dim(1),
                    .ldc = out,
                    .trans_b = !in_out,
-                   .bias = bias.defined() ? element_at(bias, begin) : nullptr,
+                   .bias = bias.defined() ? bias.data_at(begin) : nullptr,
                    .epilogue = epilogue_of(bias.defined(), activation),
                    .pre_activation = pre_activation.defined() ? pre_activation.data() : nullptr});
   if (const auto node = autograd::record<LinearNode>({x, weight, bias}, {y})) {

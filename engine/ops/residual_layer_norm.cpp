@@ -10,7 +10,7 @@ constexpr const char* kOp = "residual_layer_norm";
 
 struct ResidualLayerNormNode final : autograd::Node {
   Tensor sum, weight, mean, rstd;
-  BranchDropout dropout;
+  DropoutDraw dropout;
 
   const char* name() const override { return kOp; }
 
@@ -48,7 +48,7 @@ struct ResidualLayerNormNode final : autograd::Node {
 
 ResidualLayerNorm residual_layer_norm(const Tensor& residual, const Tensor& branch,
                                       const Tensor& weight, const Tensor& bias, double eps,
-                                      const BranchDropout& dropout) {
+                                      const DropoutDraw& dropout) {
   check_floating(kOp, "residual", residual);
   require(residual.rank() >= 1 && residual.dim(-1) > 0,
           "[{}] residual must have a last dimension > 0, got {}.", kOp,
@@ -63,7 +63,7 @@ ResidualLayerNorm residual_layer_norm(const Tensor& residual, const Tensor& bran
   check_same_kind(kOp, "weight", weight, "residual", residual);
   check_same_kind(kOp, "bias", bias, "residual", residual);
 
-  const DType dtype = residual.dtype(), statistics = dtype == DType::f64 ? DType::f64 : DType::f32;
+  const DType dtype = residual.dtype(), statistics = acc_dtype(dtype);
   const ResidualLayerNorm result{Tensor::empty(residual.shape(), dtype, residual.device()),
                                  Tensor::empty(residual.shape(), dtype, residual.device())};
   const Tensor mean = Tensor::empty({rows}, statistics, residual.device());

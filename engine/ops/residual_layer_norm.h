@@ -5,7 +5,7 @@
 
 namespace seqpe::ops {
 
-using kernels::BranchDropout;
+using kernels::DropoutDraw;
 
 struct ResidualLayerNorm {
   Tensor sum;   // residual + dropout(branch)
@@ -13,10 +13,10 @@ struct ResidualLayerNorm {
 };
 
 /// A branch joins the residual stream, and the stream is normalised for the next one, in one pass
-/// over memory. residual, branch [..., C], weight [C], bias [C] -> two tensors [..., C]. Forward
-/// equals residual_dropout (or add) and layer_norm one after the other bit for bit.
+/// over memory. residual, branch [..., C], weight [C], bias [C] -> two tensors [..., C]. Equals
+/// residual_dropout (or add) and layer_norm one after the other, up to fused multiply-adds.
 ResidualLayerNorm residual_layer_norm(const Tensor& residual, const Tensor& branch,
                                       const Tensor& weight, const Tensor& bias, double eps = 1e-5,
-                                      const BranchDropout& dropout = {});
+                                      const DropoutDraw& dropout = {});
 
 }  // namespace seqpe::ops

@@ -55,10 +55,8 @@ struct TakeTokenNode final : autograd::Node {
     const Tensor grad_out = grad_output();
     const auto grad_x = grad_target(0);
     if (grad_x.write == Write::overwrite) grad_x.grad.fill(0.0);
-    auto* first = static_cast<std::byte*>(grad_x.data()) +
-                  static_cast<std::size_t>(token * channels) * size_of(grad_out.dtype());
     kernels::copy_rows(grad_out.context(), {.dtype = grad_out.dtype(),
-                                            .out = first,
+                                            .out = grad_x.grad.data_at(token * channels),
                                             .x = grad_out.data(),
                                             .rows = grad_out.dim(0),
                                             .cols = channels,
@@ -118,11 +116,9 @@ Tensor take_token(const Tensor& x, std::int64_t token) {
           "[take_token] token must lie in [0, {}) (tokens of x), got {}.", x.dim(1), token);
   const std::int64_t channels = x.dim(2);
   const Tensor out = Tensor::empty({x.dim(0), 1, channels}, x.dtype(), x.device());
-  const auto* first = static_cast<const std::byte*>(x.data()) +
-                      static_cast<std::size_t>(token * channels) * size_of(x.dtype());
   kernels::copy_rows(x.context(), {.dtype = x.dtype(),
                                    .out = out.data(),
-                                   .x = first,
+                                   .x = x.data_at(token * channels),
                                    .rows = x.dim(0),
                                    .cols = channels,
                                    .out_stride = channels,

@@ -69,6 +69,11 @@ inline constexpr DType dtype_of<std::int64_t> = DType::i64;
 template <typename T>
 using Acc = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
+/// The same at run time: f64 of f64, else f32.
+constexpr DType acc_dtype(DType dtype) {
+  return dtype == DType::f64 ? DType::f64 : DType::f32;
+}
+
 template <typename T>
 struct TypeTag {
   using type = T;

@@ -13,13 +13,12 @@ void drop(const DropoutArgs& args) {
   const T* x = static_cast<const T*>(args.x);
   const T* residual = static_cast<const T*>(args.residual);
   T* out = static_cast<T*>(args.out);
-  const std::uint32_t threshold = dropout_threshold(args.probability);
-  const A scale = static_cast<A>(1.0 / (1.0 - args.probability));
+  const std::uint32_t threshold = dropout_threshold(args.draw.probability);
+  const A scale = static_cast<A>(1.0 / (1.0 - args.draw.probability));
   constexpr std::int64_t kElementsPerChunk = 1024;
   parallel_chunks(args.count, kElementsPerChunk, [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t words[kElementsPerChunk];
-    philox_words_in_runs(args.key, args.first_element, args.run, args.run_stride, begin,
-                         end - begin, words);
+    dropout_words(args.draw, begin, end - begin, words);
     for (std::int64_t i = begin; i < end; ++i) {
       const A kept = words[i - begin] < threshold ? A(0) : load(x + i) * scale;
       const A value = residual != nullptr ? load(residual + i) + kept : kept;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/common/philox.h"
+#include "kernels/dropout.h"
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 
@@ -30,17 +31,19 @@ static inline void philox_words(const PhiloxKey& key, std::uint64_t first, std::
   }
 }
 
-/// The words of elements [begin, begin + count) of a tensor whose element 0 is number `first` and
-/// whose runs of `run` elements begin `stride` apart in the numbering; run 0: one run.
-static inline void philox_words_in_runs(const PhiloxKey& key, std::uint64_t first, std::int64_t run,
-                                        std::int64_t stride, std::int64_t begin, std::int64_t count,
-                                        std::uint32_t* words) {
-  if (run == 0) return philox_words(key, first + static_cast<std::uint64_t>(begin), count, words);
+/// The words of elements [begin, begin + count) of a tensor, as the draw numbers them.
+static inline void dropout_words(const DropoutDraw& draw, std::int64_t begin, std::int64_t count,
+                                 std::uint32_t* words) {
+  const auto from = [&](std::int64_t number) {
+    return draw.first_element + static_cast<std::uint64_t>(number);
+  };
+  if (draw.run == 0) return philox_words(draw.key, from(begin), count, words);
   const std::int64_t end = begin + count;
   for (std::int64_t i = begin, length = 0; i < end; i += length) {
-    const std::int64_t place = i % run, number = i / run * stride + place;
-    length = run - place < end - i ? run - place : end - i;
-    philox_words(key, first + static_cast<std::uint64_t>(number), length, words + (i - begin));
+    const std::int64_t place = i % draw.run;
+    length = draw.run - place < end - i ? draw.run - place : end - i;
+    philox_words(draw.key, from(i / draw.run * draw.run_stride + place), length,
+                 words + (i - begin));
   }
 }
 

@@ -9,8 +9,7 @@ namespace {
 
 /// Calls body(begin, end, keep) for pieces of row `row`; keep[c - begin] is 0 or 1 / (1 - p).
 template <typename A, typename Body>
-void with_mask(const BranchDropout& dropout, std::int64_t row, std::int64_t cols,
-               const Body& body) {
+void with_mask(const DropoutDraw& dropout, std::int64_t row, std::int64_t cols, const Body& body) {
   constexpr std::int64_t kPiece = 1024;
   std::uint32_t words[kPiece];
   A keep[kPiece];
@@ -18,8 +17,7 @@ void with_mask(const BranchDropout& dropout, std::int64_t row, std::int64_t cols
   const A scale = static_cast<A>(1.0 / (1.0 - dropout.probability));
   for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
     const std::int64_t count = cols - begin < kPiece ? cols - begin : kPiece;
-    philox_words_in_runs(dropout.key, dropout.first_element, dropout.run, dropout.run_stride,
-                         row * cols + begin, count, words);
+    dropout_words(dropout, row * cols + begin, count, words);
     for (std::int64_t c = 0; c < count; ++c) keep[c] = words[c] < threshold ? A(0) : scale;
     body(begin, begin + count, keep);
   }

@@ -8,7 +8,7 @@
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 
-/// e^x. Below -87 the result is flushed to 0, so that masked logits (-inf) give exact zeros.
+/// e^x; 0 below -87, so that masked logits (-inf) give exact zeros; e^88, not infinity, above 88.
 static inline float fast_exp(float x) {
   const float clamped = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
   // x = n ln 2 + r with |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to the nearest integer.

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/common/philox.h"
+#include "kernels/dropout.h"
 #include "kernels/simt/simt.h"
 
 namespace seqpe::kernels::cuda {
@@ -71,5 +72,9 @@ struct DropoutMask {
     return first + runs * static_cast<std::uint64_t>(run_stride) + (place - runs * length);
   }
 };
+
+inline DropoutMask mask_of(const DropoutDraw& draw) {
+  return DropoutMask(draw.probability, draw.key, draw.first_element, draw.run, draw.run_stride);
+}
 
 }  // namespace seqpe::kernels::cuda

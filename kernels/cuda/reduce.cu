@@ -60,8 +60,9 @@ struct PartialSum {
   }
 };
 
-template <typename T>
-struct Sum {
+/// The sum of a pack's elements or of their squares.
+template <typename T, bool kSquared>
+struct PackSum {
   const T* x;
   template <int N>
   __device__ __forceinline__ double at(std::int64_t i) const {
@@ -69,31 +70,19 @@ struct Sum {
     load_floats(values, x + i);
     double total = 0.0;
 #pragma unroll
-    for (int n = 0; n < N; ++n) total += static_cast<double>(values[n]);
+    for (int n = 0; n < N; ++n) {
+      const double value = values[n];
+      total += kSquared ? value * value : value;
+    }
     return total;
   }
 };
 
-template <typename T>
-struct SumOfSquares {
-  const T* x;
-  template <int N>
-  __device__ __forceinline__ double at(std::int64_t i) const {
-    float values[N];
-    load_floats(values, x + i);
-    double total = 0.0;
-#pragma unroll
-    for (int n = 0; n < N; ++n)
-      total += static_cast<double>(values[n]) * static_cast<double>(values[n]);
-    return total;
-  }
-};
-
-template <template <typename> class Value>
+template <bool kSquared>
 void sum_all(const Context& context, const char* name, const SumArgs& args) {
   dispatch(name, args.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Value<T> value{static_cast<const T*>(args.x)};
+    const PackSum<T, kSquared> value{static_cast<const T*>(args.x)};
     if (aligned_for_packs(args.x))
       return launch_sum<simt::kPackSize<T>>(context, name, args.out, args.count, 1.0, value);
     launch_sum<1>(context, name, args.out, args.count, 1.0, value);
@@ -132,11 +121,11 @@ void column_sum(const Context& context, const ColumnSumArgs& args) {
 }
 
 void sum(const Context& context, const SumArgs& args) {
-  sum_all<Sum>(context, "sum", args);
+  sum_all<false>(context, "sum", args);
 }
 
 void sum_of_squares(const Context& context, const SumArgs& args) {
-  sum_all<SumOfSquares>(context, "sum_of_squares", args);
+  sum_all<true>(context, "sum_of_squares", args);
 }
 
 }  // namespace seqpe::kernels::cuda

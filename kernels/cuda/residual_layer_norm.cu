@@ -11,11 +11,6 @@
 namespace seqpe::kernels::cuda {
 namespace {
 
-DropoutMask mask_of(const BranchDropout& dropout) {
-  return DropoutMask(dropout.probability, dropout.key, dropout.first_element, dropout.run,
-                     dropout.run_stride);
-}
-
 /// sum (=) residual + branch * mask
 template <typename T>
 struct SummedRows {

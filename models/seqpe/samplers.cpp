@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <numeric>
 #include <unordered_set>
 #include <utility>
 
@@ -94,29 +93,11 @@ std::int64_t nearest_to(std::int64_t pivot, const std::vector<std::int64_t>& pos
 
 }  // namespace
 
-ShuffledWalk::ShuffledWalk(std::int64_t count, std::uint64_t seed, std::uint32_t stream)
-    : seed_(seed),
-      stream_(stream),
-      order_(static_cast<std::size_t>(std::max<std::int64_t>(1, count))) {}
-
-std::int64_t ShuffledWalk::at(std::int64_t n) {
-  const auto count = static_cast<std::int64_t>(order_.size());
-  const std::int64_t epoch = n / count;
-  if (epoch != epoch_) {
-    std::iota(order_.begin(), order_.end(), std::int64_t{0});
-    PhiloxGenerator({.seed = seed_, .stream = stream_, .step = static_cast<std::uint32_t>(epoch)})
-        .shuffle(std::span<std::int64_t>(order_));
-    epoch_ = epoch;
-  }
-  return order_[static_cast<std::size_t>(n % count)];
-}
-
 ShiftSampler::ShiftSampler(const ShiftOptions& options, std::int64_t max_position,
                            std::int64_t length, std::int64_t batch, std::uint64_t seed)
     : rate_(options.rate),
       blocks_(options.blocks > 0 && batch % options.blocks == 0 ? options.blocks : 1),
-      seed_(seed),
-      walk_(options.pool, seed, stream_id("seqpe.shift.walk")) {
+      seed_(seed) {
   require<ConfigError>(max_position >= length,
                        "[seqpe] seqpe.max_position must be at least data.block_size {}, got {}.",
                        length, max_position);
@@ -131,6 +112,7 @@ ShiftSampler::ShiftSampler(const ShiftOptions& options, std::int64_t max_positio
                        possible, length, max_position, options.pool);
   PhiloxGenerator random = generator(seed, "seqpe.shift.pool", 0);
   pool_ = draw_distinct(options.pool, 0, possible, random);
+  walk_.emplace(options.pool, seed, "seqpe.shift.walk");
 }
 
 bool ShiftSampler::shifted(std::int64_t step) const {
@@ -151,7 +133,7 @@ std::vector<std::int64_t> ShiftSampler::starts(std::int64_t step) {
   const std::int64_t first = run / runs * pool + run % runs * blocks_;
   std::vector<std::int64_t> starts;
   for (std::int64_t i = 0; i < blocks_; ++i) {
-    starts.push_back(pool_[static_cast<std::size_t>(walk_.at(first + i))]);
+    starts.push_back(pool_[static_cast<std::size_t>(walk_->at(first + i))]);
   }
   return starts;
 }
@@ -159,12 +141,7 @@ std::vector<std::int64_t> ShiftSampler::starts(std::int64_t step) {
 ContrastiveSampler::ContrastiveSampler(const ContrastiveOptions& options, std::int64_t max_position,
                                        std::uint64_t seed, std::int64_t base,
                                        const MixtureShares& shares)
-    : options_(options),
-      max_position_(max_position),
-      base_(base),
-      shares_(shares),
-      seed_(seed),
-      walk_(max_position, seed, stream_id("seqpe.contrastive.pivots")) {
+    : options_(options), max_position_(max_position), base_(base), shares_(shares), seed_(seed) {
   require<ConfigError>(options.candidates >= 1,
                        "[seqpe] seqpe.contrastive.candidates must be at least 1, got {}.",
                        options.candidates);
@@ -177,6 +154,7 @@ ContrastiveSampler::ContrastiveSampler(const ContrastiveOptions& options, std::i
       "[seqpe] seqpe.contrastive.local_range must be at least seqpe.contrastive.candidates {}, got "
       "{}.",
       options.candidates, options.local_range);
+  walk_.emplace(max_position, seed, "seqpe.contrastive.pivots");
 }
 
 ContrastiveSample ContrastiveSampler::sample(std::int64_t step) {
@@ -184,7 +162,7 @@ ContrastiveSample ContrastiveSampler::sample(std::int64_t step) {
   const std::int64_t count = options_.candidates;
   ContrastiveSample sample;
   for (std::int64_t p = 0; p < options_.pivots; ++p) {
-    const std::int64_t pivot = walk_.at(step * options_.pivots + p);
+    const std::int64_t pivot = walk_->at(step * options_.pivots + p);
     std::vector<std::int64_t> uniform = draw_distinct(count + 1, 0, max_position_, random);
     std::erase(uniform, pivot);
     const double draw = random.uniform();
@@ -226,11 +204,7 @@ ContrastiveSample ContrastiveSampler::sample(std::int64_t step) {
 
 TransferSampler::TransferSampler(const TransferOptions& options, std::int64_t max_position,
                                  std::int64_t length, std::uint64_t seed)
-    : options_(options),
-      length_(length),
-      first_start_(length / 4),
-      seed_(seed),
-      walk_(max_position - length - length / 4, seed, stream_id("seqpe.transfer.starts")) {
+    : options_(options), length_(length), first_start_(length / 4), seed_(seed) {
   require<ConfigError>(max_position - length > length / 4,
                        "[seqpe] seqpe.max_position must exceed data.block_size {} plus a quarter "
                        "of it, so that blocks outside the trained one exist, got {}.",
@@ -238,13 +212,14 @@ TransferSampler::TransferSampler(const TransferOptions& options, std::int64_t ma
   require<ConfigError>(options.indices <= length,
                        "[seqpe] seqpe.transfer.indices must be at most data.block_size {}, got {}.",
                        length, options.indices);
+  walk_.emplace(max_position - length - first_start_, seed, "seqpe.transfer.starts");
 }
 
 TransferSample TransferSampler::sample(std::int64_t step) {
   PhiloxGenerator random = generator(seed_, "seqpe.transfer", step);
   TransferSample sample;
   for (std::int64_t s = 0; s < options_.starts; ++s) {
-    sample.starts.push_back(first_start_ + walk_.at(step * options_.starts + s));
+    sample.starts.push_back(first_start_ + walk_->at(step * options_.starts + s));
     const std::vector<std::int64_t> indices = draw_distinct(options_.indices, 0, length_, random);
     sample.indices.insert(sample.indices.end(), indices.begin(), indices.end());
   }

@@ -5,25 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "engine/data/epoch_order.h"
 #include "models/seqpe/options.h"
 
 namespace seqpe::models {
-
-/// An endless walk over [0, count), each epoch in an order of its own. Item n is a function of
-/// (seed, stream, n).
-class ShuffledWalk {
- public:
-  ShuffledWalk(std::int64_t count, std::uint64_t seed, std::uint32_t stream);
-  std::int64_t at(std::int64_t n);
-
- private:
-  std::uint64_t seed_;
-  std::uint32_t stream_;
-  std::int64_t epoch_ = -1;
-  std::vector<std::int64_t> order_;
-};
 
 /// With probability shift.rate a step's sequences start at shift.blocks different positions of a
 /// pool drawn once from [0, max_position - length]: sequence b at start b mod shift.blocks. A batch
@@ -45,7 +33,7 @@ class ShiftSampler {
   std::int64_t blocks_;
   std::uint64_t seed_;
   std::vector<std::int64_t> pool_;
-  ShuffledWalk walk_;
+  std::optional<data::EpochOrder> walk_;  // made when the options are known to be good
   // Shifted steps in [0, counted_steps_), so that a step need not count from 0.
   std::int64_t counted_steps_ = 0, counted_shifts_ = 0;
 };
@@ -83,7 +71,7 @@ class ContrastiveSampler {
   std::int64_t max_position_, base_;
   MixtureShares shares_;
   std::uint64_t seed_;
-  ShuffledWalk walk_;
+  std::optional<data::EpochOrder> walk_;  // made when the options are known to be good
 };
 
 struct TransferSample {
@@ -106,7 +94,7 @@ class TransferSampler {
   TransferOptions options_;
   std::int64_t length_, first_start_;
   std::uint64_t seed_;
-  ShuffledWalk walk_;
+  std::optional<data::EpochOrder> walk_;  // made when the options are known to be good
 };
 
 }  // namespace seqpe::models

@@ -166,8 +166,8 @@ TEST_F(LoadTest, Set) {
       {"train.step=3", "[config] unknown key 'train.step' (--set). Did you mean 'train.steps'?"},
       {"train.steps=0", "[config] train.steps: expected integer >= 1, got \"0\" (--set)."},
       {"train={steps: 3}", "[config] unknown key 'train' (--set). Did you mean 'train.rate'?"}};
-  for (const auto& [assignment, message] : cases) {
-    test::expect_error<ConfigError>([&] { set(assignment, fields_); }, message);
+  for (const auto& one : cases) {
+    test::expect_error<ConfigError>([&] { set(one.first, fields_); }, one.second);
   }
 }
 

@@ -35,8 +35,9 @@ std::array<std::vector<U>, 3> run(const Context& context, std::int64_t count, st
 TEST(AdamwCuda, AsGoodAsTheCpu) {
   // An odd offset forbids packs: the buffer's part without weight decay begins where the other one
   // ends.
-  for (const auto& [count, offset] :
+  for (const auto& sizes :
        {std::pair<std::int64_t, std::int64_t>{0, 0}, {1, 0}, {1030, 0}, {1030, 4}, {77, 3}}) {
+    const std::int64_t count = sizes.first, offset = sizes.second;
     SCOPED_TRACE(testing::Message() << count << " elements from " << offset);
     const auto exact = run<double, test::HostArray>(test::kCpu, count, offset);
     const auto cpu = run<float, test::HostArray>(test::kCpu, count, offset);

@@ -5,8 +5,6 @@
 namespace seqpe::kernels {
 namespace {
 
-using test::as;
-
 template <typename T>
 class DropoutCuda : public testing::Test {};
 TYPED_TEST_SUITE(DropoutCuda, test::DeviceTypes);
@@ -41,11 +39,11 @@ std::vector<T> run(const Context& context, const Case& c) {
                     .x = x.data(),
                     .residual = c.residual ? residual.data() : nullptr,
                     .count = c.count,
-                    .probability = c.probability,
-                    .key = {.seed = 7, .stream = 11, .step = 13},
-                    .first_element = c.first_element,
-                    .run = c.run,
-                    .run_stride = c.run_stride});
+                    .draw = {.probability = c.probability,
+                             .key = {.seed = 7, .stream = 11, .step = 13},
+                             .first_element = c.first_element,
+                             .run = c.run,
+                             .run_stride = c.run_stride}});
   return out.read();
 }
 

@@ -57,11 +57,11 @@ struct Problem {
   std::vector<T> bias = test::random_vector<T>(c.cols, 4);
   std::vector<T> grad_sum = test::random_vector<T>(c.rows * c.cols, 5);
   std::vector<T> grad_out = test::random_vector<T>(c.rows * c.cols, 6);
-  BranchDropout dropout = {.probability = c.probability,
-                           .key = {.seed = 3, .stream = 4, .step = 5},
-                           .first_element = c.first_element,
-                           .run = c.run,
-                           .run_stride = c.run_stride};
+  DropoutDraw dropout = {.probability = c.probability,
+                         .key = {.seed = 3, .stream = 4, .step = 5},
+                         .first_element = c.first_element,
+                         .run = c.run,
+                         .run_stride = c.run_stride};
 };
 
 template <typename U>

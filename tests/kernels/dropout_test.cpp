@@ -31,15 +31,14 @@ TYPED_TEST(DropoutKernel, DropsTheElementsThatTheWordsSay) {
               if (with_residual) expected[i] += test::to_double(residual[i]);
               if (write == Write::accumulate) expected[i] += test::to_double(out[i]);
             }
-            dropout(test::kCpu, {.dtype = dtype_of<T>,
-                                 .out = out.data(),
-                                 .write = write,
-                                 .x = x.data(),
-                                 .residual = with_residual ? residual.data() : nullptr,
-                                 .count = count,
-                                 .probability = probability,
-                                 .key = kKey,
-                                 .first_element = first});
+            dropout(test::kCpu,
+                    {.dtype = dtype_of<T>,
+                     .out = out.data(),
+                     .write = write,
+                     .x = x.data(),
+                     .residual = with_residual ? residual.data() : nullptr,
+                     .count = count,
+                     .draw = {.probability = probability, .key = kKey, .first_element = first}});
             test::expect_close(out, expected, test::tolerance<T>(2, test::largest(expected)),
                                "out");
           }
@@ -58,16 +57,14 @@ TYPED_TEST(DropoutKernel, APieceOfTheBatchDrawsItsPieceOfTheMask) {
                       .out = whole.data(),
                       .x = ones.data(),
                       .count = count,
-                      .probability = 0.5,
-                      .key = kKey,
-                      .first_element = 7};
+                      .draw = {.probability = 0.5, .key = kKey, .first_element = 7}};
   test::expect_same_bits_for_any_threads([&] {
     dropout(test::kCpu, args);
     return test::bits_of(whole);
   });
   args.out = piece.data();
   args.count = count - first;
-  args.first_element += first;
+  args.draw.first_element += first;
   dropout(test::kCpu, args);
   EXPECT_TRUE(test::bits_of(piece) ==
               test::bits_of(std::vector<T>(whole.begin() + first, whole.end())));

@@ -89,10 +89,11 @@ TEST_F(DropoutTest, DoesNothingOutsideTraining) {
 }
 
 TEST_F(DropoutTest, IsTheOpWithTheModulesStream) {
-  const PhiloxKey key{.seed = 3, .stream = stream_id("h.0.drop"), .step = 5};
-  test::expect_same(forward(training_), ops::dropout(x_, 0.4, key, 0));
+  const ops::DropoutDraw draw{.probability = 0.4,
+                              .key = {.seed = 3, .stream = stream_id("h.0.drop"), .step = 5}};
+  test::expect_same(forward(training_), ops::dropout(x_, draw));
   test::expect_same(dropout_.add_to(residual_, x_, training_),
-                    ops::residual_dropout(residual_, x_, 0.4, key, 0));
+                    ops::residual_dropout(residual_, x_, draw));
 }
 
 TEST_F(DropoutTest, AddingEqualsDroppingThenAdding) {

@@ -9,6 +9,10 @@ using test::random_tensor;
 
 constexpr PhiloxKey kKey{.seed = 3, .stream = 8, .step = 1};
 
+ops::DropoutDraw draw(double probability, std::uint64_t first, const PhiloxKey& key = kKey) {
+  return {.probability = probability, .key = key, .first_element = first};
+}
+
 /// What the key's stream says of elements first, first + 1, ...: 0 or 1 / (1 - probability).
 std::vector<double> keep_of(double probability, std::uint64_t first, std::int64_t count) {
   std::vector<double> keep;
@@ -31,8 +35,8 @@ TEST(DropoutOp, HandComputed) {
         dropped.push_back(2 * k);
         added.push_back(1 + 2 * k);
       }
-      test::expect_values(ops::dropout(twos, probability, kKey, first), {count}, dropped);
-      test::expect_values(ops::residual_dropout(ones, twos, probability, kKey, first), {count},
+      test::expect_values(ops::dropout(twos, draw(probability, first)), {count}, dropped);
+      test::expect_values(ops::residual_dropout(ones, twos, draw(probability, first)), {count},
                           added);
     }
   }
@@ -40,7 +44,7 @@ TEST(DropoutOp, HandComputed) {
 
 TEST(DropoutOp, NumberOfAnElementMayExceed32Bits) {
   const std::uint64_t first = (std::uint64_t{1} << 34) + 3;
-  test::expect_values(ops::dropout(Tensor::full({9}, 1.0, DType::f64), 0.5, kKey, first), {9},
+  test::expect_values(ops::dropout(Tensor::full({9}, 1.0, DType::f64), draw(0.5, first)), {9},
                       keep_of(0.5, first, 9));
 }
 
@@ -50,12 +54,12 @@ TEST(DropoutOp, Sound) {
     test::OpCase op;
     op.name = "dropout " + to_string(shape);
     op.inputs = {random_tensor(shape, 1)};
-    op.f = [](const std::vector<Tensor>& in) { return ops::dropout(in[0], 0.3, kKey, 5); };
+    op.f = [](const std::vector<Tensor>& in) { return ops::dropout(in[0], draw(0.3, 5)); };
     test::expect_sound(op);
     op.name = "residual_dropout " + to_string(shape);
     op.inputs.push_back(random_tensor(shape, 2));
     op.f = [](const std::vector<Tensor>& in) {
-      return ops::residual_dropout(in[0], in[1], 0.3, kKey, 5);
+      return ops::residual_dropout(in[0], in[1], draw(0.3, 5));
     };
     test::expect_sound(op);
   }
@@ -64,7 +68,7 @@ TEST(DropoutOp, Sound) {
 TEST(DropoutOp, ResidualOfItself) {
   test::expect_gradients_match(
       [](const std::vector<Tensor>& in) {
-        return ops::residual_dropout(in[0], in[0], 0.4, kKey, 0);
+        return ops::residual_dropout(in[0], in[0], draw(0.4, 0));
       },
       {random_tensor({4, 3}, 1)});
 }
@@ -72,7 +76,7 @@ TEST(DropoutOp, ResidualOfItself) {
 TEST(DropoutOp, KeepRate) {
   constexpr std::int64_t kCount = 100000;
   for (const double probability : {0.1, 0.5, 0.8}) {
-    const Tensor out = ops::dropout(Tensor::full({kCount}, 1.0), probability, kKey, 0);
+    const Tensor out = ops::dropout(Tensor::full({kCount}, 1.0), draw(probability, 0));
     double kept = 0, pairs = 0, before = 0;
     for (const float value : out.span<float>()) {
       const double keep = value != 0 ? 1 : 0;
@@ -93,13 +97,13 @@ TEST(DropoutOp, KeepRate) {
 
 TEST(DropoutOp, EveryPartOfTheKeyMatters) {
   const Tensor x = Tensor::full({64}, 1.0);
-  const Tensor out = ops::dropout(x, 0.5, kKey, 0);
+  const Tensor out = ops::dropout(x, draw(0.5, 0));
   for (const PhiloxKey& other :
        {PhiloxKey{kKey.seed + 1, kKey.stream, kKey.step},
         PhiloxKey{kKey.seed + (std::uint64_t{1} << 32), kKey.stream, kKey.step},
         PhiloxKey{kKey.seed, kKey.stream + 1, kKey.step},
         PhiloxKey{kKey.seed, kKey.stream, kKey.step + 1}}) {
-    EXPECT_FALSE(test::same_bits(ops::dropout(x, 0.5, other, 0), out));
+    EXPECT_FALSE(test::same_bits(ops::dropout(x, draw(0.5, 0, other)), out));
   }
 }
 
@@ -108,13 +112,13 @@ TEST(DropoutOp, MicroBatchesDrawTheMaskOfTheWholeBatch) {
   Tensor x = random_tensor({kRows, kCols}, 1);
   const Tensor grad_out = random_tensor({kRows, kCols}, 2);
   x.set_requires_grad();
-  const Tensor whole = ops::dropout(x, 0.4, kKey, 0);
+  const Tensor whole = ops::dropout(x, draw(0.4, 0));
   autograd::backward(whole, grad_out);
   for (const std::int64_t micro : {1, 2, 3}) {
     for (std::int64_t row = 0; row < kRows; row += micro) {
       Tensor part = x.rows(row, row + micro).clone();
       part.set_requires_grad();
-      const Tensor out = ops::dropout(part, 0.4, kKey, static_cast<std::uint64_t>(row * kCols));
+      const Tensor out = ops::dropout(part, draw(0.4, static_cast<std::uint64_t>(row * kCols)));
       EXPECT_TRUE(test::same_bits(out, whole.rows(row, row + micro)));
       autograd::backward(out, grad_out.rows(row, row + micro));
       EXPECT_TRUE(test::same_bits(part.grad(), x.grad().rows(row, row + micro)));
@@ -125,10 +129,10 @@ TEST(DropoutOp, MicroBatchesDrawTheMaskOfTheWholeBatch) {
 TEST(DropoutOp, Errors) {
   const Tensor x = Tensor::zeros({2, 3});
   const auto drop = [](const Tensor& input, double probability) {
-    return [=] { ops::dropout(input, probability, kKey, 0); };
+    return [=] { ops::dropout(input, draw(probability, 0)); };
   };
   const auto add = [](const Tensor& residual, const Tensor& input, double probability) {
-    return [=] { ops::residual_dropout(residual, input, probability, kKey, 0); };
+    return [=] { ops::residual_dropout(residual, input, draw(probability, 0)); };
   };
   const Tensor integers = Tensor::from<std::int64_t>({1}, {0});
   test::expect_refused({

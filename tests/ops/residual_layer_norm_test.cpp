@@ -11,9 +11,9 @@
 namespace seqpe {
 namespace {
 
-const ops::BranchDropout kDropout{.probability = 0.4, .key = {7, 3, 2}, .first_element = 5};
+const ops::DropoutDraw kDropout{.probability = 0.4, .key = {7, 3, 2}, .first_element = 5};
 /// The same where each row is the part of a longer one.
-const ops::BranchDropout kDropoutInRuns{
+const ops::DropoutDraw kDropoutInRuns{
     .probability = 0.4, .key = {7, 3, 2}, .first_element = 5, .run = 67, .run_stride = 100};
 
 /// Residual, branch, weight, bias.
@@ -22,7 +22,7 @@ std::vector<Tensor> inputs_of(std::int64_t rows, std::int64_t cols, DType dtype 
           test::random_tensor({cols}, 3, dtype, 0.5, 1.5), test::random_tensor({cols}, 4, dtype)};
 }
 
-ops::ResidualLayerNorm fused(const std::vector<Tensor>& in, const ops::BranchDropout& dropout) {
+ops::ResidualLayerNorm fused(const std::vector<Tensor>& in, const ops::DropoutDraw& dropout) {
   return ops::residual_layer_norm(in[0], in[1], in[2], in[3], 1e-5, dropout);
 }
 
@@ -38,7 +38,7 @@ TEST(ResidualLayerNormOp, HandComputed) {
 }
 
 TEST(ResidualLayerNormOp, Gradients) {
-  for (const auto& dropout : {ops::BranchDropout{}, kDropout}) {
+  for (const auto& dropout : {ops::DropoutDraw{}, kDropout}) {
     for (const auto& [rows, cols] : {std::pair{1, 2}, {3, 7}, {130, 3}, {1, 1030}}) {
       const auto sum_of_both = [&](const std::vector<Tensor>& in) {
         const auto out = fused(in, dropout);
@@ -62,7 +62,7 @@ TEST(ResidualLayerNormOp, GradientOfOneOutputAlone) {
 /// in one of the two kernels and not in the other.
 TEST(ResidualLayerNormOp, EqualsItsParts) {
   for (const DType dtype : {DType::f32, DType::f64}) {
-    for (const auto& dropout : {ops::BranchDropout{}, kDropout, kDropoutInRuns}) {
+    for (const auto& dropout : {ops::DropoutDraw{}, kDropout, kDropoutInRuns}) {
       std::vector<std::vector<Tensor>> results;
       for (const bool one_pass : {true, false}) {
         auto in = inputs_of(33, 67, dtype);
@@ -71,11 +71,8 @@ TEST(ResidualLayerNormOp, EqualsItsParts) {
         if (one_pass) {
           out = fused(in, dropout);
         } else {
-          out.sum =
-              dropout.probability == 0.0
-                  ? ops::add(in[0], in[1])
-                  : ops::residual_dropout(in[0], in[1], dropout.probability, dropout.key,
-                                          dropout.first_element, {dropout.run, dropout.run_stride});
+          out.sum = dropout.probability == 0.0 ? ops::add(in[0], in[1])
+                                               : ops::residual_dropout(in[0], in[1], dropout);
           out.norm = ops::layer_norm(out.sum, in[2], in[3], 1e-5);
         }
         autograd::backward({{out.sum, test::random_tensor(out.sum.shape(), 8, dtype)},

@@ -118,7 +118,7 @@ TEST(ParameterGroup, UpdatesAreAdamW) {
     group.clear_gradients();
     for (const auto& one : parameters) {
       const Tensor gradient =
-          test::random_tensor(one.value.shape(), static_cast<std::uint64_t>(10 * step));
+          test::random_tensor(one.value.shape(), 10 * static_cast<std::uint64_t>(step));
       give_gradient(one, gradient);
       for (std::size_t i = 0; i < expected[one.name].size(); ++i) {
         expected[one.name][i].update(scale * at(gradient)[i], rate, one.decay ? 0.3 : 0.0, adam,

@@ -35,8 +35,8 @@ TEST(ReadData, Errors) {
       {"builtin:nothing", "[data] there is no embedded text 'builtin:nothing'."},
       {empty, "[data] " + empty + " must hold text, it is empty."},
       {missing, "[file] cannot read " + missing + ": No such file or directory."}};
-  for (const auto& [path, message] : cases) {
-    test::expect_error<DataError>([&] { read_data(path); }, message);
+  for (const auto& one : cases) {
+    test::expect_error<DataError>([&] { read_data(one.first); }, one.second);
   }
 }
 

@@ -19,23 +19,6 @@ std::set<std::int64_t> distinct(const Positions& positions) {
   return {positions.begin(), positions.end()};
 }
 
-TEST(ShuffledWalk, EveryEpochIsAPermutationAndJumpingEqualsWalking) {
-  ShuffledWalk walk(10, 3, 7), jumping(10, 3, 7);
-  Positions items;
-  for (std::int64_t n = 0; n < 40; ++n) items.push_back(walk.at(n));
-  for (std::size_t epoch = 0; epoch < 4; ++epoch) {
-    const auto first = items.begin() + static_cast<std::ptrdiff_t>(10 * epoch);
-    const auto seen = distinct(Positions(first, first + 10));
-    EXPECT_EQ(seen.size(), 10u);
-    EXPECT_EQ(*seen.begin(), 0);
-    EXPECT_EQ(*seen.rbegin(), 9);
-  }
-  EXPECT_FALSE(std::equal(items.begin(), items.begin() + 10, items.begin() + 10));
-  for (const std::int64_t n : {39, 5, 20, 0}) {
-    EXPECT_EQ(jumping.at(n), items[static_cast<std::size_t>(n)]);
-  }
-}
-
 // ---- Shift
 
 constexpr std::int64_t kLength = 16, kBatch = 12;
