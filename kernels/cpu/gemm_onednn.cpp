@@ -148,12 +148,9 @@ void multiply_bf16(const MatmulArgs& args) {
 }  // namespace
 
 void gemm(const MatmulArgs& args) {
-  // Below this a library call costs more than the product, and a batch of them is better spread
-  // over the threads.
-  constexpr std::int64_t kSmallProduct = 64 * 64 * 64;
-  const bool small_batched = args.batch > 1 && args.m * args.n * args.k <= kSmallProduct;
   const bool empty = args.m == 0 || args.n == 0 || args.k == 0;
-  if (empty || args.dtype == DType::f64 || small_batched || !has_avx512()) return gemm_packed(args);
+  if (empty || args.dtype == DType::f64 || is_batch_of_small(args) || !has_avx512())
+    return gemm_packed(args);
   if (args.dtype == DType::f32) return multiply_f32(args);
   multiply_bf16(args);
 }

@@ -184,8 +184,7 @@ template <typename T>
 void multiply(const MatmulArgs& args) {
   if (args.k == 0) return clear_items<T>(args);
   // Threads share small products item by item: inside, parallel loops run serially.
-  constexpr std::int64_t kSmallProduct = 64 * 64 * 64;
-  if (args.batch > 1 && args.m * args.n * args.k <= kSmallProduct) {
+  if (is_batch_of_small(args)) {
     return parallel_chunks(args.batch, 1,
                            [&](std::int64_t item, std::int64_t) { multiply_item<T>(args, item); });
   }

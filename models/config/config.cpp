@@ -127,8 +127,8 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
   fields.push_back(config::number_or_auto("train.encoder_learning_rate",
                                           train.encoder_learning_rate,
                                           "of the position encoder; auto: train.learning_rate"));
-  fields.push_back(
-      config::number("train.min_learning_rate", train.min_learning_rate, "at the last step"));
+  fields.push_back(config::number("train.min_learning_rate", train.min_learning_rate,
+                                  "what linear and cosine end at, after the last step"));
   fields.push_back(config::integer("train.warmup_steps", train.warmup_steps, "steps to the peak"));
   fields.push_back(config::number("train.warmup_from", train.warmup_from, "rate of step 0"));
   fields.push_back(config::enumeration("train.schedule", train.schedule,
