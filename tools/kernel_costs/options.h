@@ -1,0 +1,24 @@
+// The options of `bench kernels`, the same for the command and for the program that it starts.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+namespace seqpe::costs {
+
+struct Options {
+  std::string only;  // a part of the name; empty: all
+  bool emulated = false, launches = false, lines = false, json = false;
+};
+
+inline void add_options(CLI::App& command, Options& options) {
+  command.add_flag("--emulated", options.emulated, "On the SIMT emulator: counts, no times")
+      ->required();
+  command.add_option("--only", options.only, "Kernels with this in their name; default: all");
+  command.add_flag("--launches", options.launches, "The launches of each kernel too");
+  command.add_flag("--lines", options.lines, "The lines that access memory too");
+  command.add_flag("--json", options.json, "One JSON object on stdout");
+}
+
+}  // namespace seqpe::costs
