@@ -105,11 +105,8 @@ double Bounds::seconds() const {
 }
 
 const char* Bounds::slowest() const {
-  const std::array<std::pair<double, const char*>, 5> parts{{{memory, "memory"},
-                                                             {cache, "cache"},
-                                                             {shared, "shared"},
-                                                             {tensor, "tensor"},
-                                                             {fma, "FMA"}}};
+  const std::array<std::pair<double, const char*>, 5> parts{
+      {{memory, "memory"}, {cache, "cache"}, {shared, "shared"}, {tensor, "tensor"}, {fma, "FMA"}}};
   return std::max_element(parts.begin(), parts.end(),
                           [](const auto& a, const auto& b) { return a.first < b.first; })
       ->second;

@@ -56,7 +56,7 @@ extern const std::array<Gpu, 3> kGpus;
 /// What a block occupies.
 struct BlockShape {
   unsigned threads = 0;
-  unsigned registers = 0;         // of a thread
+  unsigned registers = 0;        // of a thread
   std::size_t shared_bytes = 0;  // static and dynamic
 };
 /// Blocks of a multiprocessor at a time; 0 if not even one fits.

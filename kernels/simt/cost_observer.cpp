@@ -80,7 +80,7 @@ struct Launched {
 std::mutex mutex;
 std::vector<LaunchCost> finished;
 Launched launched;
-std::uint64_t most_whole = 256, sample = 32;
+Sampling sampling;
 
 /// Which block of device memory holds the address; none: its number.
 std::size_t place_in(const std::vector<DeviceBlock>& device, std::uint64_t address) {
@@ -130,7 +130,8 @@ class BlockCounter {
   /// The lanes of a warp have met: what they did since the last time is counted.
   void meet(unsigned warp) {
     std::array<std::vector<LaneAccess>*, 32> lanes{};
-    for (unsigned lane = 0; lane < kWarpSize; ++lane) lanes[lane] = &lanes_[warp * kWarpSize + lane];
+    for (unsigned lane = 0; lane < kWarpSize; ++lane)
+      lanes[lane] = &lanes_[warp * kWarpSize + lane];
     if (same_instructions(lanes)) {
       count_in_step(lanes);
     } else {
@@ -304,9 +305,9 @@ BlockCounter& counter() {
   return instance;
 }
 
-/// Bytes that the whole grid touches of `memory`, from `different` sectors of the counted blocks and
-/// the `sum` of each block's own. Every block touches the same common part and a private part of
-/// equal size; no more than there is.
+/// Bytes that the whole grid touches of `memory`, from `different` sectors of the counted blocks
+/// and the `sum` of each block's own. Every block touches the same common part and a private part
+/// of equal size; no more than there is.
 double whole_grid(const LaunchCost& launch, const DeviceBlock& memory, double different,
                   double sum) {
   const double counted = launch.counted_blocks;
@@ -329,12 +330,12 @@ std::vector<std::uint64_t> observe_launch(const Launch& launch, const void* code
   launched.read_sum.assign(launched.device.size(), 0.0);
   launched.written_sum.assign(launched.device.size(), 0.0);
   std::vector<std::uint64_t> chosen;
-  if (blocks <= most_whole) return chosen;
-  // One of each of `sample` equal parts of the grid, where the golden ratio's multiples say: what
+  if (blocks <= sampling.whole) return chosen;
+  // One of each of `some` equal parts of the grid, where the golden ratio's multiples say: what
   // repeats over the grid, as the tiles of each head do, is met at all its places.
   constexpr double kGoldenRatio = 0.6180339887498949;
-  const double part = static_cast<double>(blocks) / static_cast<double>(sample);
-  for (std::uint64_t i = 0; i < sample; ++i) {
+  const double part = static_cast<double>(blocks) / static_cast<double>(sampling.some);
+  for (std::uint64_t i = 0; i < sampling.some; ++i) {
     const double turn = static_cast<double>(i) * kGoldenRatio;
     chosen.push_back(
         static_cast<std::uint64_t>((static_cast<double>(i) + turn - std::floor(turn)) * part));
@@ -364,9 +365,8 @@ void observe_launch_end() {
     uses[place].written_bytes =
         whole_grid(cost, launched.device[place], different, launched.written_sum[place]);
   });
-  std::copy_if(
-      uses.begin(), uses.end(), std::back_inserter(cost.memory),
-      [](const MemoryUse& use) { return use.read_bytes > 0 || use.written_bytes > 0; });
+  std::copy_if(uses.begin(), uses.end(), std::back_inserter(cost.memory),
+               [](const MemoryUse& use) { return use.read_bytes > 0 || use.written_bytes > 0; });
   finished.push_back(std::move(cost));
 }
 
@@ -409,9 +409,8 @@ std::vector<LaunchCost> take_launch_costs() {
   return std::exchange(finished, {});
 }
 
-void set_sampling(std::uint64_t whole, std::uint64_t some) {
-  most_whole = whole;
-  sample = some;
+void set_sampling(const Sampling& options) {
+  sampling = options;
 }
 
 }  // namespace seqpe::simt

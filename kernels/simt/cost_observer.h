@@ -28,10 +28,10 @@ struct SiteCost {
   const void* site = nullptr;
   bool shared = false, write = false;
   double requests = 0;
-  double asked_bytes = 0;   // different bytes of each request
-  double units = 0;         // sectors of global, wavefronts of shared memory
-  double least_units = 0;   // without gaps and conflicts
-  unsigned degree = 0;      // of the worst bank conflict
+  double asked_bytes = 0;  // different bytes of each request
+  double units = 0;        // sectors of global, wavefronts of shared memory
+  double least_units = 0;  // without gaps and conflicts
+  unsigned degree = 0;     // of the worst bank conflict
 };
 
 struct LaunchCost {
@@ -56,7 +56,11 @@ struct LaunchCost {
 /// The launches since the last call.
 std::vector<LaunchCost> take_launch_costs();
 
-/// Grids of at most so many blocks run as a whole, of others `some` blocks. At first 256 and 32.
-void set_sampling(std::uint64_t whole, std::uint64_t some);
+/// Grids of at most `whole` blocks run as a whole, of others `some` blocks: the first, the last,
+/// and others between them.
+struct Sampling {
+  std::uint64_t whole = 256, some = 32;
+};
+void set_sampling(const Sampling& sampling);
 
 }  // namespace seqpe::simt

@@ -40,7 +40,8 @@ void launch(const Context&, const Launch& shape, void (*kernel)(Parameters...),
             Arguments... arguments) {
   const auto call = [&] { kernel(static_cast<Parameters>(arguments)...); };
   run_grid(
-      shape, reinterpret_cast<const void*>(kernel), [](void* function) { (*static_cast<decltype(call)*>(function))(); },
+      shape, reinterpret_cast<const void*>(kernel),
+      [](void* function) { (*static_cast<decltype(call)*>(function))(); },
       const_cast<void*>(static_cast<const void*>(&call)));
 }
 

@@ -28,10 +28,14 @@ TEST(CostModel, SectorsAreWholeAndCountedOnce) {
   EXPECT_EQ(sectors_of(request(16, [](unsigned l) { return 16 * l; })).size(), 16u);
   // All lanes the same address; lanes that take no part.
   EXPECT_EQ(sectors_of(request(4, [](unsigned) { return 64; })), std::vector<std::uint64_t>{2});
-  EXPECT_EQ(sectors_of(request(4, [](unsigned l) { return 32 * l; }, 0b101)),
+  EXPECT_EQ(sectors_of(request(
+                4, [](unsigned l) { return 32 * l; }, 0b101)),
             (std::vector<std::uint64_t>{0, 2}));
   // An access across the border of two sectors.
-  EXPECT_EQ(sectors_of(request(8, [](unsigned) { return 28; }, 1)).size(), 2u);
+  EXPECT_EQ(sectors_of(request(
+                           8, [](unsigned) { return 28; }, 1))
+                .size(),
+            2u);
 }
 
 TEST(CostModel, DistinctBytesCountOverlapsOnce) {
@@ -65,15 +69,17 @@ TEST(CostModel, WideAccessesGoByHalfAndQuarterWarps) {
   expect_use(bank_use(request(16, [](unsigned l) { return 128 * l; })), 32, 4, 8);
   expect_use(bank_use(request(16, [](unsigned l) { return 144 * l; })), 4, 4, 1);  // padded
   // A quarter alone.
-  expect_use(bank_use(request(16, [](unsigned l) { return 16 * l; }, 0xff00)), 1, 1, 1);
+  expect_use(bank_use(request(
+                 16, [](unsigned l) { return 16 * l; }, 0xff00)),
+             1, 1, 1);
 }
 
 TEST(CostModel, ResidentBlocks) {
   const Gpu &a100 = kGpus[0], &h100 = kGpus[1];
-  EXPECT_EQ(resident_blocks(a100, {256, 32, 0}), 8u);   // 2048 threads
-  EXPECT_EQ(resident_blocks(a100, {32, 32, 0}), 32u);   // 32 blocks
-  EXPECT_EQ(resident_blocks(a100, {256, 64, 0}), 4u);   // 64 * 32 = 2048 registers: 8 warps a file
-  EXPECT_EQ(resident_blocks(a100, {128, 65, 0}), 7u);   // 72 * 32: 7 warps a file, 28 in all
+  EXPECT_EQ(resident_blocks(a100, {256, 32, 0}), 8u);  // 2048 threads
+  EXPECT_EQ(resident_blocks(a100, {32, 32, 0}), 32u);  // 32 blocks
+  EXPECT_EQ(resident_blocks(a100, {256, 64, 0}), 4u);  // 64 * 32 = 2048 registers: 8 warps a file
+  EXPECT_EQ(resident_blocks(a100, {128, 65, 0}), 7u);  // 72 * 32: 7 warps a file, 28 in all
   EXPECT_EQ(resident_blocks(a100, {1024, 128, 0}), 0u);
   // 163 KiB is the most of sm_80, 227 KiB of sm_90: with the system's 1 KiB one block.
   EXPECT_EQ(resident_blocks(a100, {128, 32, std::size_t{163} << 10}), 1u);

@@ -124,8 +124,7 @@ simt::LaunchCost rounds_that_lanes_skip() {
 
 simt::LaunchCost multiply_fetched() {
   const DeviceScratch in(kDevice, 512), out(kDevice, 128);
-  launch(kDevice, {"multiply", dim3(1), dim3(32)}, multiply_kernel, out.as<float>(),
-         in.as<bf16>());
+  launch(kDevice, {"multiply", dim3(1), dim3(32)}, multiply_kernel, out.as<float>(), in.as<bf16>());
   return the_launch();
 }
 

@@ -13,8 +13,8 @@ simt::LaunchCost copy_strided(int stride);
 simt::LaunchCost copy_repeated();
 /// One block of 128 threads copies 1024 bf16, 8 a thread, in packs or one by one.
 simt::LaunchCost copy_packs(bool packs);
-/// A block of 32 x 8 threads transposes a tile of 32 x 32 floats in shared memory, its rows 32 or 33
-/// floats apart, behind one barrier.
+/// A block of 32 x 8 threads transposes a tile of 32 x 32 floats in shared memory, its rows 32 or
+/// 33 floats apart, behind one barrier.
 simt::LaunchCost transpose(bool padded);
 /// In 8 rounds each lane but one, another in each round, reads 4 floats of a row of its own, 33
 /// floats apart from the next lane's, and 4 floats of the round's row, which all lanes share.

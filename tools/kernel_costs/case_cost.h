@@ -25,8 +25,8 @@ struct LaunchResult {
   simt::LaunchCost cost;
   std::string function;
   std::optional<Registers> registers;
-  double tensor_bytes = 0;   // moved between memory and the arrays of the case
-  double scratch_bytes = 0;  // the same of the launcher's own memory
+  double tensor_bytes = 0;                    // moved between memory and the arrays of the case
+  double scratch_bytes = 0;                   // the same of the launcher's own memory
   std::array<double, kGpuCount> occupancy{};  // 0: registers are not known
   std::array<simt::Bounds, kGpuCount> bounds;
 };
@@ -34,7 +34,7 @@ struct LaunchResult {
 struct CaseResult {
   std::string name, shape;
   bool memory_bound = true;
-  double moved_bytes = 0;  // that must be moved
+  double moved_bytes = 0;        // that must be moved
   double sector_efficiency = 0;  // bytes asked for / bytes of the sectors moved, request by request
   double memory_efficiency = 0;  // bytes that must be moved / tensor_bytes
   unsigned bank_conflict = 0;    // degree of the worst; 1: none, 0: no shared memory

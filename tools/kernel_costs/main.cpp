@@ -1,7 +1,7 @@
 // The program behind `seqpe_engine bench kernels --emulated`: the device kernels with a hook at
 // every access to memory, which would slow down the command itself.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "kernels/common/error.h"
 #include "tools/kernel_costs/options.h"

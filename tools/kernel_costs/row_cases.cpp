@@ -38,20 +38,20 @@ void add_layer_norms(std::vector<Case>& cases, std::int64_t rows, std::int64_t c
                                                          .rows = rows,
                                                          .cols = cols});
                    }});
-  cases.push_back(
-      {"layer_norm_backward", shape_of(rows, cols), 0, [=](Arrays& arrays) {
-         kernels::layer_norm_backward(kCuda, {.dtype = DType::bf16,
-                                              .grad_x = arrays.output<bf16>(rows * cols),
-                                              .grad_weight = arrays.output<bf16>(cols),
-                                              .grad_bias = arrays.output<bf16>(cols),
-                                              .grad_out = arrays.input<bf16>(rows * cols),
-                                              .x = arrays.input<bf16>(rows * cols),
-                                              .weight = arrays.input<bf16>(cols),
-                                              .mean = arrays.input<float>(rows),
-                                              .rstd = arrays.input<float>(rows),
-                                              .rows = rows,
-                                              .cols = cols});
-       }});
+  cases.push_back({"layer_norm_backward", shape_of(rows, cols), 0, [=](Arrays& arrays) {
+                     kernels::layer_norm_backward(kCuda,
+                                                  {.dtype = DType::bf16,
+                                                   .grad_x = arrays.output<bf16>(rows * cols),
+                                                   .grad_weight = arrays.output<bf16>(cols),
+                                                   .grad_bias = arrays.output<bf16>(cols),
+                                                   .grad_out = arrays.input<bf16>(rows * cols),
+                                                   .x = arrays.input<bf16>(rows * cols),
+                                                   .weight = arrays.input<bf16>(cols),
+                                                   .mean = arrays.input<float>(rows),
+                                                   .rstd = arrays.input<float>(rows),
+                                                   .rows = rows,
+                                                   .cols = cols});
+                   }});
 }
 
 void residual_layer_norm_forward(Arrays& arrays) {
@@ -91,7 +91,8 @@ void residual_layer_norm_backward(Arrays& arrays) {
 void add_elementwise(std::vector<Case>& cases) {
   constexpr std::int64_t kHidden = kTokens * 4 * kChannels, kCount = kTokens * kChannels;
   constexpr std::int64_t kSequences = 8, kRow = kCount / kSequences;  // of add_rows
-  const std::string hidden = shape_of(kTokens, 4 * kChannels), narrow = shape_of(kTokens, kChannels);
+  const std::string hidden = shape_of(kTokens, 4 * kChannels),
+                    narrow = shape_of(kTokens, kChannels);
   cases.push_back({"gelu_forward", hidden, 0, [](Arrays& arrays) {
                      kernels::gelu_forward(kCuda, {.dtype = DType::bf16,
                                                    .out = arrays.output<bf16>(kHidden),
@@ -145,15 +146,14 @@ void add_elementwise(std::vector<Case>& cases) {
   // The CLS token of every position.
   cases.push_back({"copy_rows", shape_of(kPositions, kChannels), 0, [](Arrays& arrays) {
                      constexpr std::int64_t kStride = kPositionTokens * kChannels;
-                     kernels::copy_rows(
-                         kCuda, {.dtype = DType::bf16,
-                                 .out = arrays.output<bf16>(kPositions * kChannels),
-                                 .x = arrays.input<bf16>(kPositions * kStride,
-                                                                 kPositions * kChannels),
-                                 .rows = kPositions,
-                                 .cols = kChannels,
-                                 .out_stride = kChannels,
-                                 .x_stride = kStride});
+                     kernels::copy_rows(kCuda, {.dtype = DType::bf16,
+                                                .out = arrays.output<bf16>(kPositions * kChannels),
+                                                .x = arrays.input<bf16>(kPositions * kStride,
+                                                                        kPositions * kChannels),
+                                                .rows = kPositions,
+                                                .cols = kChannels,
+                                                .out_stride = kChannels,
+                                                .x_stride = kStride});
                    }});
 }
 
@@ -196,12 +196,11 @@ void add_sums(std::vector<Case>& cases) {
                                                    .count = kTerms});
                    }});
   cases.push_back({"column_sum", shape_of(kTokens, 4 * kChannels), 0, [](Arrays& arrays) {
-                     kernels::column_sum(kCuda,
-                                         {.dtype = DType::bf16,
-                                          .out = arrays.output<bf16>(4 * kChannels),
-                                          .x = arrays.input<bf16>(kTokens * 4 * kChannels),
-                                          .rows = kTokens,
-                                          .cols = 4 * kChannels});
+                     kernels::column_sum(kCuda, {.dtype = DType::bf16,
+                                                 .out = arrays.output<bf16>(4 * kChannels),
+                                                 .x = arrays.input<bf16>(kTokens * 4 * kChannels),
+                                                 .rows = kTokens,
+                                                 .cols = 4 * kChannels});
                    }});
   cases.push_back({"sum_of_squares", fmt::format("{} f32", kParameters), 0, [](Arrays& arrays) {
                      kernels::sum_of_squares(kCuda, {.dtype = DType::f32,

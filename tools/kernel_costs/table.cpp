@@ -86,7 +86,8 @@ void print_launches(const std::vector<CaseResult>& results) {
                  launch.registers
                      ? fmt::format("{}, {}", launch.registers->sm_80, launch.registers->sm_90)
                      : "?",
-                 fmt::format("{:.0f}", cost.barriers), fmt::format("{:.2f}", launch.tensor_bytes / 1e6),
+                 fmt::format("{:.0f}", cost.barriers),
+                 fmt::format("{:.2f}", launch.tensor_bytes / 1e6),
                  fmt::format("{:.2f}", launch.scratch_bytes / 1e6),
                  fmt::format("{:.2f}", cost.total(false).units * simt::kSectorBytes / 1e6),
                  fmt::format("{:.0f}", cost.total(true).units),
@@ -99,17 +100,17 @@ void print_launches(const std::vector<CaseResult>& results) {
 }
 
 void print_lines(const std::vector<CaseResult>& results) {
-  Table table({"launch", "line", "access", "requests", "bytes asked for", "units", "least",
-               "conflict"});
+  Table table(
+      {"launch", "line", "access", "requests", "bytes asked for", "units", "least", "conflict"});
   for (const CaseResult& result : results) {
     for (const LaunchResult& launch : result.launches) {
       for (const simt::SiteCost& site : launch.cost.sites) {
-        table.add({launch.cost.name, simt::source_line(site.site),
-                   fmt::format("{} {}", site.shared ? "shared" : "global",
-                               site.write ? "write" : "read"),
-                   fmt::format("{:.0f}", site.requests), fmt::format("{:.0f}", site.asked_bytes),
-                   fmt::format("{:.0f}", site.units), fmt::format("{:.0f}", site.least_units),
-                   site.shared ? fmt::format("{}-way", site.degree) : ""});
+        table.add(
+            {launch.cost.name, simt::source_line(site.site),
+             fmt::format("{} {}", site.shared ? "shared" : "global", site.write ? "write" : "read"),
+             fmt::format("{:.0f}", site.requests), fmt::format("{:.0f}", site.asked_bytes),
+             fmt::format("{:.0f}", site.units), fmt::format("{:.0f}", site.least_units),
+             site.shared ? fmt::format("{}-way", site.degree) : ""});
       }
     }
   }

@@ -16,6 +16,7 @@
 #include "kernels/common/isa.h"
 #include "kernels/common/profile.h"
 #include "models/tasks/language_model.h"
+#include "tools/seqpe_engine/bench_kernels.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
@@ -200,6 +201,7 @@ void add_bench_command(CLI::App& app) {
       ->required()
       ->check(CLI::PositiveNumber);
   eval->callback([options] { run_eval(*options); });
+  add_bench_kernels_command(*bench);
 }
 
 }  // namespace seqpe::tools
