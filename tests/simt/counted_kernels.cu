@@ -42,16 +42,16 @@ __global__ void transpose_kernel(float* out, const float* in) {
 
 __global__ void rounds_kernel(float* out) {
   SEQPE_SHARED(float[32 * 33], of_lanes);
-  SEQPE_SHARED(float[8 * 4], of_rounds);
+  SEQPE_SHARED(float[8 * 32], of_rounds);  // rows that begin in one bank
   SEQPE_SHARED(float[8][32], sums);
   const unsigned lane = threadIdx.x;
   for (unsigned i = lane; i < 32 * 33; i += 32) of_lanes[i] = 1.0f;
-  of_rounds[lane] = 1.0f;
+  for (unsigned i = lane; i < 8 * 32; i += 32) of_rounds[i] = 1.0f;
   __syncwarp();
   for (unsigned round = 0; round < 8; ++round) {
     float sum = 0.0f;
     if (lane != round) {
-      for (unsigned c = 0; c < 4; ++c) sum += of_rounds[round * 4 + c] * of_lanes[lane * 33 + c];
+      for (unsigned c = 0; c < 4; ++c) sum += of_rounds[round * 32 + c] * of_lanes[lane * 33 + c];
     }
     sums[round][lane] = sum;
   }
