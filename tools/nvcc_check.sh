@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compiles every device kernel by nvcc for sm_90 (no GPU needed); a warning, or a register spilled to memory, fails.
+# Compiles every device kernel by nvcc for sm_90 (no GPU needed); a warning, a register spilled to memory, or a table of
+# registers that is not up to date, fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)
@@ -18,3 +19,4 @@ for source in kernels/cuda/*.cu; do
   fi
   echo "nvcc_check: $source, $(grep -c 'Used .* registers' <<< "$log") kernels for sm_90, no spills"
 done
+tools/kernel_registers.sh --check

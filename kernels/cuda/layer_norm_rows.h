@@ -10,8 +10,8 @@
 // h = (x - mean) * rstd and averages over the row,
 //   gradient of x = rstd * (g - mean(g) - h * mean(g h))
 // The gradients of weight and bias sum over rows: a thread owns columns and adds up its block's
-// rows, in order, into partial sums [blocks, 2, cols], and a second kernel adds the blocks in
-// order. No atomics: the same bits at every run. Where a row is whole packs and at most
+// rows, in order, into partial sums [blocks, 2, cols], and a second kernel adds the blocks, always
+// in the same order. No atomics: the same bits at every run. Where a row is whole packs and at most
 // kLayerNormMostElements a thread, rows and sums lie in registers and every input is read once.
 //
 // Source: take<N>(e), a Pack<T, N> of x from element e on, called once an element;
@@ -31,6 +31,14 @@ namespace seqpe::kernels::cuda {
 constexpr int kLayerNormWarps = 4;          // of a block
 constexpr int kLayerNormMostPacks = 8;      // of a lane: rows of 1024 f32 or 2048 bf16
 constexpr int kLayerNormMostElements = 16;  // of a thread in backward: rows of 2048
+constexpr int kLayerNormSumWarps = 16;      // of a block that adds up partial sums
+
+/// Where a row of partial sums holds column c. A thread of the kernel that leaves them has the sums
+/// of `size` neighbours and writes 4 at a time: those of neighbouring threads lie side by side, so
+/// that a warp fills whole sectors. 4 or less: in their order.
+__device__ __forceinline__ int layer_norm_partial_place(int c, int cols, int size) {
+  return c / size * 4 + c % 4 + c % size / 4 * (cols / size * 4);
+}
 
 /// y (=) (x - mean) * rstd * weight + bias; mean and rstd are kept for backward. f32 sums.
 template <typename T, int kPacks, typename Source>
@@ -151,7 +159,7 @@ __global__ void __launch_bounds__(32 * kLayerNormWarps) layer_norm_backward_row_
   constexpr int kSize = simt::kPackSize<T>, kThreads = 32 * kLayerNormWarps;
   SEQPE_SHARED(float[2][2][kLayerNormWarps], row_sums);
   const int thread = static_cast<int>(threadIdx.x), packs = cols / kSize;
-  simt::Pack<T, kSize> w[kPacks];
+  simt::Pack<T, kSize> w[kPacks] = {};
 #pragma unroll
   for (int p = 0; p < kPacks; ++p) {
     const int pack = thread + kThreads * p;
@@ -203,9 +211,14 @@ __global__ void __launch_bounds__(32 * kLayerNormWarps) layer_norm_backward_row_
     const int pack = thread + kThreads * p;
     if (pack < packs) {
 #pragma unroll
-      for (int i = 0; i < kSize; ++i) {
-        block[pack * kSize + i] = weight_sums[p][i];
-        block[cols + pack * kSize + i] = bias_sums[p][i];
+      for (int i = 0; i < kSize; i += 4) {
+        const int place = layer_norm_partial_place(pack * kSize + i, cols, kSize);
+        const float weights[4] = {weight_sums[p][i], weight_sums[p][i + 1], weight_sums[p][i + 2],
+                                  weight_sums[p][i + 3]};
+        const float biases[4] = {bias_sums[p][i], bias_sums[p][i + 1], bias_sums[p][i + 2],
+                                 bias_sums[p][i + 3]};
+        store_floats(block + place, weights);
+        store_floats(block + cols + place, biases);
       }
     }
   }
@@ -257,22 +270,34 @@ __global__ void __launch_bounds__(32 * kLayerNormWarps)
   }
 }
 
-/// grad_weight and grad_bias (=|+=) the sums over blocks, in order; a thread a column.
+/// grad_weight (blockIdx.y 0) or grad_bias (1) (=|+=) the sums over blocks: a block takes 32
+/// columns, a warp every kLayerNormSumWarps-th partial sum, and the first warp adds up the warps.
+/// `size`: as layer_norm_partial_place takes it.
 template <typename T>
-__global__ void layer_norm_backward_sum_blocks_kernel(T* __restrict__ grad_weight,
-                                                      Write write_weight, T* __restrict__ grad_bias,
-                                                      Write write_bias,
-                                                      const float* __restrict__ partial, int blocks,
-                                                      int cols) {
-  const int c = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (c >= cols) return;
-  float weight[1] = {0.0f}, bias[1] = {0.0f};
-  for (int b = 0; b < blocks; ++b) {
-    weight[0] += partial[static_cast<std::int64_t>(2 * b) * cols + c];
-    bias[0] += partial[static_cast<std::int64_t>(2 * b + 1) * cols + c];
+__global__ void __launch_bounds__(32 * kLayerNormSumWarps)
+    layer_norm_backward_sum_blocks_kernel(T* __restrict__ grad_weight, Write write_weight,
+                                          T* __restrict__ grad_bias, Write write_bias,
+                                          const float* __restrict__ partial, int blocks, int cols,
+                                          int size) {
+  SEQPE_SHARED(float[kLayerNormSumWarps][32], sums);
+  T* gradient = blockIdx.y == 0 ? grad_weight : grad_bias;
+  if (gradient == nullptr) return;  // the whole block
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const int c = static_cast<int>(blockIdx.x) * 32 + lane;
+  float sum = 0.0f;
+  if (c < cols) {
+    const float* column = partial + layer_norm_partial_place(c, cols, size);
+#pragma unroll 4
+    for (int b = warp; b < blocks; b += kLayerNormSumWarps)
+      sum += column[static_cast<std::int64_t>(2 * b + static_cast<int>(blockIdx.y)) * cols];
   }
-  if (grad_weight != nullptr) write_floats(grad_weight + c, weight, write_weight);
-  if (grad_bias != nullptr) write_floats(grad_bias + c, bias, write_bias);
+  sums[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || c >= cols) return;
+  float total[1] = {0.0f};
+#pragma unroll
+  for (int w = 0; w < kLayerNormSumWarps; ++w) total[0] += sums[w][lane];
+  write_floats(gradient + c, total, blockIdx.y == 0 ? write_weight : write_bias);
 }
 
 /// Args: those of layer_norm_forward or residual_layer_norm_forward. `packs_allowed`: whether
@@ -325,8 +350,9 @@ void layer_norm_rows_backward(const Context& context, const char* name, const Ar
   constexpr int kSize = simt::kPackSize<T>, kMostPacks = kLayerNormMostElements / kSize;
   const std::int64_t of_block = 32 * kLayerNormWarps;
   const std::int64_t packs = (args.cols / kSize + of_block - 1) / of_block;  // of a thread
-  if (!packs_allowed || args.cols % kSize != 0 || packs > kMostPacks ||
-      !aligned_for_packs(args.grad_out, x, args.weight)) {
+  const bool in_registers = packs_allowed && args.cols % kSize == 0 && packs <= kMostPacks &&
+                            aligned_for_packs(args.grad_out, x, args.weight);
+  if (!in_registers) {
     run(layer_norm_backward_any_row_kernel<T, Sink>, 2 * cols * sizeof(float));
   } else if (packs <= 1) {
     run(layer_norm_backward_row_in_registers_kernel<T, 1, Sink>, 0);
@@ -336,13 +362,13 @@ void layer_norm_rows_backward(const Context& context, const char* name, const Ar
     run(layer_norm_backward_row_in_registers_kernel<T, kMostPacks, Sink>, 0);
   }
   if (!sums) return;
-  constexpr unsigned kThreads = 128;
-  simt::launch(context,
-               {"layer_norm_backward_sum_blocks",
-                dim3(static_cast<unsigned>((args.cols + kThreads - 1) / kThreads)), dim3(kThreads)},
-               layer_norm_backward_sum_blocks_kernel<T>, static_cast<T*>(args.grad_weight),
-               args.write_weight, static_cast<T*>(args.grad_bias), args.write_bias,
-               partial.template as<float>(), blocks, args.cols);
+  simt::launch(
+      context,
+      {"layer_norm_backward_sum_blocks", dim3(static_cast<unsigned>((args.cols + 31) / 32), 2),
+       dim3(32 * kLayerNormSumWarps)},
+      layer_norm_backward_sum_blocks_kernel<T>, static_cast<T*>(args.grad_weight),
+      args.write_weight, static_cast<T*>(args.grad_bias), args.write_bias,
+      partial.template as<float>(), blocks, args.cols, in_registers ? kSize : 4);
 }
 
 }  // namespace seqpe::kernels::cuda

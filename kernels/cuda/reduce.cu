@@ -19,7 +19,10 @@ template <int N, typename T>
 __global__ void __launch_bounds__(32 * kWarps)
     column_sum_rows_of_block_kernel(float* __restrict__ partial, const T* __restrict__ x,
                                     std::int64_t rows, std::int64_t cols) {
-  SEQPE_SHARED(float[kWarps][32][N], sums);
+  // Sum n of lane l at n * kStride + l: neighbours in memory lie in different banks when lanes
+  // write their N sums and when threads read a column each.
+  constexpr int kStride = 32 + 32 / N;
+  SEQPE_SHARED(float[kWarps][N * kStride], sums);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const std::int64_t column = (static_cast<std::int64_t>(blockIdx.x) * 32 + lane) * N;
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.y) * kRowsOfBlock;
@@ -34,15 +37,15 @@ __global__ void __launch_bounds__(32 * kWarps)
     }
   }
 #pragma unroll
-  for (int n = 0; n < N; ++n) sums[warp][lane][n] = totals[n];
+  for (int n = 0; n < N; ++n) sums[warp][n * kStride + lane] = totals[n];
   __syncthreads();
-  if (warp != 0 || column >= cols) return;
+  const int own = static_cast<int>(threadIdx.x);  // of the block's columns
+  const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * 32 * N + own;
+  if (own >= 32 * N || c >= cols) return;
+  float total = 0.0f;
 #pragma unroll
-  for (int n = 0; n < N; ++n) {
-    float total = 0.0f;
-    for (int w = 0; w < kWarps; ++w) total += sums[w][lane][n];
-    partial[blockIdx.y * cols + column + n] = total;
-  }
+  for (int w = 0; w < kWarps; ++w) total += sums[w][own % N * kStride + own / N];
+  partial[blockIdx.y * cols + c] = total;
 }
 
 /// The sum of the row blocks' partial sums, in order.

@@ -127,6 +127,7 @@ bool BlockRunner::run(const uint3& index) {
   std::memset(shared_.get(), 0xff, shared_top_);
   observe_block();
   switch_to(system_thread_, fibers_.take());
+  observe_block_end();
   current_thread = nullptr;
   runner = nullptr;
   if (deadlocked_) fibers_.restart_all();
@@ -247,6 +248,7 @@ void BlockRunner::join_collective(std::uint32_t mask, Collective collective) {
   }
   if (!together) return wait(ThreadState::at_collective);
   collective(warp, needed);
+  observe_collective(warp, needed);
   warp.arrived &= ~needed;
   for (std::uint32_t lanes = needed & ~bit; lanes != 0; lanes &= lanes - 1)
     make_ready(*warp.lanes[static_cast<std::size_t>(std::countr_zero(lanes))]);
@@ -322,6 +324,12 @@ bool BlockRunner::shared_holds(std::uint32_t offset, std::size_t bytes) const {
   return std::any_of(variables_.begin(), variables_.end(), [&](const Variable& variable) {
     return offset >= variable.offset && offset + bytes <= variable.offset + variable.bytes;
   });
+}
+
+std::size_t BlockRunner::shared_bytes() const {
+  return std::accumulate(
+      variables_.begin(), variables_.end(), std::size_t{0},
+      [](std::size_t sum, const Variable& variable) { return sum + variable.bytes; });
 }
 
 bool BlockRunner::owns(const void* pointer) const {

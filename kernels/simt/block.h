@@ -57,6 +57,8 @@ class BlockRunner {
   const Grid& grid() const { return grid_; }
   /// True if [offset, offset + bytes) lies in the dynamic part or in a static variable.
   bool shared_holds(std::uint32_t offset, std::size_t bytes) const;
+  /// Of the dynamic part and of the static variables met so far.
+  std::size_t shared_bytes() const;
   /// True for the memory of the emulator itself, which is none of the kernel's.
   bool owns(const void* pointer) const;
   bool copies_land_early() const { return schedule_.copies == CopySchedule::early; }

@@ -55,6 +55,7 @@ float high_half(std::uint32_t pair) {
 void multiply_warp(Warp& warp, std::uint32_t mask) {
   if (mask != kFullMask)
     return report("{} multiplies matrices with lanes {:08x}: all 32 must take part", where(), mask);
+  observe_matrix_product(std::int64_t{2} * 16 * 8 * 16);
   float a[16][16], b[16][8], d[16][8];
   for_each_lane(warp, mask, [&](Thread& lane) {
     const unsigned group = lane.lane / 4, place = lane.lane % 4;

@@ -1,5 +1,7 @@
 #include "kernels/simt/device_memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -15,11 +17,23 @@ constexpr std::size_t kAlignment = 256;
 // Between blocks, so that an address a little beyond one is nobody's.
 constexpr std::size_t kRedZone = 256;
 
+struct Block {
+  DeviceBlock memory;
+  bool mapped;  // by mmap
+};
+
 std::mutex mutex;
 /// By first address.
-std::map<const std::byte*, DeviceBlock>& blocks() {
-  static auto* const all = new std::map<const std::byte*, DeviceBlock>;
+std::map<const std::byte*, Block>& blocks() {
+  static auto* const all = new std::map<const std::byte*, Block>;
   return *all;
+}
+
+void* registered(void* memory, std::size_t bytes, bool mapped) {
+  const std::lock_guard lock(mutex);
+  auto* begin = static_cast<std::byte*>(memory);
+  blocks()[begin] = {{begin, bytes}, mapped};
+  return memory;
 }
 
 }  // namespace
@@ -36,10 +50,13 @@ void* allocate_device(std::size_t bytes) {
   if (memory == nullptr) return nullptr;
 #endif
   std::memset(memory, 0xff, bytes);
-  const std::lock_guard lock(mutex);
-  auto* begin = static_cast<std::byte*>(memory);
-  blocks()[begin] = {begin, bytes};
-  return memory;
+  return registered(memory, bytes, false);
+}
+
+void* allocate_zeroed_device(std::size_t bytes) {
+  void* memory = ::mmap(nullptr, bytes + kRedZone, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : registered(memory, bytes, true);
 }
 
 void free_device(void* pointer) {
@@ -48,8 +65,13 @@ void free_device(void* pointer) {
     const std::lock_guard lock(mutex);
     const auto found = blocks().find(static_cast<std::byte*>(pointer));
     require(found != blocks().end(), "[simt] {} is no block of device memory.", pointer);
-    std::memset(pointer, 0xff, found->second.bytes);  // who still reads it shall notice
+    const auto [memory, mapped] = found->second;
     blocks().erase(found);
+    if (mapped) {
+      ::munmap(pointer, memory.bytes + kRedZone);
+      return;
+    }
+    std::memset(pointer, 0xff, memory.bytes);  // who still reads it shall notice
   }
   std::free(pointer);
 }
@@ -60,9 +82,16 @@ std::optional<DeviceBlock> find_device_block(const void* pointer) {
   auto found = blocks().upper_bound(byte);
   if (found == blocks().begin()) return std::nullopt;
   --found;
-  const DeviceBlock& block = found->second;
+  const DeviceBlock& block = found->second.memory;
   if (byte >= block.begin + block.bytes) return std::nullopt;
   return block;
+}
+
+std::vector<DeviceBlock> device_blocks() {
+  const std::lock_guard lock(mutex);
+  std::vector<DeviceBlock> all;
+  for (const auto& [begin, block] : blocks()) all.push_back(block.memory);
+  return all;
 }
 
 }  // namespace seqpe::simt

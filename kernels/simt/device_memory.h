@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 namespace seqpe::simt {
 
@@ -14,8 +15,12 @@ struct DeviceBlock {
 
 /// Aligned to 256 bytes, as cudaMalloc's. Null if there is no memory.
 void* allocate_device(std::size_t bytes);
+/// The same filled with zeros: memory that nobody touches costs nothing.
+void* allocate_zeroed_device(std::size_t bytes);
 void free_device(void* pointer);
 /// The block that holds the address, if one does.
 std::optional<DeviceBlock> find_device_block(const void* pointer);
+/// All blocks, by address.
+std::vector<DeviceBlock> device_blocks();
 
 }  // namespace seqpe::simt

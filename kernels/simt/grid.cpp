@@ -10,6 +10,7 @@
 
 #include "kernels/common/error.h"
 #include "kernels/simt/block.h"
+#include "kernels/simt/observer.h"
 #include "kernels/simt/report.h"
 
 namespace seqpe::simt {
@@ -33,11 +34,13 @@ BlockRunner& runner_of(std::size_t worker) {
 
 }  // namespace
 
-void run_grid(const Launch& launch, void (*kernel)(void*), void* arguments) {
+void run_grid(const Launch& launch, const void* code, void (*kernel)(void*), void* arguments) {
   static unsigned launches = 0;
   check_launch(launch);
   const dim3 &grid = launch.grid, &block = launch.block;
-  const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+  const std::vector<std::uint64_t> chosen = observe_launch(launch, code);
+  const std::uint64_t blocks =
+      chosen.empty() ? std::uint64_t{grid.x} * grid.y * grid.z : chosen.size();
   const ScheduleOptions options = schedule();
   const Grid running{{grid.x, grid.y, grid.z},
                      {block.x, block.y, block.z},
@@ -50,7 +53,9 @@ void run_grid(const Launch& launch, void (*kernel)(void*), void* arguments) {
   const auto work = [&](BlockRunner& runner) {
     runner.begin(running, options);
     for (std::uint64_t i = next++; i < blocks && !stopped; i = next++) {
-      const std::uint64_t b = options.threads == ThreadSchedule::descending ? blocks - 1 - i : i;
+      const std::uint64_t place =
+          options.threads == ThreadSchedule::descending ? blocks - 1 - i : i;
+      const std::uint64_t b = chosen.empty() ? place : chosen[place];
       const auto x = static_cast<unsigned>(b % grid.x),
                  y = static_cast<unsigned>(b / grid.x % grid.y),
                  z = static_cast<unsigned>(b / (std::uint64_t{grid.x} * grid.y));
@@ -64,6 +69,7 @@ void run_grid(const Launch& launch, void (*kernel)(void*), void* arguments) {
     others.emplace_back([&work, worker] { work(runner_of(worker)); });
   work(runner_of(0));
   for (std::thread& other : others) other.join();
+  observe_launch_end();
   throw_reports(launch.kernel);
 }
 

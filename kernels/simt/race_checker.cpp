@@ -1,6 +1,5 @@
-// The checker: kernels compiled with -fsanitize=thread call a hook at every access to memory; these
-// are the hooks, and what ThreadSanitizer's own library would do is not linked. Each byte of shared
-// memory remembers who wrote and who read it last, each warp has a vector clock that barriers join
+// The checker, told of every access to memory by access_hooks.cpp. Each byte of shared memory
+// remembers who wrote and who read it last, each warp has a vector clock that barriers join
 // (Lamport; Mattern), and two accesses of which neither is ordered before the other are a race,
 // however the emulator happened to run them. Found as well: bytes read before they are written,
 // addresses outside every block of memory, host memory that a kernel reads, shared memory read
@@ -9,7 +8,6 @@
 #include <pthread.h>
 
 #include <array>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +20,7 @@
 #include "kernels/simt/device_memory.h"
 #include "kernels/simt/observer.h"
 #include "kernels/simt/report.h"
+#include "kernels/simt/source_line.h"
 
 namespace seqpe::simt {
 namespace {
@@ -55,30 +54,6 @@ struct GlobalBytes {
 struct GlobalPair {
   GlobalBytes write, read;
 };
-
-/// "kernels/cuda/layer_norm.cu:57": the innermost line that is not in the emulator's own headers.
-std::string line_of(const void* site) {
-  Dl_info info{};
-  if (site == nullptr || dladdr(site, &info) == 0) return "an unknown line";
-  const auto offset = static_cast<const char*>(site) - static_cast<const char*>(info.dli_fbase) - 1;
-  const std::string command = fmt::format("addr2line -i -e '{}' {:#x}", info.dli_fname, offset);
-  std::string line = "an unknown line";
-  FILE* output = ::popen(command.c_str(), "r");
-  if (output == nullptr) return line;
-  std::array<char, 512> buffer{};
-  while (std::fgets(buffer.data(), buffer.size(), output) != nullptr) {
-    std::string text = buffer.data();
-    text = text.substr(0, text.find_first_of(" \n"));
-    line = text;
-    for (const char* folder : {"/kernels/", "/tests/"}) {
-      if (const auto place = text.find(folder); place != std::string::npos)
-        line = text.substr(place + 1);
-    }
-    if (line.find("kernels/simt/") == std::string::npos) break;
-  }
-  ::pclose(output);
-  return line;
-}
 
 /// True once a launch for each pair of places in the code: a race shows in every block.
 bool is_new(const char* kind, const void* one, const void* other) {
@@ -133,7 +108,7 @@ class Checker {
     if (!current_runner()->shared_holds(offset, bytes)) {
       if (is_new("shared bounds", site, nullptr))
         report("{} of {} bytes at shared offset {}, outside every shared variable, by {} at {}",
-               simt::name_of(access), bytes, offset, where(), line_of(site));
+               simt::name_of(access), bytes, offset, where(), source_line(site));
       return;
     }
     const Event now = event(site);
@@ -186,18 +161,18 @@ class Checker {
     if (before.block != block_ || is_ordered(before, now) || !is_new("race", before.site, now.site))
       return;
     report("race in shared memory: {} by thread {} at {} and {} by {} at {}",
-           simt::name_of(earlier), before.thread, line_of(before.site), simt::name_of(later),
-           where(), line_of(now.site));
+           simt::name_of(earlier), before.thread, source_line(before.site), simt::name_of(later),
+           where(), source_line(now.site));
   }
 
   void check_contents(const SharedByte& byte, const Event& now, std::size_t offset) const {
     if (byte.pending_in == block_ && is_new("pending", byte.write.site, now.site)) {
       report("shared offset {} is read by {} at {} while a cp.async issued at {} is under way",
-             offset, where(), line_of(now.site), line_of(byte.write.site));
+             offset, where(), source_line(now.site), source_line(byte.write.site));
     }
     if (byte.written_in != block_ && is_new("unwritten", now.site, nullptr))
       report("shared offset {} is read by {} at {} before anybody wrote it", offset, where(),
-             line_of(now.site));
+             source_line(now.site));
   }
 
   unsigned block_ = 0;
@@ -230,7 +205,7 @@ void Checker::access_global(const DeviceBlock& memory, const std::byte* pointer,
   if (pointer + bytes > memory.begin + memory.bytes) {
     if (is_new("global bounds", site, nullptr))
       report("{} of {} bytes that ends beyond its block of {} bytes of device memory, by {} at {}",
-             simt::name_of(access), bytes, memory.bytes, where(), line_of(site));
+             simt::name_of(access), bytes, memory.bytes, where(), source_line(site));
     return;
   }
   const GlobalBytes now{current_runner()->grid().number, grid_block(), access, event(site)};
@@ -242,7 +217,7 @@ void Checker::access_global(const DeviceBlock& memory, const std::byte* pointer,
     if (!is_new("global race", before.event.site, site)) return;
     report("race in global memory: {} by thread {} of block number {} at {} and {} by {} at {}",
            simt::name_of(before.access), before.event.thread, before.grid_block,
-           line_of(before.event.site), simt::name_of(access), where(), line_of(site));
+           source_line(before.event.site), simt::name_of(access), where(), source_line(site));
   };
   std::vector<GlobalPair>& shadow = shadow_of(memory);
   const auto first = static_cast<std::size_t>(pointer - memory.begin) / 2;
@@ -278,14 +253,20 @@ void Checker::access_elsewhere(const void* pointer, std::size_t bytes, Access ac
   report(
       "{} of {} bytes at {}, which is no device memory, by {} at {}. Hint: a host pointer, or an "
       "index out of bounds?",
-      simt::name_of(access), bytes, pointer, where(), line_of(site));
+      simt::name_of(access), bytes, pointer, where(), source_line(site));
 }
 
 }  // namespace
 
+std::vector<std::uint64_t> observe_launch(const Launch&, const void*) {
+  return {};
+}
+void observe_launch_end() {}
+
 void observe_block() {
   checker().begin_block();
 }
+void observe_block_end() {}
 
 void observe_barrier(std::uint32_t warps) {
   checker().join(warps);
@@ -302,6 +283,10 @@ void observe_global(const void* pointer, std::size_t bytes, Access access, const
   checker().access_elsewhere(pointer, bytes, access, site);
 }
 
+void observe_collective(const Warp&, std::uint32_t) {}
+
+void observe_matrix_product(std::int64_t) {}
+
 void observe_copy_issued(std::uint32_t offset, std::size_t bytes, const void* site) {
   checker().access_shared(offset, bytes, Access::write, site);
   checker().set_pending(offset, bytes, true);
@@ -312,54 +297,4 @@ void observe_copy_landed(std::uint32_t offset, std::size_t bytes, const void* si
   checker().access_shared(offset, bytes, Access::write, site);
 }
 
-namespace {
-
-void observe_plain(const void* pointer, std::size_t bytes, Access access, const void* site) {
-  if (current_thread == nullptr) return;  // host code of the kernel's file
-  const auto offset =
-      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - current_block.shared);
-  if (offset < kMostShared)
-    return observe_shared(static_cast<std::uint32_t>(offset), bytes, access, site);
-  observe_global(pointer, bytes, access, site);
-}
-
-}  // namespace
 }  // namespace seqpe::simt
-
-// The hooks, as GCC calls them.
-#define SEQPE_HOOKS(bytes)                                                                         \
-  void __tsan_read##bytes(void* p) {                                                               \
-    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::read, __builtin_return_address(0));  \
-  }                                                                                                \
-  void __tsan_write##bytes(void* p) {                                                              \
-    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::write, __builtin_return_address(0)); \
-  }                                                                                                \
-  void __tsan_unaligned_read##bytes(void* p) {                                                     \
-    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::read, __builtin_return_address(0));  \
-  }                                                                                                \
-  void __tsan_unaligned_write##bytes(void* p) {                                                    \
-    seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::write, __builtin_return_address(0)); \
-  }
-extern "C" {
-SEQPE_HOOKS(1)
-SEQPE_HOOKS(2)
-SEQPE_HOOKS(4)
-SEQPE_HOOKS(8)
-SEQPE_HOOKS(16)
-void __tsan_read_range(void* p, std::size_t bytes) {
-  seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::read, __builtin_return_address(0));
-}
-void __tsan_write_range(void* p, std::size_t bytes) {
-  seqpe::simt::observe_plain(p, bytes, seqpe::simt::Access::write, __builtin_return_address(0));
-}
-void __tsan_func_entry(void*) {}
-void __tsan_func_exit() {}
-void __tsan_init() {}
-void __tsan_vptr_update(void**, void*) {}
-void __tsan_vptr_read(void**) {}
-void __tsan_atomic_thread_fence(int) {}
-// Atomics are counted by begin_atomic.
-int __tsan_atomic32_fetch_add(volatile int* address, int value, int) {
-  return __atomic_fetch_add(address, value, __ATOMIC_SEQ_CST);
-}
-}

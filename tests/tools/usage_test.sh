@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 expect 0 "seqpe_engine" "$engine" --version
 expect 0 "instruction sets" "$engine" --version
-for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "bench" "bench train" "bench eval" "doctor"; do
+for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "bench" "bench train" "bench eval" "bench kernels" "doctor"; do
   # shellcheck disable=SC2086  # the words of the command
   help=$("$engine" $command --help)
   check "'$command --help' gives examples before its options" grep -q '^Examples:' <<< "${help%%Options:*}"
@@ -37,6 +37,7 @@ expect 2 "" "$engine" train lm --quiet -v
 expect 2 "--resume auto needs --run" train --resume auto
 expect 2 "--checkpoint is required" "$engine" eval lm
 expect 2 "" "$engine" eval lm --checkpoint x --lengths 0
+expect 2 "--emulated is required" "$engine" bench kernels
 
 # 3: configuration
 expect 3 "unknown key 'train.stepz' (--set). Did you mean 'train.steps'" train --set train.stepz=1
@@ -129,6 +130,7 @@ expect 6 "SEQPE_ISA" env SEQPE_ISA=bogus "$engine" --version
 if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
   expect 6 "no CUDA kernels" train --device cuda
   expect 6 "no CUDA kernels" train --set train.device=cuda
+  expect 6 "Hint: cmake --preset emulated" "$engine" bench kernels --emulated
   expect 6 "no CUDA kernels" "$engine" eval lm --checkpoint "$tests/golden/checkpoint_lm" \
     --tokenizer "$tests/data/gpt2_tokenizer" --device cuda
 else

@@ -17,6 +17,7 @@
 #include "kernels/common/profile.h"
 #include "models/tasks/lm_evaluation.h"
 #include "models/tasks/lm_task.h"
+#include "tools/seqpe_engine/bench_kernels.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
@@ -201,6 +202,7 @@ void add_bench_command(CLI::App& app) {
       ->required()
       ->check(CLI::PositiveNumber);
   eval->callback([options] { run_eval(*options); });
+  add_bench_kernels_command(*bench);
 }
 
 }  // namespace seqpe::tools

@@ -1,0 +1,51 @@
+// seqpe_engine bench kernels --emulated: starts the program beside this one whose kernels have a
+// hook at every access to memory.
+#include "tools/seqpe_engine/bench_kernels.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/common/error.h"
+#include "tools/kernel_costs/options.h"
+
+namespace seqpe::tools {
+namespace {
+
+void run(const costs::Options& options) {
+  const std::filesystem::path program =
+      std::filesystem::read_symlink("/proc/self/exe").replace_filename("seqpe_kernel_costs");
+  require<DeviceError>(
+      std::filesystem::exists(program),
+      "[bench] kernels --emulated counts on the SIMT emulator, which this build does not have. "
+      "Hint: cmake --preset emulated && cmake --build --preset emulated.");
+  std::vector<std::string> words = costs::words_of(options);
+  words.insert(words.begin(), program);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  ::execv(program.c_str(), arguments.data());
+  throw Error(
+      fmt::format("[bench] {} does not start: {}.", program.string(), std::strerror(errno)));
+}
+
+}  // namespace
+
+void add_bench_kernels_command(CLI::App& bench) {
+  CLI::App* kernels = bench.add_subcommand(
+      "kernels",
+      "Count what each device kernel asks of a GPU, on the shapes of the published recipe");
+  kernels->footer(
+      "  seqpe_engine bench kernels --emulated\n"
+      "  seqpe_engine bench kernels --emulated --only layer_norm --launches --lines");
+  const auto options = std::make_shared<costs::Options>();
+  costs::add_options(*kernels, *options);
+  kernels->callback([options] { run(*options); });
+}
+
+}  // namespace seqpe::tools
