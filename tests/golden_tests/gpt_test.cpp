@@ -6,52 +6,19 @@ namespace seqpe {
 namespace {
 
 struct Case {
-  Case(const std::filesystem::path& path, const test::Where& where)
-      : golden(path), dtype(where.dtype) {
-    const auto& config = golden.config.at("model");
-    models::GptOptions options;
-    options.layers = config.at("layers");
-    options.width = config.at("width");
-    options.heads = config.at("heads");
-    options.vocab_size = config.at("vocab_size");
-    options.layer_norm_eps = config.at("layer_norm_eps");
-    options.dropout = {0.0, 0.0, 0.0};
-    options.dtype = dtype;
-    const std::string kind = config.at("position");
-    std::unique_ptr<models::PositionEncoding> position;
-    if (kind == "seqpe") {
-      auto seqpe = std::make_unique<models::SeqpePosition>(
-          test::seqpe_options(golden.config.at("seqpe")), options.layers, options.width,
-          options.heads, dtype);
-      encoder = &seqpe->encoder();
-      position = std::move(seqpe);
-    } else if (kind == "learned") {
-      position = std::make_unique<models::LearnedPosition>(config.at("train_length"), options.width,
-                                                           dtype);
-    } else {
-      position = std::make_unique<models::NoPosition>();
-    }
-    gpt = std::make_unique<models::Gpt>(options, std::move(position));
-    test::load_parameters(golden, parameters(), dtype);
-    gpt->move_to(where.device);
-    if (encoder != nullptr) encoder->move_to(where.device);
-    mask = Tensor::empty(golden.file.tensor("in.attention_mask").shape(), DType::u8);
+  Case(const test::Golden& file, const test::Where& where)
+      : golden(file),
+        dtype(where.dtype),
+        model(test::golden_model(file, test::model_config(file.config), where)),
+        mask(Tensor::empty(file.file.tensor("in.attention_mask").shape(), DType::u8)) {
     const auto stored = golden.integers("in.attention_mask");
     std::copy(stored.begin(), stored.end(), mask.data_as<std::uint8_t>());
   }
+  const models::Gpt& gpt() const { return model->gpt(); }
 
-  std::vector<nn::Parameter> parameters() const {
-    auto all = gpt->parameters();
-    if (encoder != nullptr) {
-      for (const auto& parameter : encoder->parameters()) all.push_back(parameter);
-    }
-    return all;
-  }
-
-  test::Golden golden;
+  const test::Golden& golden;
   DType dtype;
-  std::unique_ptr<models::Gpt> gpt;
-  const models::SeqpeEncoder* encoder = nullptr;
+  std::unique_ptr<models::LanguageModel> model;
   Tensor mask;
 };
 
@@ -71,22 +38,23 @@ void check_blocks(const Case& test_case, const std::string& prefix,
                   const std::vector<std::int64_t>& starts) {
   const test::Golden& golden = test_case.golden;
   const Tensor ids = golden.file.tensor("in.input_ids"), labels = golden.file.tensor("in.labels");
-  for (const auto& parameter : test_case.parameters()) parameter.value.clear_grad();
-  const Tensor pe = test_case.gpt->position().embed(starts, ids.dim(1), {});
+  for (const auto& parameter : test_case.model->parameters()) parameter.value.clear_grad();
+  const Tensor pe = test_case.gpt().position().embed(starts, ids.dim(1), {});
   if (golden.has(prefix + "out.position_embeddings")) {
     EXPECT_LE(test::relative_error(pe, golden.file.tensor(prefix + "out.position_embeddings")),
               test::output_bound(test_case.dtype));
   }
-  const Tensor hidden = test_case.gpt->forward(ids, pe, test_case.mask, {});
+  const Tensor hidden = test_case.gpt().forward(ids, pe, test_case.mask, {});
   const Tensor expected = golden.file.tensor(prefix + "out.logits");
-  EXPECT_LE(test::relative_error(
-                without_padding(test_case.gpt->logits(hidden), expected, test_case.mask), expected),
-            test::output_bound(test_case.dtype));
-  const auto result = test_case.gpt->loss(hidden, labels);
+  EXPECT_LE(
+      test::relative_error(
+          without_padding(test_case.gpt().logits(hidden), expected, test_case.mask), expected),
+      test::output_bound(test_case.dtype));
+  const auto result = test_case.gpt().loss(hidden, labels);
   EXPECT_LE(test::relative_error(result.loss, golden.file.tensor(prefix + "out.loss")),
             test::output_bound(test_case.dtype));
   autograd::backward(result.loss);
-  test::expect_gradients(golden, prefix + "grad.", test_case.parameters(),
+  test::expect_gradients(golden, prefix + "grad.", test_case.model->parameters(),
                          test::gradient_bound(test_case.dtype));
 }
 
@@ -94,12 +62,12 @@ void check_long(const Case& test_case) {
   const test::Golden& golden = test_case.golden;
   const autograd::NoGradGuard no_grad;
   const Tensor ids = golden.file.tensor("in.long_input_ids");
-  const Tensor pe = test_case.gpt->position().embed({0}, ids.dim(1), {});
+  const Tensor pe = test_case.gpt().position().embed({0}, ids.dim(1), {});
   if (golden.has("out.long_position_embeddings")) {
     EXPECT_LE(test::relative_error(pe, golden.file.tensor("out.long_position_embeddings")),
               test::output_bound(test_case.dtype));
   }
-  EXPECT_LE(test::relative_error(test_case.gpt->logits(test_case.gpt->forward(ids, pe, {}, {})),
+  EXPECT_LE(test::relative_error(test_case.gpt().logits(test_case.gpt().forward(ids, pe, {}, {})),
                                  golden.file.tensor("out.long_logits")),
             test::output_bound(test_case.dtype));
 }
@@ -107,23 +75,20 @@ void check_long(const Case& test_case) {
 TEST(GoldenGpt, MatchesTheReference) {
   int checked = 0;
   for (const auto& path : test::golden_files("text", "gpt_")) {
-    const std::string name = path.filename().string();
-    // Encodings that this engine does not have yet.
-    if (name.starts_with("gpt_rotary") || name.starts_with("gpt_alibi") ||
-        name.starts_with("gpt_sinusoidal"))
-      continue;
+    const test::Golden golden(path);
+    if (test::is_missing(golden.config)) continue;
     for (const test::Where& where : test::everywhere()) {
-      SCOPED_TRACE(name + " " + where.name());
-      const Case test_case(path, where);
+      SCOPED_TRACE(path.filename().string() + " " + where.name());
+      const Case test_case(golden, where);
       check_blocks(test_case, "", {0});
       check_long(test_case);
-      if (!test_case.golden.has("shifted.out.logits")) continue;
+      if (!golden.has("shifted.out.logits")) continue;
       check_blocks(test_case, "shifted.",
-                   test_case.golden.config.at("shift_starts").get<std::vector<std::int64_t>>());
+                   golden.config.at("shift_starts").get<std::vector<std::int64_t>>());
     }
     ++checked;
   }
-  EXPECT_GE(checked, 3);
+  EXPECT_GT(checked, 0);
 }
 
 }  // namespace
