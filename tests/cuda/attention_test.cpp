@@ -1,193 +1,230 @@
 #include "kernels/attention.h"
 
+#include <array>
+
 #include "tests/cuda/device_array.h"
+#include "tests/support/attention_cases.h"
 
 namespace seqpe::kernels {
 namespace {
 
+using Case = test::AttentionCase;
 using test::as;
+using test::Placement;
+
+constexpr std::size_t kInputs = 5;  // q, k, v, pe_q, pe_k
+constexpr std::array<const char*, kInputs> kGradientNames{"grad_q", "grad_k", "grad_v", "grad_pe_q",
+                                                          "grad_pe_k"};
+constexpr unsigned kAllGradients = 31;
 
 template <typename T>
 class AttentionCuda : public testing::Test {};
 TYPED_TEST_SUITE(AttentionCuda, test::DeviceTypes);
 
-struct Case {
-  std::int64_t batch = 1, heads = 1, q_len = 5, kv_len = 5, head = 4, value = 4, pe = 0;
-  std::int64_t pe_blocks = 1, first_sequence = 0, first_query = 0, queries = 0;
-  bool causal = false, shared_slice = false, masked = false;
-  double dropout = 0.0;
-  Write write = Write::overwrite;
-};
-
-// Tiles are 16 rows and 32 of the other side.
-const Case kCases[] = {
-    {.q_len = 1, .kv_len = 1, .head = 1, .value = 1},
-    {.q_len = 0, .kv_len = 3},
-    {.q_len = 3, .kv_len = 0},
-    {.batch = 2, .heads = 3, .q_len = 37, .kv_len = 37, .head = 8, .value = 8, .causal = true},
-    {.q_len = 17, .kv_len = 70, .head = 33, .value = 5, .causal = true, .write = Write::accumulate},
-    {.batch = 2, .heads = 2, .q_len = 9, .kv_len = 40, .head = 6, .value = 7, .masked = true},
-    {.batch = 3,
-     .heads = 2,
-     .q_len = 20,
-     .kv_len = 20,
-     .head = 8,
-     .value = 8,
-     .pe = 8,
-     .pe_blocks = 2,
-     .first_sequence = 1,
-     .causal = true},
-    {.batch = 2,
-     .heads = 3,
-     .q_len = 18,
-     .kv_len = 18,
-     .head = 4,
-     .value = 4,
-     .pe = 6,
-     .shared_slice = true,
-     .write = Write::accumulate},
-    {.batch = 2,
-     .heads = 2,
-     .q_len = 34,
-     .kv_len = 34,
-     .head = 4,
-     .value = 4,
-     .first_sequence = 5,
-     .causal = true,
-     .dropout = 0.3},
-    {.batch = 3,
-     .heads = 2,
-     .q_len = 1,
-     .kv_len = 6,
-     .head = 8,
-     .value = 8,
-     .first_query = 5,
-     .queries = 6,
-     .causal = true,
-     .dropout = 0.2},
-    {.q_len = 18, .kv_len = 18, .head = 128, .value = 128, .pe = 128, .causal = true},
-};
-
 template <typename U>
 struct Results {
   std::vector<U> out;
   std::vector<Acc<U>> lse;
-  std::vector<U> grad_q, grad_k, grad_v, grad_pe_q, grad_pe_k;
+  std::array<std::vector<U>, kInputs> gradients;
 };
 
-/// [batch, tokens, heads, size], dense; a shared slice of pe has one head.
-AttentionOperand operand(const void* data, std::int64_t tokens, std::int64_t heads,
-                         std::int64_t size, bool shared = false) {
-  return {data, tokens * (shared ? 1 : heads) * size, (shared ? 1 : heads) * size,
-          shared ? 0 : size};
+/// The operands of a case and what outputs hold before, as numbers of T; NaN between them.
+template <typename T>
+struct Problem {
+  Problem(const Case& c, Write write_)
+      : shape(test::shape_of(c)),
+        write(write_),
+        places{Placement(c.layout, c.batch, c.q_len, c.heads, c.head_size),
+               Placement(c.layout, c.batch, c.kv_len, c.heads, c.head_size),
+               Placement(c.layout, c.batch, c.kv_len, c.heads, c.value_size),
+               Placement(c.layout, c.pe_blocks, c.q_len, c.heads, c.pe_size, c.shared_pe),
+               Placement(c.layout, c.pe_blocks, c.kv_len, c.heads, c.pe_size, c.shared_pe)},
+        out_place(c.layout, c.batch, c.q_len, c.heads, c.value_size),
+        mask(test::key_mask_of(c)) {
+    for (std::size_t n = 0; n < kInputs; ++n) {
+      inputs[n] = test::random_operand<T>(places[n], 20 + n);
+      initial[n] = before(places[n], 40 + n);
+    }
+    grad_out = test::random_operand<T>(out_place, 30);
+    initial_out = before(out_place, 31);
+  }
+
+  std::vector<T> before(const Placement& place, std::uint64_t seed) const {
+    return write == Write::overwrite ? test::poisoned<T>(place.count)
+                                     : test::random_operand<T>(place, seed);
+  }
+
+  AttentionShape shape;
+  Write write;
+  std::array<Placement, kInputs> places;
+  Placement out_place;
+  std::array<std::vector<T>, kInputs> inputs, initial;
+  std::vector<T> grad_out, initial_out;
+  std::vector<std::uint8_t> mask;
+};
+
+AttentionOperand operand(const void* data, const Placement& place) {
+  return {data, place.batch_stride, place.token_stride, place.head_stride};
 }
-AttentionOutput output(void* data, std::int64_t tokens, std::int64_t heads, std::int64_t size,
-                       Write write, bool shared = false) {
-  const AttentionOperand place = operand(data, tokens, heads, size, shared);
+AttentionOutput output(void* data, const Placement& place, Write write) {
   return {data, place.batch_stride, place.token_stride, place.head_stride, write};
 }
 
+/// Forward, and backward of the gradients in `wanted`, a bit for each, computed in U.
 template <typename U, template <typename> class Memory, typename T>
-Results<U> run(const Context& context, const Case& c) {
-  const std::int64_t slices = c.shared_slice ? 1 : c.heads;
-  const std::int64_t q_size = c.batch * c.q_len * c.heads * c.head,
-                     k_size = c.batch * c.kv_len * c.heads * c.head;
-  const std::int64_t v_size = c.batch * c.kv_len * c.heads * c.value,
-                     out_size = c.batch * c.q_len * c.heads * c.value;
-  const std::int64_t pe_q_size = c.pe_blocks * c.q_len * slices * c.pe,
-                     pe_k_size = c.pe_blocks * c.kv_len * slices * c.pe;
-  const auto given = [](std::int64_t count, std::uint64_t seed) {
-    return as<U>(test::random_vector<T>(count, seed));
+Results<U> run(const Context& context, const Problem<T>& problem, unsigned wanted = kAllGradients) {
+  const AttentionShape& shape = problem.shape;
+  const auto memory = [](const std::vector<T>& values) { return Memory<U>(as<U>(values)); };
+  const Memory<U> inputs[] = {memory(problem.inputs[0]), memory(problem.inputs[1]),
+                              memory(problem.inputs[2]), memory(problem.inputs[3]),
+                              memory(problem.inputs[4])};
+  const Memory<U> gradients[] = {memory(problem.initial[0]), memory(problem.initial[1]),
+                                 memory(problem.initial[2]), memory(problem.initial[3]),
+                                 memory(problem.initial[4])};
+  const Memory<U> grad_out = memory(problem.grad_out), out = memory(problem.initial_out);
+  // Backward takes what forward gives without anything added.
+  const Memory<U> plain_out(test::poisoned<U>(problem.out_place.count));
+  const Memory<Acc<U>> lse(test::poisoned<Acc<U>>(shape.batch * shape.heads * shape.q_len));
+  const Memory<std::uint8_t> mask(problem.mask);
+  const auto input = [&](std::size_t n) { return operand(inputs[n].data(), problem.places[n]); };
+  const auto gradient = [&](std::size_t n) {
+    const bool none = (wanted >> n & 1) == 0 || problem.places[n].size == 0;
+    return none ? AttentionOutput{} : output(gradients[n].data(), problem.places[n], problem.write);
   };
-  const auto before = [&](std::int64_t count, std::uint64_t seed) {
-    return as<U>(test::before<T>(c.write, count, seed));
-  };
-  const Memory<U> q(given(q_size, 1)), k(given(k_size, 2)), v(given(v_size, 3)),
-      grad_out(given(out_size, 4));
-  const Memory<U> pe_q(given(pe_q_size, 5)), pe_k(given(pe_k_size, 6));
-  const Memory<U> out(test::poisoned<U>(out_size)), grad_q(before(q_size, 11)),
-      grad_k(before(k_size, 12)), grad_v(before(v_size, 13)), grad_pe_q(before(pe_q_size, 14)),
-      grad_pe_k(before(pe_k_size, 15));
-  const Memory<Acc<U>> lse(test::poisoned<Acc<U>>(c.batch * c.heads * c.q_len));
-  // The first sequence may see nothing at all, the others two keys of three.
-  std::vector<std::uint8_t> allowed(static_cast<std::size_t>(c.batch * c.kv_len));
-  for (std::size_t i = 0; i < allowed.size(); ++i)
-    allowed[i] = static_cast<std::int64_t>(i) >= c.kv_len && i % 3 != 0;
-  const Memory<std::uint8_t> key_mask(allowed);
 
-  AttentionShape shape{.batch = c.batch,
-                       .heads = c.heads,
-                       .q_len = c.q_len,
-                       .kv_len = c.kv_len,
-                       .head_size = c.head,
-                       .value_size = c.value,
-                       .pe_size = c.pe,
-                       .pe_blocks = c.pe_blocks,
-                       .first_sequence = c.first_sequence,
-                       .causal = c.causal,
-                       .scale = 0.7,
-                       .pe_scale = 0.5,
-                       .dropout = c.dropout,
-                       .first_query = c.first_query,
-                       .queries = c.queries};
-  shape.dropout_key = {.seed = 3, .stream = 5, .step = 7};
-  AttentionForwardArgs forward{.dtype = dtype_of<U>, .shape = shape};
-  forward.out = output(out.data(), c.q_len, c.heads, c.value, Write::overwrite);
-  forward.lse = lse.data();
-  forward.q = operand(q.data(), c.q_len, c.heads, c.head);
-  forward.k = operand(k.data(), c.kv_len, c.heads, c.head);
-  forward.v = operand(v.data(), c.kv_len, c.heads, c.value);
-  forward.pe_q = operand(pe_q.data(), c.q_len, c.heads, c.pe, c.shared_slice);
-  forward.pe_k = operand(pe_k.data(), c.kv_len, c.heads, c.pe, c.shared_slice);
-  forward.key_mask = c.masked ? key_mask.data() : nullptr;
+  AttentionForwardArgs forward{.dtype = dtype_of<U>,
+                               .shape = shape,
+                               .lse = lse.data(),
+                               .q = input(0),
+                               .k = input(1),
+                               .v = input(2),
+                               .pe_q = input(3),
+                               .pe_k = input(4),
+                               .key_mask = problem.mask.empty() ? nullptr : mask.data()};
+  forward.out = output(plain_out.data(), problem.out_place, Write::overwrite);
+  attention_forward(context, forward);
+  forward.out = output(out.data(), problem.out_place, problem.write);
   attention_forward(context, forward);
 
-  AttentionBackwardArgs backward{.dtype = dtype_of<U>, .shape = shape};
-  backward.grad_q = output(grad_q.data(), c.q_len, c.heads, c.head, c.write);
-  backward.grad_k = output(grad_k.data(), c.kv_len, c.heads, c.head, c.write);
-  backward.grad_v = output(grad_v.data(), c.kv_len, c.heads, c.value, c.write);
-  if (c.pe > 0) {
-    backward.grad_pe_q = output(grad_pe_q.data(), c.q_len, c.heads, c.pe, c.write, c.shared_slice);
-    backward.grad_pe_k = output(grad_pe_k.data(), c.kv_len, c.heads, c.pe, c.write, c.shared_slice);
+  attention_backward(context, {.dtype = dtype_of<U>,
+                               .shape = shape,
+                               .grad_q = gradient(0),
+                               .grad_k = gradient(1),
+                               .grad_v = gradient(2),
+                               .grad_pe_q = gradient(3),
+                               .grad_pe_k = gradient(4),
+                               .grad_out = operand(grad_out.data(), problem.out_place),
+                               .out = operand(plain_out.data(), problem.out_place),
+                               .lse = lse.data(),
+                               .q = forward.q,
+                               .k = forward.k,
+                               .v = forward.v,
+                               .pe_q = forward.pe_q,
+                               .pe_k = forward.pe_k,
+                               .key_mask = forward.key_mask});
+  Results<U> results{out.read(), lse.read(), {}};
+  for (std::size_t n = 0; n < kInputs; ++n) results.gradients[n] = gradients[n].read();
+  return results;
+}
+
+/// The elements that belong to an output, one after the other. Between them nothing may be written.
+template <typename U>
+std::vector<U> elements_of(const std::vector<U>& data, const Placement& place, const char* what) {
+  std::vector<U> elements;
+  std::vector<bool> belongs(data.size());
+  place.for_each([&](std::size_t i) {
+    elements.push_back(data[i]);
+    belongs[i] = true;
+  });
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    EXPECT_TRUE(belongs[i] || std::isnan(test::to_double(data[i]))) << what << "[" << i << "]";
   }
-  backward.grad_out = operand(grad_out.data(), c.q_len, c.heads, c.value);
-  backward.out = operand(out.data(), c.q_len, c.heads, c.value);
-  backward.lse = lse.data();
-  backward.q = forward.q;
-  backward.k = forward.k;
-  backward.v = forward.v;
-  backward.pe_q = forward.pe_q;
-  backward.pe_k = forward.pe_k;
-  backward.key_mask = forward.key_mask;
-  attention_backward(context, backward);
-  return {out.read(),    lse.read(),       grad_q.read(),   grad_k.read(),
-          grad_v.read(), grad_pe_q.read(), grad_pe_k.read()};
+  return elements;
+}
+
+template <typename T>
+void expect_as_good_as_the_cpu(const Case& c, Write write) {
+  const Problem<T> problem(c, write);
+  const auto exact = run<double, test::HostArray>(test::kCpu, problem);
+  const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
+  test::under_every_schedule([&] {
+    const auto device = run<T, test::DeviceArray>(test::kCuda, problem);
+    const auto compare = [&](const std::vector<T>& ours, const std::vector<T>& cpus,
+                             const std::vector<double>& exacts, const Placement& place,
+                             const char* what) {
+      test::expect_as_good(elements_of(ours, place, what), elements_of(cpus, place, what),
+                           elements_of(exacts, place, what), what);
+    };
+    compare(device.out, cpu.out, exact.out, problem.out_place, "out");
+    for (std::size_t i = 0; i < exact.lse.size(); ++i) {
+      if (std::isinf(exact.lse[i])) {
+        EXPECT_EQ(device.lse[i], -INFINITY) << "lse[" << i << "]";
+      } else {
+        EXPECT_NEAR(device.lse[i], exact.lse[i], 1e-5) << "lse[" << i << "]";
+      }
+    }
+    for (std::size_t n = 0; n < kInputs; ++n)
+      compare(device.gradients[n], cpu.gradients[n], exact.gradients[n], problem.places[n],
+              kGradientNames[n]);
+  });
 }
 
 TYPED_TEST(AttentionCuda, AsGoodAsTheCpu) {
-  using T = TypeParam;
-  int number = 0;
-  for (const Case& c : kCases) {
-    SCOPED_TRACE(testing::Message() << "case " << number++);
-    const auto exact = run<double, test::HostArray, T>(test::kCpu, c);
-    const auto cpu = run<T, test::HostArray, T>(test::kCpu, c);
-    test::under_every_schedule([&] {
-      const auto device = run<T, test::DeviceArray, T>(test::kCuda, c);
-      test::expect_as_good(device.out, cpu.out, exact.out, "out");
-      for (std::size_t i = 0; i < exact.lse.size(); ++i) {
-        if (std::isinf(exact.lse[i])) {
-          EXPECT_EQ(device.lse[i], -INFINITY) << i;
-        } else {
-          EXPECT_NEAR(device.lse[i], exact.lse[i], 1e-5) << i;
+  for (const Case& c : test::kAttentionCases) {
+    for (const Write write : test::kWrites) {
+      SCOPED_TRACE(testing::Message()
+                   << c.name << (write == Write::overwrite ? ", overwrite" : ", accumulate"));
+      expect_as_good_as_the_cpu<TypeParam>(c, write);
+    }
+  }
+}
+
+TYPED_TEST(AttentionCuda, GradientsThatNobodyWantsChangeNoOther) {
+  for (const Case& c : test::kAttentionCases) {
+    if (std::string_view(c.name) != "pe_shared_blocks_all" &&
+        std::string_view(c.name) != "dropout_causal_masked")
+      continue;
+    SCOPED_TRACE(c.name);
+    const Problem<TypeParam> problem(c, Write::accumulate);
+    const auto all = run<TypeParam, test::DeviceArray>(test::kCuda, problem);
+    // None, each alone, all but each.
+    for (unsigned gradient = 0; gradient <= kInputs; ++gradient) {
+      const unsigned alone = gradient == kInputs ? 0 : 1u << gradient;
+      for (const unsigned wanted : {alone, kAllGradients - alone}) {
+        const auto some = run<TypeParam, test::DeviceArray>(test::kCuda, problem, wanted);
+        for (std::size_t n = 0; n < kInputs; ++n) {
+          const auto& expected = (wanted >> n & 1) != 0 ? all.gradients[n] : problem.initial[n];
+          EXPECT_TRUE(test::bits_of(some.gradients[n]) == test::bits_of(expected))
+              << kGradientNames[n] << ", wanted " << wanted;
         }
       }
-      test::expect_as_good(device.grad_q, cpu.grad_q, exact.grad_q, "grad_q");
-      test::expect_as_good(device.grad_k, cpu.grad_k, exact.grad_k, "grad_k");
-      test::expect_as_good(device.grad_v, cpu.grad_v, exact.grad_v, "grad_v");
-      test::expect_as_good(device.grad_pe_q, cpu.grad_pe_q, exact.grad_pe_q, "grad_pe_q");
-      test::expect_as_good(device.grad_pe_k, cpu.grad_pe_k, exact.grad_pe_k, "grad_pe_k");
-    });
+    }
   }
+}
+
+/// Queries in float32 against three keys and values of width one, forward and backward on a device.
+Results<float> three_keys(const Context& context, const std::vector<float>& queries, float key) {
+  const auto count = static_cast<std::int64_t>(queries.size());
+  Problem<float> problem({.name = "", .q_len = count, .kv_len = 3}, Write::overwrite);
+  problem.inputs[0] = queries;
+  problem.inputs[1] = {key, key, key};
+  problem.inputs[2] = {1, 2, 3};
+  return context.device == Device::cpu ? run<float, test::HostArray>(context, problem)
+                                       : run<float, test::DeviceArray>(context, problem);
+}
+
+// A diverged model must not look like a masked row, whose output is 0.
+TEST(AttentionCudaRows, NanQueriesGiveNan) {
+  const float nan = std::nanf("");
+  test::under_every_schedule([&] {
+    const Results<float> results = three_keys(test::kCuda, {nan, 1, nan}, 1);
+    for (const std::size_t row : {0u, 2u}) {
+      EXPECT_TRUE(std::isnan(results.out[row]) && std::isnan(results.lse[row])) << row;
+      EXPECT_TRUE(std::isnan(results.gradients[0][row])) << row;
+    }
+    EXPECT_NEAR(results.out[1], 2.0f, 1e-6f);
+    EXPECT_NEAR(results.lse[1], 1 + std::log(3.0), 1e-6);
+  });
 }
 
 TEST(AttentionCudaErrors, HeadsThatRegistersDoNotHold) {

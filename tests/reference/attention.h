@@ -63,9 +63,11 @@ inline AttentionRow attention_row(const kernels::AttentionShape& shape, Attentio
     for (double& weight : row.weights) weight /= sum;
   }
   if (shape.dropout > 0) {
+    const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
     for (std::size_t j = 0; j < count; ++j) {
       const std::int64_t element =
-          (((shape.first_sequence + b) * shape.heads + h) * shape.q_len + i) * shape.kv_len;
+          (((shape.first_sequence + b) * shape.heads + h) * queries + shape.first_query + i) *
+          shape.kv_len;
       const std::uint32_t word =
           philox_word(shape.dropout_key, static_cast<std::uint64_t>(element) + j);
       row.keep[j] = word < shape.dropout * 4294967296.0 ? 0.0 : 1.0 / (1.0 - shape.dropout);

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "engine/io/safetensors.h"
 #include "engine/optim/parameter_buffers.h"
@@ -86,11 +88,17 @@ TEST(LmTask, MicroBatchesEqualTheWholeBatch) {
 }
 
 TEST(LmTask, AStepIsTheSameForAnyNumberOfThreads) {
+  // Large enough for more than one chunk a loop.
+  const std::vector<std::string> large{"model.width=48", "seqpe.encoder.width=32",
+                                       "data.block_size=48", "train.batch_size=8",
+                                       "seqpe.contrastive.pivots=16"};
   for (const auto& kind : kKinds) {
     SCOPED_TRACE(kind.back());
+    std::vector<std::string> settings = large;
+    settings.insert(settings.end(), kind.begin(), kind.end());
     const auto with_threads = [&](int count) {
       const test::ThreadCount threads(count);
-      return one_step(tiny_config(kind), 2, DType::f32);
+      return one_step(tiny_config(settings), 2, DType::f32);
     };
     const Step one = with_threads(1);
     for (const int count : {2, 4}) {
@@ -106,12 +114,99 @@ TEST(LmTask, AStepIsTheSameForAnyNumberOfThreads) {
 }
 
 TEST(LmTask, AStepIsAFunctionOfStepAndWeightsAlone) {
-  const Config config = tiny_config();
+  const Config config = tiny_config({"seqpe.shift.rate=0.5"});
   const LanguageModel model(config, data::make_byte_tokenizer());
   model.initialize(3);
-  LmTask walked(model), fresh(model);
-  for (std::int64_t step = 0; step < 5; ++step) walked.forward_backward(step);
-  EXPECT_EQ(walked.forward_backward(5).loss, fresh.forward_backward(5).loss);
+  LmTask walked(model);
+  for (std::int64_t step = 0; step < 8; ++step) {
+    LmTask fresh(model);
+    EXPECT_EQ(walked.forward_backward(step).loss, fresh.forward_backward(step).loss) << step;
+  }
+}
+
+/// The names of the parameters of a group that weight decay acts on, and of those that it leaves.
+std::pair<std::set<std::string>, std::set<std::string>> decay_of(const Config& config,
+                                                                 const std::string& group) {
+  std::set<std::string> decayed, exempt;
+  const LanguageModel model(config, data::make_byte_tokenizer());
+  for (const auto& parameter : model.parameters()) {
+    if (parameter.group == group) (parameter.decay ? decayed : exempt).insert(parameter.name);
+  }
+  return {decayed, exempt};
+}
+
+TEST(LanguageModel, WeightDecayLeavesBiasesAndLayerNormsOfTheModel) {
+  const auto [decayed, exempt] = decay_of(tiny_config(), "model");
+  EXPECT_EQ(decayed, (std::set<std::string>{
+                         "transformer.wte.weight", "transformer.pe_qk.weight",
+                         "transformer.h.0.attn.c_attn.weight", "transformer.h.0.attn.c_proj.weight",
+                         "transformer.h.0.mlp.c_fc.weight", "transformer.h.0.mlp.c_proj.weight"}));
+  EXPECT_EQ(exempt, (std::set<std::string>{
+                        "transformer.pe_qk.bias", "transformer.h.0.ln_1.weight",
+                        "transformer.h.0.ln_1.bias", "transformer.h.0.attn.c_attn.bias",
+                        "transformer.h.0.attn.c_proj.bias", "transformer.h.0.ln_2.weight",
+                        "transformer.h.0.ln_2.bias", "transformer.h.0.mlp.c_fc.bias",
+                        "transformer.h.0.mlp.c_proj.bias", "transformer.ln_f.weight",
+                        "transformer.ln_f.bias"}));
+}
+
+TEST(LanguageModel, WeightDecayActsOnALearnedTableAndProjectionsByLayer) {
+  EXPECT_TRUE(decay_of(tiny_config({"model.position=learned"}), "model")
+                  .first.contains("transformer.wpe.weight"));
+  const auto [decayed, exempt] = decay_of(tiny_config({"seqpe.qk_projection=per_layer"}), "model");
+  EXPECT_TRUE(decayed.contains("transformer.h.0.attn.pe_qk.weight"));
+  EXPECT_TRUE(exempt.contains("transformer.h.0.attn.pe_qk.bias"));
+}
+
+TEST(LanguageModel, WeightDecayLeavesEmbeddingsAndLayerNormsOfTheEncoder) {
+  const auto [decayed, exempt] = decay_of(tiny_config(), "encoder");
+  std::set<std::string> expected{"encoder.out_proj.weight", "encoder.out_proj.bias"};
+  for (const char* layer : {"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"}) {
+    for (const char* part : {".weight", ".bias"})
+      expected.insert(std::string("encoder.transformers.0.") + layer + part);
+  }
+  EXPECT_EQ(decayed, expected) << "the biases too";
+  EXPECT_EQ(
+      exempt,
+      (std::set<std::string>{
+          "encoder.cls_token_embed", "encoder.pos_of_seqpe_embed.weight",
+          "encoder.token_of_seqpe_embed.weight", "encoder.transformers.0.layernorm_1.weight",
+          "encoder.transformers.0.layernorm_1.bias", "encoder.transformers.0.layernorm_2.weight",
+          "encoder.transformers.0.layernorm_2.bias", "encoder.layernorm.weight",
+          "encoder.layernorm.bias"}));
+}
+
+TEST(LmTask, TheRegularisersWarmUpInTheTotalLoss) {
+  struct Case {
+    const char* warmup;
+    std::vector<double> factors;  // of step 0, 1, ...
+  };
+  const Case cases[] = {{"seqpe.loss_warmup_steps=0", {1, 1}},
+                        {"seqpe.loss_warmup_steps=1", {1, 1}},
+                        {"seqpe.loss_warmup_steps=4", {0.25, 0.5, 0.75, 1, 1}}};
+  for (const auto& [warmup, factors] : cases) {
+    SCOPED_TRACE(warmup);
+    const LanguageModel model(
+        tiny_config({warmup, "seqpe.shift.rate=0", "seqpe.contrastive.weight=0.2",
+                     "seqpe.transfer.weight=0.3"}),
+        data::make_byte_tokenizer(), DType::f64);
+    model.initialize(3);
+    // Transfer is near zero with the initial weights: let the embeddings differ.
+    const Tensor out = model.seqpe()->encoder().parameter("encoder.out_proj.weight");
+    for (double& value : out.span<double>()) value *= 50;
+    LmTask task(model);
+    for (std::size_t step = 0; step < factors.size(); ++step) {
+      const train::StepTerms terms = task.forward_backward(static_cast<std::int64_t>(step));
+      std::map<std::string, double> by_name;
+      for (const auto& [name, loss] : terms.terms) by_name[name] = loss.value();
+      EXPECT_GT(by_name.at("transfer"), 1e-3);
+      EXPECT_NEAR(terms.loss,
+                  by_name.at("task") + factors[step] * (0.2 * by_name.at("contrastive") +
+                                                        0.3 * by_name.at("transfer")),
+                  1e-13)
+          << "step " << step;
+    }
+  }
 }
 
 TEST(EvaluateLength, AShortRestBlockTakesTheRowsOfItsOwnLength) {

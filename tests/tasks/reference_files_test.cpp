@@ -95,13 +95,26 @@ TEST(ReferenceFiles, Gpt2KeysAndTheTrainedLengthAreRead) {
 
 TEST(ReferenceFiles, WhatWeWriteReadsBack) {
   Config config;
-  config.model = {.layers = 2, .width = 16, .heads = 4};
-  config.seqpe.apply = Apply::input_add;
-  config.seqpe.qk_projection = QkProjection::none;
+  // No key at its default.
+  config.model = {.layers = 2,
+                  .width = 16,
+                  .heads = 4,
+                  .activation = ActivationName::gelu,
+                  .layer_norm_eps = 1e-6};
+  config.seqpe.apply = Apply::attn_mul;
+  config.seqpe.qk_projection = QkProjection::per_layer;
+  config.seqpe.multi_head = false;
+  config.seqpe.scalar_scale = 2.5;
+  config.seqpe.max_position = 3000;
   config.seqpe.max_digits = 7;
-  config.seqpe.encoder.width = 12;
-  config.seqpe.encoder.heads = 3;
-  config.seqpe.encoder.attention = AttentionDirection::bidirectional;
+  config.seqpe.encoder = {.width = 12,
+                          .heads = 3,
+                          .layers = 3,
+                          .attention = AttentionDirection::bidirectional,
+                          .mask_padding = true,
+                          .last_layernorm = false,
+                          .temperature = 0.5,
+                          .activation = ActivationName::gelu};
   config.seqpe.contrastive.logit_scale = config.seqpe.transfer.logit_scale = 0.3;
   config.train.encoder_weight_decay = 0.125;
   for (const PositionKind kind : {PositionKind::seqpe, PositionKind::learned, PositionKind::none}) {

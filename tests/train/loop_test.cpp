@@ -276,6 +276,10 @@ TEST(Loop, OnStartComesAfterTheCheckpointIsAccepted) {
   const std::string message = test::error_of<CheckpointError>([&] { run.train(again); });
   EXPECT_NE(message.find("train.seed 1, asked to go on with 7"), std::string::npos) << message;
   EXPECT_FALSE(started);
+  run.options.train.seed = TrainConfig().seed;
+  run.options.train.steps = 3;
+  EXPECT_EQ(run.train(again), Outcome::finished);
+  EXPECT_TRUE(started);
 }
 
 TEST(Loop, AStateFileOfAnotherKindIsACheckpointError) {
