@@ -92,13 +92,15 @@ __global__ void __launch_bounds__(kAttentionThreads)
 
 /// What backward needs of a weight: itself with dropout, and the gradient of its logit.
 struct WeightGradient {
-  float weight, logit;
+  float weight = 0.0f, logit = 0.0f;
 };
 
 __device__ __forceinline__ WeightGradient weight_gradient(float logit, float lse, float grad_weight,
                                                           float delta, float keep) {
-  const float p = expf(logit - lse);
   WeightGradient gradient;
+  // Every allowed logit was -inf: no weight, where e^(-inf - -inf) would be NaN.
+  if (lse == -INFINITY) return gradient;
+  const float p = expf(logit - lse);
   gradient.weight = p * keep;
   gradient.logit = p * (grad_weight * keep - delta);
   return gradient;
@@ -247,7 +249,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
     for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = warp * kRowsOfWarp + r;
       const std::int64_t j = place.begin + row;
-      WeightGradient gradient{0.0f, 0.0f};
+      WeightGradient gradient;
       if (is_allowed(shape, args.key_mask, place.b, query, j)) {
         const float logit = dot(keys + row * width, queries + lane * stride, width);
         const float grad_weight =

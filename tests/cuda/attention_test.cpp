@@ -190,6 +190,40 @@ TYPED_TEST(AttentionCuda, AsGoodAsTheCpu) {
   }
 }
 
+/// Products beyond float32's range: the only key's logit is -inf, so the query attends to nothing.
+TYPED_TEST(AttentionCuda, ARowOfLogitsAtMinusInfinityHasNoGradient) {
+  using T = TypeParam;
+  const auto device = [](float value) {
+    return test::DeviceArray<T>({test::from_double<T>(static_cast<double>(value))});
+  };
+  const auto q = device(-3e38f), k = device(3e38f), v = device(2.0f), out = device(0.0f),
+             grad_out = device(1.0f);
+  const auto grad_q = device(NAN), grad_k = device(NAN), grad_v = device(NAN);
+  const test::DeviceArray<float> lse({NAN});
+  const AttentionShape shape{.batch = 1, .q_len = 1, .kv_len = 1, .head_size = 1, .value_size = 1};
+  AttentionForwardArgs forward{.dtype = dtype_of<T>, .shape = shape};
+  forward.out = output(out.data(), 1, 1, 1, Write::overwrite);
+  forward.lse = lse.data();
+  forward.q = operand(q.data(), 1, 1, 1);
+  forward.k = operand(k.data(), 1, 1, 1);
+  forward.v = operand(v.data(), 1, 1, 1);
+  attention_forward(test::kCuda, forward);
+  EXPECT_EQ(lse.read()[0], -INFINITY);
+  AttentionBackwardArgs backward{.dtype = dtype_of<T>, .shape = shape};
+  backward.grad_q = output(grad_q.data(), 1, 1, 1, Write::overwrite);
+  backward.grad_k = output(grad_k.data(), 1, 1, 1, Write::overwrite);
+  backward.grad_v = output(grad_v.data(), 1, 1, 1, Write::overwrite);
+  backward.grad_out = operand(grad_out.data(), 1, 1, 1);
+  backward.out = operand(out.data(), 1, 1, 1);
+  backward.lse = lse.data();
+  backward.q = forward.q;
+  backward.k = forward.k;
+  backward.v = forward.v;
+  attention_backward(test::kCuda, backward);
+  for (const auto* result : {&out, &grad_q, &grad_k, &grad_v})
+    EXPECT_EQ(test::to_double(result->read()[0]), 0.0);
+}
+
 TEST(AttentionCudaErrors, HeadsThatRegistersDoNotHold) {
   AttentionForwardArgs args;
   args.shape.head_size = 129;
