@@ -1,5 +1,6 @@
-// Attention on FMA units, for f32 and for sizes that tensor cores do not take. Float32 throughout;
-// how a block walks is told in attention_tile.h.
+// The launchers: tensor cores where they take the arguments (attention_mma.h), else FMA units,
+// whose kernels are here. Those compute in float32 throughout; attention_tile.h tells how a block
+// walks.
 //
 // Forward keeps for each query the running maximum, the sum of exponentials and the weighted values
 // (online softmax). Backward recomputes the weights P from the log-sum-exp. With dP = dO V^T, delta
@@ -10,6 +11,7 @@
 #include "kernels/attention.h"
 
 #include "kernels/common/error.h"
+#include "kernels/cuda/attention_mma.h"
 #include "kernels/cuda/attention_tile.h"
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/elementwise_map.h"
@@ -393,6 +395,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
   const AttentionShape& shape = args.shape;
   check_attention(shape);
   if (shape.batch * shape.heads * shape.q_len == 0) return;
+  if (is_for_mma(args)) return attention_forward_mma(context, args);
   dispatch("attention", args.dtype, [&](auto tag) {
     const int width = static_cast<int>(shape.head_size + shape.pe_size);
     const std::size_t bytes =

@@ -68,6 +68,60 @@ const Case kCases[] = {
     {.q_len = 18, .kv_len = 18, .head = 128, .value = 128, .pe = 128, .causal = true},
 };
 
+// bf16 on tensor cores. Tiles there are 64 or 128 queries and 32 or 64 keys; kv_len decides whether
+// neighbouring weights share their random numbers.
+const Case kTensorCoreCases[] = {
+    {.q_len = 64, .kv_len = 64, .head = 64, .value = 64},
+    {.batch = 2, .heads = 2, .q_len = 150, .kv_len = 150, .head = 64, .value = 64, .causal = true},
+    {.q_len = 0, .kv_len = 3, .head = 32, .value = 32},
+    {.q_len = 3, .kv_len = 0, .head = 32, .value = 32},
+    {.batch = 2,
+     .heads = 2,
+     .q_len = 33,
+     .kv_len = 131,
+     .head = 32,
+     .value = 32,
+     .causal = true,
+     .masked = true,
+     .dropout = 0.3,
+     .write = Write::accumulate},
+    {.batch = 3,
+     .heads = 2,
+     .q_len = 70,
+     .kv_len = 70,
+     .head = 64,
+     .value = 64,
+     .pe = 64,
+     .pe_blocks = 2,
+     .first_sequence = 1,
+     .causal = true,
+     .write = Write::accumulate},
+    {.batch = 2,
+     .heads = 2,
+     .q_len = 132,
+     .kv_len = 132,
+     .head = 64,
+     .value = 64,
+     .pe = 64,
+     .first_sequence = 5,
+     .causal = true,
+     .shared_slice = true,
+     .masked = true,
+     .dropout = 0.2},
+    {.heads = 2,
+     .q_len = 5,
+     .kv_len = 68,
+     .head = 32,
+     .value = 32,
+     .pe = 32,
+     .first_query = 63,
+     .queries = 68,
+     .causal = true,
+     .dropout = 0.5},
+    {.q_len = 65, .kv_len = 40, .head = 128, .value = 128, .causal = true, .dropout = 0.1},
+    {.batch = 2, .q_len = 50, .kv_len = 70, .head = 128, .value = 128, .pe = 128, .dropout = 0.1},
+};
+
 template <typename U>
 struct Results {
   std::vector<U> out;
@@ -164,10 +218,10 @@ Results<U> run(const Context& context, const Case& c) {
           grad_v.read(), grad_pe_q.read(), grad_pe_k.read()};
 }
 
-TYPED_TEST(AttentionCuda, AsGoodAsTheCpu) {
-  using T = TypeParam;
+template <typename T, std::size_t kCount>
+void expect_as_good_as_the_cpu(const Case (&cases)[kCount]) {
   int number = 0;
-  for (const Case& c : kCases) {
+  for (const Case& c : cases) {
     SCOPED_TRACE(testing::Message() << "case " << number++);
     const auto exact = run<double, test::HostArray, T>(test::kCpu, c);
     const auto cpu = run<T, test::HostArray, T>(test::kCpu, c);
@@ -188,6 +242,14 @@ TYPED_TEST(AttentionCuda, AsGoodAsTheCpu) {
       test::expect_as_good(device.grad_pe_k, cpu.grad_pe_k, exact.grad_pe_k, "grad_pe_k");
     });
   }
+}
+
+TYPED_TEST(AttentionCuda, AsGoodAsTheCpu) {
+  expect_as_good_as_the_cpu<TypeParam>(kCases);
+}
+
+TEST(AttentionCudaTensorCores, AsGoodAsTheCpu) {
+  expect_as_good_as_the_cpu<bf16>(kTensorCoreCases);
 }
 
 /// Products beyond float32's range: the only key's logit is -inf, so the query attends to nothing.
