@@ -12,9 +12,9 @@
 
 #include "kernels/common/error.h"
 #include "kernels/cuda/attention_mma.h"
+#include "kernels/cuda/attention_position_sum.h"
 #include "kernels/cuda/attention_tile.h"
 #include "kernels/cuda/dispatch.h"
-#include "kernels/cuda/elementwise_map.h"
 #include "kernels/cuda/scratch.h"
 
 namespace seqpe::kernels::cuda {
@@ -288,32 +288,6 @@ __global__ void __launch_bounds__(kAttentionThreads)
   }
 }
 
-/// grad_pe (=|+=) the sum of by_sequence [batch, heads, tokens, pe_size] over the sequences of each
-/// block, in order, and over the heads if they share a slice; a thread an element of [pe_blocks,
-/// tokens, heads or 1, pe_size].
-template <typename T>
-__global__ void __launch_bounds__(kMapThreads)
-    attention_sum_sequences_thread_per_element_kernel(AttentionOutput output,
-                                                      const float* __restrict__ by_sequence,
-                                                      AttentionShape shape, std::int64_t tokens,
-                                                      std::int64_t count) {
-  const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (e >= count) return;
-  const bool shared = output.head_stride == 0;
-  const std::int64_t slices = shared ? 1 : shape.heads, c = e % shape.pe_size,
-                     slice = e / shape.pe_size % slices;
-  const std::int64_t t = e / shape.pe_size / slices % tokens,
-                     block = e / shape.pe_size / slices / tokens;
-  const std::int64_t blocks = shape.pe_blocks;
-  float sum = 0.0f;
-  for (std::int64_t h = shared ? 0 : slice; h < (shared ? shape.heads : slice + 1); ++h) {
-    for (std::int64_t b = (block - shape.first_sequence % blocks + blocks) % blocks;
-         b < shape.batch; b += blocks)
-      sum += by_sequence[((b * shape.heads + h) * tokens + t) * shape.pe_size + c];
-  }
-  write_element<T>(output, block, t, slice, static_cast<int>(c), sum);
-}
-
 dim3 blocks_of(const AttentionShape& shape, std::int64_t tokens) {
   return dim3(static_cast<unsigned>((tokens + kRows - 1) / kRows * shape.batch * shape.heads));
 }
@@ -322,21 +296,6 @@ dim3 blocks_of(const AttentionShape& shape, std::int64_t tokens) {
 std::size_t tile_bytes(int rows, int lanes) {
   return sizeof(float) * (static_cast<std::size_t>(kRows) * static_cast<std::size_t>(rows) +
                           32 * static_cast<std::size_t>(lanes));
-}
-
-template <typename T>
-void sum_sequences(const Context& context, const AttentionOutput& output,
-                   const DeviceScratch& by_sequence, const AttentionShape& shape,
-                   std::int64_t tokens) {
-  const std::int64_t slices = output.head_stride == 0 ? 1 : shape.heads;
-  const std::int64_t count = shape.pe_blocks * tokens * slices * shape.pe_size;
-  if (output.data == nullptr || count == 0) return;
-  simt::launch(
-      context,
-      {"attention_sum_sequences",
-       dim3(static_cast<unsigned>((count + kMapThreads - 1) / kMapThreads)), dim3(kMapThreads)},
-      attention_sum_sequences_thread_per_element_kernel<T>, output, by_sequence.as<float>(), shape,
-      tokens, count);
 }
 
 template <typename T>
@@ -410,6 +369,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
 
 void attention_backward(const Context& context, const AttentionBackwardArgs& args) {
   check_attention(args.shape);
+  if (is_for_mma(args)) return attention_backward_mma(context, args);
   dispatch("attention", args.dtype,
            [&](auto tag) { backward<typename decltype(tag)::type>(context, args); });
 }

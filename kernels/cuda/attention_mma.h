@@ -16,21 +16,33 @@
 
 namespace seqpe::kernels::cuda {
 
+/// Tokens and distances of tokens are counted in 32 bits.
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
+
 /// Whether rows can be moved 16 bytes at a time.
 template <typename Operand>
 bool has_aligned_rows(const Operand& x) {
   return aligned_for_packs(x.data) && x.batch_stride % 8 == 0 && x.token_stride % 8 == 0 &&
-         x.head_stride % 8 == 0;
+         x.head_stride % 8 == 0 && x.token_stride < kMostTokens;
 }
 inline bool is_for_mma(DType dtype, const AttentionShape& shape) {
   const std::int64_t size = shape.head_size;
   return dtype == DType::bf16 && (size == 32 || size == 64 || size == 128) &&
          shape.value_size == size && (shape.pe_size == 0 || shape.pe_size == size) &&
+         shape.q_len < kMostTokens && shape.kv_len < kMostTokens &&
          shape.scale > 0.0;  // the largest logit is then that of the largest product
 }
 /// Whether the tensor cores' kernels take these arguments.
 inline bool is_for_mma(const AttentionForwardArgs& args) {
   return is_for_mma(args.dtype, args.shape) && has_aligned_rows(args.out) &&
+         has_aligned_rows(args.q) && has_aligned_rows(args.k) && has_aligned_rows(args.v) &&
+         has_aligned_rows(args.pe_q) && has_aligned_rows(args.pe_k);
+}
+
+inline bool is_for_mma(const AttentionBackwardArgs& args) {
+  return is_for_mma(args.dtype, args.shape) && has_aligned_rows(args.grad_q) &&
+         has_aligned_rows(args.grad_k) && has_aligned_rows(args.grad_v) &&
+         has_aligned_rows(args.grad_out) && has_aligned_rows(args.out) &&
          has_aligned_rows(args.q) && has_aligned_rows(args.k) && has_aligned_rows(args.v) &&
          has_aligned_rows(args.pe_q) && has_aligned_rows(args.pe_k);
 }
@@ -58,21 +70,21 @@ void dispatch_mma(const AttentionShape& shape, const F& f) {
 
 /// One (sequence, head) and a tile of its tokens, from the block's number.
 struct MmaPlace {
-  std::int64_t b, h, pair, pe_block, begin;
+  int b, h, pe_block, begin;
 };
 
 /// `backwards`: the last tile first, which has the most work where attention is causal.
 __device__ __forceinline__ MmaPlace mma_place_of_block(const AttentionShape& shape,
                                                        std::int64_t tokens, int tile_rows,
                                                        bool backwards) {
-  const auto tiles = static_cast<unsigned>((tokens + tile_rows - 1) / tile_rows);
+  const unsigned tiles = (static_cast<unsigned>(tokens) + tile_rows - 1) / tile_rows;
   const unsigned pair = blockIdx.x / tiles, tile = blockIdx.x - pair * tiles;
+  const auto heads = static_cast<unsigned>(shape.heads);
   MmaPlace place;
-  place.pair = pair;
-  place.b = pair / static_cast<unsigned>(shape.heads);
-  place.h = place.pair - place.b * shape.heads;
-  place.pe_block = (shape.first_sequence + place.b) % shape.pe_blocks;
-  place.begin = static_cast<std::int64_t>(backwards ? tiles - 1 - tile : tile) * tile_rows;
+  place.b = static_cast<int>(pair / heads);
+  place.h = static_cast<int>(pair % heads);
+  place.pe_block = static_cast<int>((shape.first_sequence + place.b) % shape.pe_blocks);
+  place.begin = static_cast<int>(backwards ? tiles - 1 - tile : tile) * tile_rows;
   return place;
 }
 
@@ -84,25 +96,22 @@ inline dim3 mma_blocks(const AttentionShape& shape, std::int64_t tokens, int til
 /// A sequence's rows of a head.
 struct HeadRows {
   const bf16* data;
-  std::int64_t stride;
+  int stride;
 };
-__device__ __forceinline__ HeadRows head_rows(const AttentionOperand& operand, std::int64_t b,
-                                              std::int64_t h) {
+__device__ __forceinline__ HeadRows head_rows(const AttentionOperand& operand, int b, int h) {
   return {
       static_cast<const bf16*>(operand.data) + b * operand.batch_stride + h * operand.head_stride,
-      operand.token_stride};
+      static_cast<int>(operand.token_stride)};
 }
-__device__ __forceinline__ bf16* output_row(const AttentionOutput& output, std::int64_t b,
-                                            std::int64_t t, std::int64_t h) {
+__device__ __forceinline__ bf16* output_row(const AttentionOutput& output, int b, int t, int h) {
   return static_cast<bf16*>(output.data) + b * output.batch_stride + t * output.token_stride +
          h * output.head_stride;
 }
 
-/// Keys that queries before `end` see.
-__device__ __forceinline__ std::int64_t keys_seen(const AttentionShape& shape, std::int64_t end) {
-  if (!shape.causal) return shape.kv_len;
-  const std::int64_t last = end < shape.q_len ? end : shape.q_len;
-  return last + shape.kv_len - shape.q_len;
+/// Keys that queries before `end` see; below 0 where the first queries see none.
+__device__ __forceinline__ int keys_seen(const AttentionShape& shape, int end) {
+  const auto q_len = static_cast<int>(shape.q_len), kv_len = static_cast<int>(shape.kv_len);
+  return shape.causal ? min(end, q_len) + kv_len - q_len : kv_len;
 }
 
 template <int kM, int kN>

@@ -84,63 +84,68 @@ template <int D, bool kPe, bool kDropout>
 __global__ void __launch_bounds__(kMmaThreads)
     attention_forward_mma_kernel(AttentionForwardArgs args, DropoutMask mask) {
   using Tile = ForwardTile<D, kPe>;
+  using Fragments = TileFragments<D>;
   constexpr int kM = Tile::kM, kKeys = Tile::kKeys;
   SEQPE_SHARED_DYNAMIC(bytes);
   const std::uint32_t queries = simt::shared_address(bytes),
                       stages = queries + Tile::kPairs * Tile::kQueryBytes;
   const AttentionShape& shape = args.shape;
+  const auto q_len = static_cast<int>(shape.q_len), kv_len = static_cast<int>(shape.kv_len);
   const MmaPlace place = mma_place_of_block(shape, shape.q_len, Tile::kQueries, shape.causal);
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const HeadRows k = head_rows(args.k, place.b, place.h), v = head_rows(args.v, place.b, place.h),
                  pe_k = head_rows(args.pe_k, place.pe_block, place.h);
-  const auto copy_keys = [&](std::int64_t tile) {
-    const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2 * Tile::kStageBytes);
-    copy_tile_async<kKeys, D>(stage, k.data, k.stride, tile * kKeys, shape.kv_len);
+  const auto copy_keys = [&](int tile) {
+    const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2) * Tile::kStageBytes;
+    copy_tile_async<kKeys, D>(stage, k.data, k.stride, tile * kKeys, kv_len);
     if constexpr (kPe)
       copy_tile_async<kKeys, D>(stage + Tile::kKeyBytes, pe_k.data, pe_k.stride, tile * kKeys,
-                                shape.kv_len);
+                                kv_len);
     copy_tile_async<kKeys, D>(stage + Tile::kPairs * Tile::kKeyBytes, v.data, v.stride,
-                              tile * kKeys, shape.kv_len);
+                              tile * kKeys, kv_len);
     simt::cp_async_commit();
   };
 
-  const std::int64_t seen = keys_seen(shape, place.begin + Tile::kQueries);
-  const std::int64_t tiles = seen <= 0 ? 0 : (seen + kKeys - 1) / kKeys;
+  const int seen = keys_seen(shape, place.begin + Tile::kQueries);
+  const int tiles = seen <= 0 ? 0 : (seen + kKeys - 1) / kKeys;
   if (tiles > 0) {
     const HeadRows q = head_rows(args.q, place.b, place.h),
                    pe_q = head_rows(args.pe_q, place.pe_block, place.h);
-    copy_tile_async<Tile::kQueries, D>(queries, q.data, q.stride, place.begin, shape.q_len);
+    copy_tile_async<Tile::kQueries, D>(queries, q.data, q.stride, place.begin, q_len);
     if constexpr (kPe)
       copy_tile_async<Tile::kQueries, D>(queries + Tile::kQueryBytes, pe_q.data, pe_q.stride,
-                                         place.begin, shape.q_len);
+                                         place.begin, q_len);
     copy_keys(0);
   }
 
   const int warp_row = warp * 16 * kM;
-  const std::int64_t first_query = place.begin + warp_row;
-  const std::int64_t warp_seen = keys_seen(shape, first_query + 16 * kM);
+  const int first_query = place.begin + warp_row;
+  const int warp_seen = keys_seen(shape, first_query + 16 * kM);
   const float scale_log2 = static_cast<float>(shape.scale) * kLog2E;
-  const TileFragments<D> query_tile(queries), pe_query_tile(queries + Tile::kQueryBytes);
+  const auto query_tile = Fragments::by_columns(queries),
+             pe_query_tile = Fragments::by_columns(queries + Tile::kQueryBytes);
   RunningSoftmax<kM> softmax;
   float sums[kM][D / 8][4];
   clear(sums);
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+#pragma unroll 1
+  for (int tile = 0; tile < tiles; ++tile) {
     simt::cp_async_wait<0>();
     __syncthreads();  // the tile is there, and everybody has left the one before
     if (tile + 1 < tiles) copy_keys(tile + 1);
-    const std::int64_t begin = tile * kKeys;
-    if (first_query >= shape.q_len || begin >= warp_seen) continue;  // the whole warp
-    const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2 * Tile::kStageBytes);
+    const int begin = tile * kKeys;
+    if (first_query >= q_len || begin >= warp_seen) continue;  // the whole warp
+    const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2) * Tile::kStageBytes;
     float logits[kM][kKeys / 8][4];
     clear(logits);
     if constexpr (kPe) {
-      add_rows_by_rows(logits, pe_query_tile, warp_row, TileFragments<D>(stage + Tile::kKeyBytes));
+      add_rows_by_rows(logits, pe_query_tile, warp_row,
+                       Fragments::by_rows(stage + Tile::kKeyBytes));
       multiply_by(logits, static_cast<float>(shape.pe_scale));
     }
-    add_rows_by_rows(logits, query_tile, warp_row, TileFragments<D>(stage));
+    add_rows_by_rows(logits, query_tile, warp_row, Fragments::by_rows(stage));
     const KeyBits<kKeys> keys(shape, args.key_mask, place.b, begin);
     // How many of the tile's keys the warp's first query sees.
-    const std::int64_t limit = keys_seen(shape, first_query + 1) - begin;
+    const int limit = keys_seen(shape, first_query + 1) - begin;
     if (!keys.all() || limit < kKeys) {
 #pragma unroll
       for (int m = 0; m < kM; ++m) keys.forbid(logits[m], shape.causal, limit + 16 * m + lane / 4);
@@ -150,8 +155,7 @@ __global__ void __launch_bounds__(kMmaThreads)
 #pragma unroll
       for (int m = 0; m < kM; ++m) {
         const std::uint32_t keep = keep_bits_of_queries<kKeys / 8>(
-            mask, weight_number(shape, place.b, place.h, first_query + 16 * m, begin),
-            shape.kv_len);
+            mask, weight_number(shape, place.b, place.h, first_query + 16 * m, begin), kv_len);
 #pragma unroll
         for (int n = 0; n < kKeys / 8; ++n) {
 #pragma unroll
@@ -163,7 +167,7 @@ __global__ void __launch_bounds__(kMmaThreads)
     }
     std::uint32_t weights[kM][kKeys / 16][4];
     to_fragments(weights, logits);
-    add_product(sums, weights, TileFragments<D>(stage + Tile::kPairs * Tile::kKeyBytes));
+    add_product(sums, weights, Fragments::by_columns(stage + Tile::kPairs * Tile::kKeyBytes));
   }
 
 #pragma unroll
@@ -174,12 +178,14 @@ __global__ void __launch_bounds__(kMmaThreads)
       total += __shfl_xor_sync(simt::kAllLanes, total, 1);
       total += __shfl_xor_sync(simt::kAllLanes, total, 2);
       const float factor = total == 0.0f ? 0.0f : mask.scale / total;
-      const std::int64_t i = first_query + 16 * m + 8 * half + lane / 4;
-      const bool exists = i < shape.q_len;
+      const int i = first_query + 16 * m + 8 * half + lane / 4;
+      const bool exists = i < q_len;
       write_fragment_row(output_row(args.out, place.b, i, place.h), sums[m], half != 0, factor,
                          args.out.write, exists);
       if (exists && lane % 4 == 0) {
-        static_cast<float*>(args.lse)[place.pair * shape.q_len + i] =
+        static_cast<float*>(
+            args.lse)[(static_cast<std::int64_t>(place.b) * shape.heads + place.h) * shape.q_len +
+                      i] =
             total == 0.0f ? -INFINITY
                           : softmax.maxima[m][half] * static_cast<float>(shape.scale) + logf(total);
       }

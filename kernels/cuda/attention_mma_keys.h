@@ -21,14 +21,14 @@ class KeyBits {
   /// Keys [begin, begin + kKeys) of sequence b that exist and are not padding. Every lane must
   /// call.
   __device__ __forceinline__ KeyBits(const AttentionShape& shape, const std::uint8_t* key_mask,
-                                     std::int64_t b, std::int64_t begin) {
+                                     int b, int begin) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
-    const std::int64_t rest = shape.kv_len - begin;
+    const int rest = static_cast<int>(shape.kv_len) - begin;
 #pragma unroll
     for (int w = 0; w < kWords; ++w) {
       const int key = 32 * w + lane;
       if (key_mask == nullptr) {
-        words_[w] = low_bits(rest < kKeys ? static_cast<int>(rest) - 32 * w : 32);
+        words_[w] = low_bits(rest - 32 * w);
       } else {
         const bool allowed = key < rest && key_mask[b * shape.kv_len + begin + key] != 0;
         words_[w] = __ballot_sync(simt::kAllLanes, allowed);
@@ -47,14 +47,12 @@ class KeyBits {
   /// g sees; row g + 8 sees 8 more where attention is causal.
   template <int kN>
   __device__ __forceinline__ void forbid(float (&logits)[kN][4], bool causal,
-                                         std::int64_t first_limit) const {
+                                         int first_limit) const {
     static_assert(kN * 8 == kKeys);
     const int place = static_cast<int>(threadIdx.x) % 4;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      int limit = kKeys;
-      if (causal && first_limit + 8 * half < kKeys)
-        limit = first_limit + 8 * half < 0 ? 0 : static_cast<int>(first_limit) + 8 * half;
+      const int limit = causal ? first_limit + 8 * half : kKeys;
 #pragma unroll
       for (int w = 0; w < kWords; ++w) {
         const std::uint32_t bits = (words_[w] & low_bits(limit - 32 * w)) >> (2 * place);

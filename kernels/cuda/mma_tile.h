@@ -4,8 +4,8 @@
 // row r lies at c ^ r % 8 (rows of 64 bytes: c ^ r / 2 % 4), so that the 8 rows of a chunk, which
 // ldmatrix reads at once, lie in different banks.
 //
-// One map of lanes serves every fragment: matrices 0 to 3 of an ldmatrix are rows 0-7 and 8-15 of
-// columns 0-7, then of columns 8-15.
+// A fragment is four 8 x 8 matrices of a 16 x 16 square, in an order that leaves each operand of an
+// mma in neighbouring registers.
 #pragma once
 
 #include <cstdint>
@@ -21,56 +21,62 @@ constexpr int kMmaWarps = 4, kMmaThreads = 32 * kMmaWarps;
 template <int kRows, int kColumns>
 inline constexpr int kTileBytes = kRows* kColumns* static_cast<int>(sizeof(bf16));
 
-/// Where a chunk lies, in bytes from the tile's first.
+/// Where a chunk lies, in bytes from the tile's first. Unsigned, so that row % 8 is known to be the
+/// same 8 rows on.
 template <int kColumns>
-__device__ __forceinline__ std::uint32_t chunk_offset(int row, int chunk) {
+__device__ __forceinline__ std::uint32_t chunk_offset(unsigned row, unsigned chunk) {
   static_assert(kColumns == 32 || kColumns % 64 == 0);
-  const int swizzle = kColumns == 32 ? row / 2 % 4 : row % 8;
-  return static_cast<std::uint32_t>(row * kColumns * 2 + (chunk ^ swizzle) * 16);
+  const unsigned swizzle = kColumns == 32 ? row / 2 % 4 : row % 8;
+  return row * kColumns * 2 + (chunk ^ swizzle) * 16;
 }
 
 /// Starts the copies of rows [begin, begin + kRows) into the tile, zeros from row `rows` on;
 /// `from` is 16-byte aligned and rows are `stride` elements apart, a multiple of 8.
 template <int kRows, int kColumns>
-__device__ __forceinline__ void copy_tile_async(std::uint32_t tile, const bf16* from,
-                                                std::int64_t stride, std::int64_t begin,
-                                                std::int64_t rows) {
+__device__ __forceinline__ void copy_tile_async(std::uint32_t tile, const bf16* from, int stride,
+                                                int begin, int rows) {
   constexpr int kChunks = kColumns / 8, kRowsAtOnce = kMmaThreads / kChunks;
   static_assert(kRows % kRowsAtOnce == 0, "every thread copies as many chunks");
-  const int row = static_cast<int>(threadIdx.x) / kChunks,
-            chunk = static_cast<int>(threadIdx.x) % kChunks;
-  from += (begin + row) * stride + chunk * 8;
+  const unsigned row = threadIdx.x / kChunks, chunk = threadIdx.x % kChunks;
+  begin += static_cast<int>(row);
+  from += static_cast<std::int64_t>(begin) * stride + chunk * 8;
 #pragma unroll
   for (int r = 0; r < kRows; r += kRowsAtOnce) {
-    simt::cp_async_16(tile + chunk_offset<kColumns>(r + row, chunk), from + r * stride,
-                      begin + r + row < rows);
+    simt::cp_async_16(tile + chunk_offset<kColumns>(static_cast<unsigned>(r) + row, chunk), from,
+                      begin + r < rows);
+    from += static_cast<std::int64_t>(kRowsAtOnce) * stride;
   }
 }
 
-/// A lane's view of a tile.
+/// A lane's view of a tile: where it finds its row of a fragment's matrices.
 template <int kColumns>
 class TileFragments {
  public:
-  __device__ __forceinline__ explicit TileFragments(std::uint32_t tile) {
-    const int lane = static_cast<int>(threadIdx.x) % 32, row = lane % 16;
-    const std::uint32_t first = chunk_offset<kColumns>(row, lane / 16);
-    row_ = tile + first / kRowBytes * kRowBytes;
-    place_ = first % kRowBytes;
-  }
-
-  /// Rows [row, row + 16) by columns [column, column + 16) of the tile, both multiples of 16: as
-  /// a's fragment; as b's with the tile's rows for columns {0, 2} and {1, 3}.
+  /// The square at [row, column], both multiples of 16, as four registers.
   __device__ __forceinline__ void load(std::uint32_t (&r)[4], int row, int column) const {
     simt::ldmatrix_x4(r, address(row, column));
   }
-  /// As b's fragment with the tile's rows for rows: {0, 1} and {2, 3}.
   __device__ __forceinline__ void load_transposed(std::uint32_t (&r)[4], int row,
                                                   int column) const {
     simt::ldmatrix_x4_transposed(r, address(row, column));
   }
 
+  /// Matrices in the order (upper left, lower left, upper right, lower right): an operand a; or
+  /// transposed, two operands b whose rows are the tile's.
+  __device__ static __forceinline__ TileFragments by_columns(std::uint32_t tile) {
+    return TileFragments(tile, threadIdx.x % 16, threadIdx.x / 16 % 2);
+  }
+  /// Matrices in the order (upper left, upper right, lower left, lower right): two operands b whose
+  /// columns are the tile's rows.
+  __device__ static __forceinline__ TileFragments by_rows(std::uint32_t tile) {
+    return TileFragments(tile, threadIdx.x / 16 % 2 * 8 + threadIdx.x % 8, threadIdx.x / 8 % 2);
+  }
+
  private:
   static constexpr std::uint32_t kRowBytes = kColumns * 2;
+
+  __device__ __forceinline__ TileFragments(std::uint32_t tile, unsigned row, unsigned chunk)
+      : row_(tile + row * kRowBytes), place_(chunk_offset<kColumns>(row, chunk) % kRowBytes) {}
 
   __device__ __forceinline__ std::uint32_t address(int row, int column) const {
     return row_ + static_cast<std::uint32_t>(row) * kRowBytes +
@@ -80,16 +86,16 @@ class TileFragments {
   std::uint32_t row_, place_;
 };
 
-/// d += a b of one 16 x 16 fragment a and the two 16 x 8 fragments b.
+/// d += a b for the two operands b of a fragment.
 __device__ __forceinline__ void multiply_add(float (&d0)[4], float (&d1)[4],
                                              const std::uint32_t (&a)[4],
-                                             const std::uint32_t (&b0)[2],
-                                             const std::uint32_t (&b1)[2]) {
-  simt::mma_m16n8k16(d0, a, b0, d0);
-  simt::mma_m16n8k16(d1, a, b1, d1);
+                                             const std::uint32_t (&b)[4]) {
+  simt::mma_m16n8k16(d0, a, {b[0], b[1]}, d0);
+  simt::mma_m16n8k16(d1, a, {b[2], b[3]}, d1);
 }
 
-/// sums += A B^T: A the 16 kM rows of a tile from a_row on, B the 8 kN first rows of another.
+/// sums += A B^T: A the 16 kM rows of a tile (by_columns) from a_row on, B the 8 kN first rows of
+/// another (by_rows).
 template <int kM, int kN, int kColumns>
 __device__ __forceinline__ void add_rows_by_rows(float (&sums)[kM][kN][4],
                                                  const TileFragments<kColumns>& a_tile, int a_row,
@@ -104,13 +110,12 @@ __device__ __forceinline__ void add_rows_by_rows(float (&sums)[kM][kN][4],
       std::uint32_t b[4];
       b_tile.load(b, 8 * n, k);
 #pragma unroll
-      for (int m = 0; m < kM; ++m)
-        multiply_add(sums[m][n], sums[m][n + 1], a[m], {b[0], b[2]}, {b[1], b[3]});
+      for (int m = 0; m < kM; ++m) multiply_add(sums[m][n], sums[m][n + 1], a[m], b);
     }
   }
 }
 
-/// sums += A B: A [16 kM, 16 kK] in registers, B the 16 kK first rows of a tile.
+/// sums += A B: A [16 kM, 16 kK] in registers, B the 16 kK first rows of a tile (by_columns).
 template <int kM, int kK, int kColumns>
 __device__ __forceinline__ void add_product(float (&sums)[kM][kColumns / 8][4],
                                             const std::uint32_t (&a)[kM][kK][4],
@@ -122,8 +127,7 @@ __device__ __forceinline__ void add_product(float (&sums)[kM][kColumns / 8][4],
       std::uint32_t b[4];
       b_tile.load_transposed(b, 16 * k, 8 * n);
 #pragma unroll
-      for (int m = 0; m < kM; ++m)
-        multiply_add(sums[m][n], sums[m][n + 1], a[m][k], {b[0], b[1]}, {b[2], b[3]});
+      for (int m = 0; m < kM; ++m) multiply_add(sums[m][n], sums[m][n + 1], a[m][k], b);
     }
   }
 }
