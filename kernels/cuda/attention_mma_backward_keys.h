@@ -2,6 +2,8 @@
 // scale pe_scale dS^T pe_q, dS = P (dP - delta).
 // A block takes 64 keys, 16 a warp, and walks over tiles of queries. Its logits are transposed,
 // rows are keys: the products' results are then the next products' first operands.
+// With two pairs of 128 columns a warp's sums would not fit into registers: one launch makes those
+// of k and v, another that of pe_k.
 #pragma once
 
 #include "kernels/attention.h"

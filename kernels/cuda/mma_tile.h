@@ -24,11 +24,25 @@ inline constexpr int kTileBytes = kRows* kColumns* static_cast<int>(sizeof(bf16)
 /// Where a chunk lies, in bytes from the tile's first. Unsigned, so that row % 8 is known to be the
 /// same 8 rows on.
 template <int kColumns>
-__device__ __forceinline__ std::uint32_t chunk_offset(unsigned row, unsigned chunk) {
+__host__ __device__ constexpr std::uint32_t chunk_offset(unsigned row, unsigned chunk) {
   static_assert(kColumns == 32 || kColumns % 64 == 0);
   const unsigned swizzle = kColumns == 32 ? row / 2 % 4 : row % 8;
   return row * kColumns * 2 + (chunk ^ swizzle) * 16;
 }
+
+/// Whether the 8 rows of each chunk, which make one phase of ldmatrix, lie in all 32 banks.
+template <int kColumns>
+constexpr bool is_free_of_bank_conflicts() {
+  for (unsigned chunk = 0; chunk < kColumns / 8; ++chunk) {
+    unsigned banks = 0;  // a bit every four
+    for (unsigned row = 0; row < 8; ++row)
+      banks |= 1u << chunk_offset<kColumns>(row, chunk) / 16 % 8;
+    if (banks != 0xff) return false;
+  }
+  return true;
+}
+static_assert(is_free_of_bank_conflicts<32>() && is_free_of_bank_conflicts<64>() &&
+              is_free_of_bank_conflicts<128>());
 
 /// Starts the copies of rows [begin, begin + kRows) into the tile, zeros from row `rows` on;
 /// `from` is 16-byte aligned and rows are `stride` elements apart, a multiple of 8.
