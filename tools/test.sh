@@ -15,6 +15,7 @@ cmake --preset emulated
 cmake --build --preset emulated --target device_tests
 ctest --preset emulated -L 'cuda|golden' -j "$(nproc)"
 tools/nvcc_check.sh
+tools/sass_check.sh
 cmake --preset asan
 cmake --build --preset asan
 ctest --preset asan -L unit -j "$(nproc)"

@@ -1,5 +1,6 @@
-// Attention on FMA units, for f32 and for sizes that tensor cores do not take. Float32 throughout;
-// how a block walks is told in attention_tile.h.
+// The launchers: tensor cores where they take the arguments (attention_mma.h), else FMA units,
+// whose kernels are here. Those compute in float32 throughout; attention_tile.h tells how a block
+// walks.
 //
 // Forward keeps for each query the running maximum, the sum of exponentials and the weighted values
 // (online softmax). Backward recomputes the weights P from the log-sum-exp. With dP = dO V^T, delta
@@ -10,9 +11,10 @@
 #include "kernels/attention.h"
 
 #include "kernels/common/error.h"
+#include "kernels/cuda/attention_mma.h"
+#include "kernels/cuda/attention_position_sum.h"
 #include "kernels/cuda/attention_tile.h"
 #include "kernels/cuda/dispatch.h"
-#include "kernels/cuda/elementwise_map.h"
 #include "kernels/cuda/scratch.h"
 
 namespace seqpe::kernels::cuda {
@@ -92,13 +94,15 @@ __global__ void __launch_bounds__(kAttentionThreads)
 
 /// What backward needs of a weight: itself with dropout, and the gradient of its logit.
 struct WeightGradient {
-  float weight, logit;
+  float weight = 0.0f, logit = 0.0f;
 };
 
 __device__ __forceinline__ WeightGradient weight_gradient(float logit, float lse, float grad_weight,
                                                           float delta, float keep) {
-  const float p = expf(logit - lse);
   WeightGradient gradient;
+  // Every allowed logit was -inf: no weight, where e^(-inf - -inf) would be NaN.
+  if (lse == -INFINITY) return gradient;
+  const float p = expf(logit - lse);
   gradient.weight = p * keep;
   gradient.logit = p * (grad_weight * keep - delta);
   return gradient;
@@ -247,7 +251,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
     for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = warp * kRowsOfWarp + r;
       const std::int64_t j = place.begin + row;
-      WeightGradient gradient{0.0f, 0.0f};
+      WeightGradient gradient;
       if (is_allowed(shape, args.key_mask, place.b, query, j)) {
         const float logit = dot(keys + row * width, queries + lane * stride, width);
         const float grad_weight =
@@ -284,32 +288,6 @@ __global__ void __launch_bounds__(kAttentionThreads)
   }
 }
 
-/// grad_pe (=|+=) the sum of by_sequence [batch, heads, tokens, pe_size] over the sequences of each
-/// block, in order, and over the heads if they share a slice; a thread an element of [pe_blocks,
-/// tokens, heads or 1, pe_size].
-template <typename T>
-__global__ void __launch_bounds__(kMapThreads)
-    attention_sum_sequences_thread_per_element_kernel(AttentionOutput output,
-                                                      const float* __restrict__ by_sequence,
-                                                      AttentionShape shape, std::int64_t tokens,
-                                                      std::int64_t count) {
-  const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (e >= count) return;
-  const bool shared = output.head_stride == 0;
-  const std::int64_t slices = shared ? 1 : shape.heads, c = e % shape.pe_size,
-                     slice = e / shape.pe_size % slices;
-  const std::int64_t t = e / shape.pe_size / slices % tokens,
-                     block = e / shape.pe_size / slices / tokens;
-  const std::int64_t blocks = shape.pe_blocks;
-  float sum = 0.0f;
-  for (std::int64_t h = shared ? 0 : slice; h < (shared ? shape.heads : slice + 1); ++h) {
-    for (std::int64_t b = (block - shape.first_sequence % blocks + blocks) % blocks;
-         b < shape.batch; b += blocks)
-      sum += by_sequence[((b * shape.heads + h) * tokens + t) * shape.pe_size + c];
-  }
-  write_element<T>(output, block, t, slice, static_cast<int>(c), sum);
-}
-
 dim3 blocks_of(const AttentionShape& shape, std::int64_t tokens) {
   return dim3(static_cast<unsigned>((tokens + kRows - 1) / kRows * shape.batch * shape.heads));
 }
@@ -318,21 +296,6 @@ dim3 blocks_of(const AttentionShape& shape, std::int64_t tokens) {
 std::size_t tile_bytes(int rows, int lanes) {
   return sizeof(float) * (static_cast<std::size_t>(kRows) * static_cast<std::size_t>(rows) +
                           32 * static_cast<std::size_t>(lanes));
-}
-
-template <typename T>
-void sum_sequences(const Context& context, const AttentionOutput& output,
-                   const DeviceScratch& by_sequence, const AttentionShape& shape,
-                   std::int64_t tokens) {
-  const std::int64_t slices = output.head_stride == 0 ? 1 : shape.heads;
-  const std::int64_t count = shape.pe_blocks * tokens * slices * shape.pe_size;
-  if (output.data == nullptr || count == 0) return;
-  simt::launch(
-      context,
-      {"attention_sum_sequences",
-       dim3(static_cast<unsigned>((count + kMapThreads - 1) / kMapThreads)), dim3(kMapThreads)},
-      attention_sum_sequences_thread_per_element_kernel<T>, output, by_sequence.as<float>(), shape,
-      tokens, count);
 }
 
 template <typename T>
@@ -391,6 +354,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
   const AttentionShape& shape = args.shape;
   check_attention(shape);
   if (shape.batch * shape.heads * shape.q_len == 0) return;
+  if (is_for_mma(args)) return attention_forward_mma(context, args);
   dispatch("attention", args.dtype, [&](auto tag) {
     const int width = static_cast<int>(shape.head_size + shape.pe_size);
     const std::size_t bytes =
@@ -405,6 +369,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
 
 void attention_backward(const Context& context, const AttentionBackwardArgs& args) {
   check_attention(args.shape);
+  if (is_for_mma(args)) return attention_backward_mma(context, args);
   dispatch("attention", args.dtype,
            [&](auto tag) { backward<typename decltype(tag)::type>(context, args); });
 }

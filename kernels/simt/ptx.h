@@ -62,6 +62,13 @@ __device__ __forceinline__ std::uint32_t pack_bf16x2(float low, float high) {
   return pair;
 }
 
+/// 2^x to about 2 units in the last place; results below float's normal range are 0.
+__device__ __forceinline__ float exp2_approximate(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(power) : "f"(x));
+  return power;
+}
+
 #else
 
 inline std::uint32_t shared_address(const void* pointer) {
@@ -89,6 +96,9 @@ inline void cp_async_wait() {
 }
 inline std::uint32_t pack_bf16x2(float low, float high) {
   return bf16(low).bits | static_cast<std::uint32_t>(bf16(high).bits) << 16;
+}
+inline float exp2_approximate(float x) {
+  return std::exp2(x);
 }
 
 #endif

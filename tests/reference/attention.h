@@ -22,6 +22,8 @@ struct Heads {
 struct AttentionInputs {
   Heads q, k, v, pe_q, pe_k;
   const std::uint8_t* key_mask = nullptr;
+  /// Of logits, weights and their gradients, as where they are tensors of a narrow type.
+  double (*rounded)(double) = [](double value) { return value; };
 };
 
 /// The weights of one query before dropout, and what dropout multiplies them with.
@@ -55,12 +57,12 @@ inline AttentionRow attention_row(const kernels::AttentionShape& shape, Attentio
       logit +=
           shape.pe_scale * dot(in.pe_q.row(block, i, h), in.pe_k.row(block, j, h), shape.pe_size);
     }
-    row.weights[static_cast<std::size_t>(j)] = std::exp(shape.scale * logit);
+    row.weights[static_cast<std::size_t>(j)] = std::exp(in.rounded(shape.scale * logit));
     sum += row.weights[static_cast<std::size_t>(j)];
   }
   if (sum > 0) {
     row.lse = std::log(sum);
-    for (double& weight : row.weights) weight /= sum;
+    for (double& weight : row.weights) weight = in.rounded(weight / sum);
   }
   if (shape.dropout > 0) {
     const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
@@ -107,14 +109,16 @@ inline void attention_backward(const kernels::AttentionShape& shape, AttentionIn
         double delta = 0;
         for (std::size_t j = 0; j < grad_weights.size(); ++j) {
           const auto key = static_cast<std::int64_t>(j);
-          grad_weights[j] = row.keep[j] * dot(grad_row, in.v.row(b, key, h), shape.value_size);
+          grad_weights[j] =
+              in.rounded(row.keep[j] * dot(grad_row, in.v.row(b, key, h), shape.value_size));
           delta += row.weights[j] * grad_weights[j];
           add_scaled(grad.v.row(b, key, h), row.weights[j] * row.keep[j], grad_row,
                      shape.value_size);
         }
         for (std::size_t j = 0; j < grad_weights.size(); ++j) {
           const auto key = static_cast<std::int64_t>(j);
-          const double grad_logit = shape.scale * row.weights[j] * (grad_weights[j] - delta);
+          const double grad_logit =
+              in.rounded(shape.scale * row.weights[j] * (grad_weights[j] - delta));
           add_scaled(grad.q.row(b, i, h), grad_logit, in.k.row(b, key, h), shape.head_size);
           add_scaled(grad.k.row(b, key, h), grad_logit, in.q.row(b, i, h), shape.head_size);
           if (shape.pe_size == 0) continue;
