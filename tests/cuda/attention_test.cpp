@@ -227,6 +227,29 @@ TEST(AttentionCudaRows, NanQueriesGiveNan) {
   });
 }
 
+// Logits beyond float32 leave a row nothing, as if no key were allowed: its output is 0, and its
+// gradients are.
+TEST(AttentionCudaRows, LogitsOfMinusInfinityGiveNothing) {
+  const auto check = [](const Context& context) {
+    // The second query's logits are -1e60.
+    const Results<float> results = three_keys(context, {1e-30f, -1e30f}, 1e30f),
+                         first = three_keys(context, {1e-30f}, 1e30f);
+    EXPECT_EQ(results.out[1], 0.0f);
+    EXPECT_EQ(results.lse[1], -INFINITY);
+    EXPECT_EQ(results.gradients[0][1], 0.0f);
+    EXPECT_EQ(results.out[0], first.out[0]);
+    EXPECT_EQ(results.gradients[0][0], first.gradients[0][0]);
+    for (const std::size_t n : {1u, 2u}) {
+      for (std::size_t key = 0; key < 3; ++key) {
+        EXPECT_EQ(results.gradients[n][key], first.gradients[n][key])
+            << kGradientNames[n] << "[" << key << "]";
+      }
+    }
+  };
+  check(test::kCpu);
+  test::under_every_schedule([&] { check(test::kCuda); });
+}
+
 TEST(AttentionCudaErrors, HeadsThatRegistersDoNotHold) {
   AttentionForwardArgs args;
   args.shape.head_size = 129;
