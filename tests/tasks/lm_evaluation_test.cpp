@@ -6,7 +6,8 @@
 #include <map>
 
 #include "engine/autograd/node.h"
-#include "models/tasks/language_model.h"
+#include "models/tasks/lm_evaluation.h"
+#include "models/tasks/lm_generation.h"
 #include "tests/support/expect_error.h"
 
 namespace seqpe::models {
@@ -17,7 +18,7 @@ LanguageModel tiny_model(std::vector<std::string> settings) {
   settings.insert(settings.begin(),
                   {"model.layers=1", "model.width=4", "model.heads=2", "seqpe.encoder.width=4",
                    "seqpe.encoder.heads=2", "seqpe.encoder.layers=1", "data.block_size=8"});
-  return LanguageModel(load_config({}, settings), data::make_byte_tokenizer(), DType::f64);
+  return LanguageModel(load_model_config({}, settings), data::make_byte_tokenizer(), DType::f64);
 }
 
 /// A model without positions whose logits are ln(weight) at every token: the last layer norm
@@ -53,7 +54,7 @@ TEST(EvaluateLength, EqualProbabilitiesGiveTheVocabulary) {
   const LanguageModel model = unigram_model({});
   // 7 + 4 tokens, the last of a chunk has no label; words begin at the spaces and at the very first
   // token.
-  const train::EvalRow row = evaluate_length(model, chunks_of({"ab ab c", "d ef"}), 4);
+  const train::EvalRow row = evaluate_length(model, chunks_of({"ab ab c", "d ef"}), 4).row();
   expect_row(row, {{"length", 4},
                    {"nll", std::log(256.0)},
                    {"token_ppl", 256},
@@ -69,7 +70,7 @@ TEST(EvaluateLength, IsTheMeanOverTheLabels) {
   const double nll = 6 * std::log(260.0) - 2 * std::log(4.0) - std::log(2.0);
   for (const std::int64_t length : {1, 3, 4, 7, 100}) {
     SCOPED_TRACE(length);
-    expect_row(evaluate_length(model, chunks_of({"ab ab c"}), length),
+    expect_row(evaluate_length(model, chunks_of({"ab ab c"}), length).row(),
                {{"length", static_cast<double>(length)},
                 {"nll", nll / 6},
                 {"token_ppl", std::exp(nll / 6)},
@@ -84,13 +85,14 @@ TEST(EvaluateLength, BlocksOfAStrideCountTheirOverlapAgain) {
   const LanguageModel model = unigram_model({{'b', 3}}, {"eval.stride=2"});
   // Blocks "aaab", "abbc" and "b" with the labels "aabb", "bbcb" and none.
   const double nll = 8 * std::log(258.0) - 5 * std::log(3.0);
-  expect_row(evaluate_length(model, chunks_of({"aaabbcb"}), 4), {{"length", 4},
-                                                                 {"nll", nll / 8},
-                                                                 {"token_ppl", std::exp(nll / 8)},
-                                                                 {"word_ppl", std::exp(nll)},
-                                                                 {"tokens", 8},
-                                                                 {"words", 1},
-                                                                 {"blocks", 3}});
+  expect_row(evaluate_length(model, chunks_of({"aaabbcb"}), 4).row(),
+             {{"length", 4},
+              {"nll", nll / 8},
+              {"token_ppl", std::exp(nll / 8)},
+              {"word_ppl", std::exp(nll)},
+              {"tokens", 8},
+              {"words", 1},
+              {"blocks", 3}});
 }
 
 TEST(EvaluateLength, EveryBlockBeginsAtTheConfiguredPosition) {
@@ -107,9 +109,7 @@ TEST(EvaluateLength, EveryBlockBeginsAtTheConfiguredPosition) {
       const Tensor pe = model.gpt().position().embed({start}, block.length, {});
       sum += model.gpt().loss(model.gpt().forward(ids, pe, {}, {}), labels).sum;
     }
-    const train::EvalRow row = evaluate_length(model, chunks, 10);
-    EXPECT_EQ(row[1].first, "nll");
-    EXPECT_NEAR(row[1].second, sum / 23, 1e-12);
+    EXPECT_NEAR(evaluate_length(model, chunks, 10).nll, sum / 23, 1e-12);
   }
 }
 

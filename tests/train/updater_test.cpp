@@ -37,7 +37,7 @@ class ConstantGradients final : public Task {
       autograd::backward(ops::scale(weight, gradient));
     return {loss_, {{"task", loss_}}, 1};
   }
-  std::vector<EvalRow> evaluate(const OnEvaluated&) override { return {}; }
+  Evaluation evaluate(const OnEvaluated&) override { return {}; }
   void save(const std::filesystem::path&) const override {}
   void load(const std::filesystem::path&) override {}
 
