@@ -1,22 +1,21 @@
 #!/usr/bin/env bash
-# Compiles every device kernel by nvcc for sm_90 (no GPU needed); a warning, a register spilled to memory, or a table of
-# registers that is not up to date, fails.
+# Builds the preset `cuda` by nvcc for sm_90 (no GPU needed) and links it; a warning, a register spilled to memory, or a kernel
+# whose registers are not those of kernels/cuda/registers.inc fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)
-if [ -z "$nvcc" ]; then
+if ! { command -v nvcc || ls /usr/local/cuda/bin/nvcc; } > /dev/null 2>&1; then
   echo "nvcc_check: SKIPPED, there is no nvcc (CUDA Toolkit): the kernels were only run by the emulator."
   exit 0
 fi
-object=$(mktemp --suffix=.o)
-trap 'rm -f "$object"' EXIT
-for source in kernels/cuda/*.cu; do
-  log=$("$nvcc" -std=c++17 -arch=sm_90 -O3 -I. -Xcompiler=-Wall -Werror=all-warnings -Xptxas -v -c "$source" -o "$object" 2>&1) ||
-    { echo "$log"; echo "nvcc_check: $source does not compile."; exit 1; }
-  if grep -E '[1-9][0-9]* bytes spill' <<< "$log"; then
-    echo "nvcc_check: $source spills registers."
-    exit 1
-  fi
-  echo "nvcc_check: $source, $(grep -c 'Used .* registers' <<< "$log") kernels for sm_90, no spills"
-done
-tools/kernel_registers.sh --check
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cmake --preset cuda -DSEQPE_TESTS=ON -DCMAKE_CUDA_FLAGS=-Xptxas=-v > "$log" || { cat "$log"; exit 1; }
+cmake --build --preset cuda --target device_tests > "$log" 2>&1 ||
+  { grep -vE '^ptxas info' "$log" | tail -40; echo "nvcc_check: the preset cuda does not build."; exit 1; }
+if grep -E '[1-9][0-9]* bytes spill' "$log"; then
+  grep -B 3 -E '[1-9][0-9]* bytes spill' "$log" | grep -oE "Compiling entry function '[^']+'" | c++filt
+  echo "nvcc_check: kernels spill registers."
+  exit 1
+fi
+tools/kernel_registers.sh --check "$log"
+echo "nvcc_check: linked; $(grep -c 'Used .* registers' "$log" || true) kernels newly compiled for sm_90, no spills"
