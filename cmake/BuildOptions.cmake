@@ -4,6 +4,9 @@ option(SEQPE_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitize
 set(SEQPE_CPU_ISAS "v2;v3;v4" CACHE STRING "x86-64 levels that the hot CPU kernels are compiled for")
 set(SEQPE_GEMM "AUTO" CACHE STRING "CPU matrix multiplication: AUTO, ONEDNN, CBLAS or PLAIN")
 set_property(CACHE SEQPE_GEMM PROPERTY STRINGS AUTO ONEDNN CBLAS PLAIN)
+if(NOT SEQPE_GEMM MATCHES "^(AUTO|ONEDNN|CBLAS|PLAIN)$")
+  message(FATAL_ERROR "SEQPE_GEMM: expected AUTO, ONEDNN, CBLAS or PLAIN, got '${SEQPE_GEMM}'")
+endif()
 set(SEQPE_CUDA "AUTO" CACHE STRING
   "The device `cuda`: ON (nvcc, a GPU), AUTO (ON where nvcc and cuBLASLt are), EMULATED on the CPU (kernels/simt), OFF")
 set_property(CACHE SEQPE_CUDA PROPERTY STRINGS AUTO ON EMULATED OFF)

@@ -5,7 +5,7 @@ if(SEQPE_CUDA MATCHES "^(AUTO|ON)$")
   if(CMAKE_CUDA_COMPILER)
     find_package(CUDAToolkit QUIET)
   endif()
-  if(CMAKE_CUDA_COMPILER AND TARGET CUDA::cublasLt AND TARGET CUDA::cudart_static)
+  if(CMAKE_CUDA_COMPILER AND TARGET CUDA::cublasLt AND TARGET CUDA::cudart_static AND CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12)
     set(SEQPE_CUDA_CHOSEN ON)
   elseif(SEQPE_CUDA STREQUAL "ON")
     message(FATAL_ERROR "SEQPE_CUDA=ON needs nvcc and cuBLASLt of the CUDA Toolkit (12 or later); found nvcc: "

@@ -1,5 +1,6 @@
 // The device `cuda` of this build: its memory, copies and order of work. Twin files:
-// simt/device_emulated.cpp (the SIMT emulator), device_none.cpp (a build without it).
+// device_none.cpp (there is none), simt/device_emulated.cpp (the SIMT emulator),
+// cuda/device_gpu.cpp (a GPU).
 #pragma once
 
 #include <cstddef>

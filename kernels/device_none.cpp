@@ -9,7 +9,7 @@ CudaDevice cuda_device() {
 }
 
 std::string why_no_cuda() {
-  return "this build has no CUDA kernels";
+  return "this build has no CUDA kernels (presets cuda and emulated have)";
 }
 
 std::vector<std::pair<std::string, std::string>> cuda_facts() {

@@ -50,7 +50,7 @@ class CachingAllocator final : public Allocator {
     const std::lock_guard lock(mutex_);
     // Rounding a size near the largest would wrap to a small one.
     void* block = bytes <= kLargestRequest ? find_block(block_size(bytes)) : nullptr;
-    require<DeviceError>(
+    require<OutOfMemoryError>(
         block != nullptr,
         "[{}] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: lower "
         "train.micro_batch_size.",

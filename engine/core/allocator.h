@@ -18,8 +18,8 @@ struct MemoryStats {
 class Allocator {
  public:
   virtual ~Allocator() = default;
-  /// At least `bytes` bytes, aligned to 64, uninitialised. Throws DeviceError when the memory is
-  /// not there.
+  /// At least `bytes` bytes, aligned to 64, uninitialised. Throws OutOfMemoryError when the memory
+  /// is not there.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void deallocate(void* block, std::size_t bytes) = 0;
   virtual MemoryStats stats() const = 0;

@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kStep = "step_";
 constexpr const char* kComplete = "COMPLETE";
+constexpr const char* kStateFile = "trainer_state.json";
 constexpr const char* kLatest = "latest";
 constexpr const char* kBest = "best";
 constexpr const char* kTemporary = "tmp_";
@@ -117,10 +118,23 @@ void mark_latest(const fs::path& run, std::int64_t step) {
   io::sync_directory(folder_of(run));
 }
 
+bool mark_best_if_there(const fs::path& run, std::int64_t step) {
+  if (is_complete(folder_of(run) / step_name(step))) {
+    mark_best(run, step);
+    return true;
+  }
+  fs::remove(folder_of(run) / kBest);
+  return false;
+}
+
 bool is_of_run(const fs::path& checkpoint, const fs::path& run) {
   std::error_code missing;
   const fs::path real = fs::canonical(checkpoint, missing);
   return !missing && fs::equivalent(real.parent_path(), folder_of(run), missing);
+}
+
+bool is_of_training(const fs::path& checkpoint) {
+  return fs::exists(checkpoint / kStateFile);
 }
 
 bool is_complete(const fs::path& checkpoint) {
@@ -128,6 +142,12 @@ bool is_complete(const fs::path& checkpoint) {
 }
 
 void verify_checkpoint(const fs::path& checkpoint) {
+  require<CheckpointError>(fs::is_directory(checkpoint), "[checkpoint] {} must be a folder.",
+                           checkpoint.string());
+  require<CheckpointError>(
+      !fs::is_directory(folder_of(checkpoint)),
+      "[checkpoint] {} is a run, not a checkpoint. Hint: --run {} --resume auto goes on with it.",
+      checkpoint.string(), checkpoint.string());
   require<CheckpointError>(
       is_complete(checkpoint),
       "[checkpoint] {} must hold a file COMPLETE: it was not written to its end.",

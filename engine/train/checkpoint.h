@@ -26,8 +26,15 @@ std::filesystem::path write_checkpoint(
 void mark_best(const std::filesystem::path& run, std::int64_t step);
 void mark_latest(const std::filesystem::path& run, std::int64_t step);
 
+/// Points `best` at the checkpoint of `step`; false, and `best` gone, if there is none.
+bool mark_best_if_there(const std::filesystem::path& run, std::int64_t step);
+
 /// True if `checkpoint` is one of this run.
 bool is_of_run(const std::filesystem::path& checkpoint, const std::filesystem::path& run);
+
+/// A folder that a training wrote or was writing: it must have its COMPLETE. Weights that somebody
+/// put together need none.
+bool is_of_training(const std::filesystem::path& checkpoint);
 
 /// A COMPLETE is there: it was written to its end.
 bool is_complete(const std::filesystem::path& checkpoint);

@@ -31,12 +31,14 @@ class Trainer {
     const bool own = options_.resume && is_of_run(*options_.resume, options_.run);
     // Before the metrics are cut: a crash must not leave `latest` at a step that they lack.
     if (own) mark_latest(options_.run, step_);
+    // A step evaluated elsewhere, or on a branch that was left, is nothing to compare with.
+    if (best_ && !(own && mark_best_if_there(options_.run, best_->step))) best_.reset();
     Metrics metrics(options_.run / "metrics.jsonl", step_, !evaluation_due_);
     TrainingProgress progress(*options_.log, step_, options_.train.steps,
                               options_.log_config.every);
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);
     for (bool saved = own;; saved = false) {
-      const bool better = evaluation_due_ && evaluate(metrics);
+      const bool better = evaluation_due_ && evaluate_or_save(metrics, saved);
       const bool last = step_ >= options_.train.steps;
       if (saved && better) mark_best(options_.run, step_);
       if (!saved && (better || last || is_due(options_.checkpoint.every) || stop_requested())) {
@@ -89,6 +91,16 @@ class Trainer {
         step_ + 1, loss, newest ? newest->string() : "none"));
   }
 
+  /// An evaluation that fails must not take the steps before it along.
+  bool evaluate_or_save(Metrics& metrics, bool saved) {
+    try {
+      return evaluate(metrics);
+    } catch (const std::exception&) {
+      if (!saved) save(false);
+      throw;
+    }
+  }
+
   /// True if this is the lowest loss so far. Stays due when a stop cuts it short.
   bool evaluate(Metrics& metrics) {
     Evaluation found;
@@ -110,8 +122,8 @@ class Trainer {
       say("evaluation:{}", shown);
     }
     const bool better =
-        found.loss && std::isfinite(*found.loss) && (!best_loss_ || *found.loss < *best_loss_);
-    if (better) best_loss_ = found.loss;
+        found.loss && std::isfinite(*found.loss) && (!best_ || *found.loss < best_->loss);
+    if (better) best_ = {*found.loss, step_};
     return better;
   }
 
@@ -131,8 +143,8 @@ class Trainer {
           {"format_version", kCheckpointFormat}, {"step", step_}, {"tokens", tokens_}};
       state["seed"] = options_.train.seed;
       state["evaluation_due"] = evaluation_due_;
-      state["best_loss"] =
-          best_loss_ ? nlohmann::ordered_json(*best_loss_) : nlohmann::ordered_json();
+      state["best_loss"] = best_ ? nlohmann::ordered_json(best_->loss) : nlohmann::ordered_json();
+      state["best_step"] = best_ ? nlohmann::ordered_json(best_->step) : nlohmann::ordered_json();
       io::write_file_atomic(directory / kStateFile, state.dump(1) + "\n");
     });
     prune_checkpoints(options_.run, options_.checkpoint);
@@ -154,7 +166,9 @@ class Trainer {
       step_ = state.at("step").get<std::int64_t>();
       tokens_ = state.at("tokens").get<std::int64_t>();
       evaluation_due_ = state.value("evaluation_due", false);
-      if (!state.at("best_loss").is_null()) best_loss_ = state.at("best_loss").get<double>();
+      const auto best_step = state.value("best_step", nlohmann::json());
+      if (!best_step.is_null())
+        best_ = {state.at("best_loss").get<double>(), best_step.get<std::int64_t>()};
     } catch (const nlohmann::json::exception& error) {
       throw CheckpointError(
           fmt::format("[checkpoint] {}: {}.", (checkpoint / kStateFile).string(), error.what()));
@@ -167,7 +181,11 @@ class Trainer {
   std::int64_t step_ = 0;
   std::int64_t tokens_ = 0;
   bool evaluation_due_ = false;  // of this step, still to be made
-  std::optional<double> best_loss_;
+  struct Best {
+    double loss;
+    std::int64_t step;
+  };
+  std::optional<Best> best_;  // evaluation so far
 };
 
 }  // namespace

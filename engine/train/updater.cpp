@@ -3,10 +3,13 @@
 #include <cmath>
 
 #include "engine/optim/schedule.h"
+#include "kernels/common/error.h"
 
 namespace seqpe::train {
 
 optim::GroupOptions Updater::options_of(const std::string& group, std::int64_t step) const {
+  require(group == "model" || group == "encoder",
+          "[train] a parameter group must be 'model' or 'encoder', got '{}'.", group);
   const bool encoder = group == "encoder";
   const optim::Schedule schedule{
       .kind = config_.schedule,

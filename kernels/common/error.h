@@ -35,6 +35,12 @@ SEQPE_DEFINE_ERROR(CommunicationError, 8);  // a lost peer, a failed collective
 SEQPE_DEFINE_ERROR(StoppedError, 75);       // stopped by a signal, nothing lost
 #undef SEQPE_DEFINE_ERROR
 
+/// Less work at once may fit.
+class OutOfMemoryError : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
+
 /// Throws E with the formatted message unless `condition` holds.
 template <typename E = Error, typename... Args>
 void require(bool condition, fmt::format_string<Args...> message, Args&&... args) {

@@ -28,7 +28,7 @@ class FirstError {
 /// Calls body(begin, end) for consecutive chunks of [0, count), each `chunk` long (the last may be
 /// shorter). The cut depends on `count` and `chunk` only, so a partial sum a chunk is the same for
 /// any number of threads. Inside another parallel region it runs serially. What `body` throws
-/// reaches the caller when every chunk has been tried.
+/// reaches the caller; other chunks may still run before that.
 template <typename Body>
 static inline void parallel_chunks(std::int64_t count, std::int64_t chunk, const Body& body) {
   const std::int64_t chunks = (count + chunk - 1) / chunk;

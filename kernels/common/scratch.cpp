@@ -44,7 +44,6 @@ class Pool {
     const std::lock_guard lock(mutex_);
     return reserved_;
   }
-  ~Pool() { release(); }
 
  private:
   /// A block at most twice as large as asked for.
@@ -72,8 +71,9 @@ class Pool {
 };
 
 Pool& pool() {
-  static Pool instance;
-  return instance;
+  // Never destroyed, as the allocator of tensors, which gives its blocks back.
+  static auto* const instance = new Pool;
+  return *instance;
 }
 
 }  // namespace
@@ -81,8 +81,8 @@ Pool& pool() {
 Scratch::Scratch(std::size_t bytes) {
   if (bytes == 0) return;
   block_ = pool().take((bytes + kGranularity - 1) / kGranularity * kGranularity);
-  require<DeviceError>(block_ != nullptr,
-                       "[cpu] out of memory: a kernel asked for {} bytes of scratch.", bytes);
+  require<OutOfMemoryError>(block_ != nullptr,
+                            "[cpu] out of memory: a kernel asked for {} bytes of scratch.", bytes);
 }
 
 Scratch::~Scratch() {

@@ -1,5 +1,5 @@
 // Working memory of a CPU kernel: aligned to 64 bytes, uninitialised, kept for the next kernel when
-// given back. Throws DeviceError when the memory is not there.
+// given back. Throws OutOfMemoryError when the memory is not there.
 #pragma once
 
 #include <cstddef>

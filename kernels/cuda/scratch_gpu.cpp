@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/common/error.h"
 #include "kernels/cuda/check_cuda.h"
 #include "kernels/cuda/scratch.h"
 
@@ -29,8 +30,14 @@ DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
     : context_(context), block_(nullptr) {
   [[maybe_unused]] static const bool kept = keep_pool();
   if (bytes == 0) return;
-  check_cuda(cudaMallocAsync(&block_, bytes, static_cast<cudaStream_t>(context.stream)),
-             "memory for a kernel");
+  const cudaError_t error =
+      cudaMallocAsync(&block_, bytes, static_cast<cudaStream_t>(context.stream));
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // told here; the next launch must not find it
+    throw OutOfMemoryError(
+        fmt::format("[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes));
+  }
+  check_cuda(error, "cudaMallocAsync");
 }
 
 DeviceScratch::~DeviceScratch() {

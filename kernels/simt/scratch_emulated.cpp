@@ -8,8 +8,8 @@ namespace seqpe::kernels::cuda {
 
 DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
     : context_(context), block_(simt::allocate_device(bytes)) {
-  require<DeviceError>(block_ != nullptr,
-                       "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
+  require<OutOfMemoryError>(block_ != nullptr,
+                            "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
 }
 
 DeviceScratch::~DeviceScratch() {

@@ -95,7 +95,11 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
     nll += sum_of_losses(model, chunks, batch, positions.of(size), result.tokens);
     if (on_evaluated) on_evaluated(static_cast<std::int64_t>(end), result.blocks);
   }
-  result.nll = nll / static_cast<double>(std::max<std::int64_t>(1, result.tokens));
+  require<DataError>(
+      result.tokens > 0,
+      "[eval] the text must hold a token that follows another one, so that something "
+      "is predicted; it holds none.");
+  result.nll = nll / static_cast<double>(result.tokens);
   return result;
 }
 

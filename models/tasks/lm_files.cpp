@@ -54,12 +54,15 @@ Location locate(const fs::path& path) {
                            path.string());
   if (fs::is_directory(path / "checkpoints")) {
     auto found = train::linked_checkpoint(path, "best");
-    if (!found) found = train::linked_checkpoint(path, "latest");
+    if (!found || !train::is_complete(*found)) found = train::newest_checkpoint(path);
     require<CheckpointError>(
         found.has_value(), "[checkpoint] the run {} holds no complete checkpoint.", path.string());
     return {*found, {}, true};
   }
-  if (fs::exists(path / kConfigFile) && fs::exists(path / kModelFile)) return {path, {}, true};
+  if (fs::exists(path / kConfigFile) && fs::exists(path / kModelFile)) {
+    if (train::is_of_training(path)) train::verify_checkpoint(path);
+    return {path, {}, true};
+  }
   if (fs::exists(path / "best_model" / kModelFile)) return {path / "best_model", path, false};
   const fs::path parent = fs::absolute(path).parent_path();
   if (fs::exists(path / kModelFile))
@@ -100,11 +103,18 @@ void check_same_model(const LanguageModel& model, const fs::path& directory) {
         "takes its weights by --init-from, where the shapes fit.",
         directory.string(), ours[i].key, theirs[i].get(), ours[i].get());
   }
-  const auto vocab_size = data::load_tokenizer(directory.string())->vocab_size();
+  const auto stored_tokenizer = data::load_tokenizer(directory.string());
+  const std::int64_t vocab_size = stored_tokenizer->vocab_size();
   require<CheckpointError>(
       vocab_size == model.tokenizer().vocab_size(),
       "[checkpoint] {} is of another model: data.tokenizer has {} tokens there, {} were asked for.",
       directory.string(), vocab_size, model.tokenizer().vocab_size());
+  for (std::int32_t id = 0; id < vocab_size; ++id) {
+    require<CheckpointError>(
+        stored_tokenizer->bytes_of(id) == model.tokenizer().bytes_of(id),
+        "[checkpoint] {} is of another model: data.tokenizer has another token {} there.",
+        directory.string(), id);
+  }
 }
 
 void warn_of_other_data(const LanguageModel& model, const fs::path& directory) {

@@ -29,6 +29,7 @@ std::string generate(const LanguageModel& model, const std::string& prompt, std:
   std::vector<std::int32_t> tokens = model.tokenizer().encode(prompt);
   require<DataError>(!tokens.empty(),
                      "[generate] the prompt must hold at least one token, it is empty.");
+  require(temperature > 0, "[generate] the temperature must be > 0, got {}.", temperature);
   PhiloxGenerator random({.seed = seed, .stream = stream_id("generate"), .step = 0});
   const auto most = static_cast<std::size_t>(writable_positions(model));
   for (std::int64_t n = 0; n < count && tokens.size() < most; ++n) {

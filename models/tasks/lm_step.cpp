@@ -104,8 +104,8 @@ train::StepTerms run_step(const LanguageModel& model, const LmStep& step,
   std::vector<autograd::Root> roots;
   if (leaf.defined() && leaf.grad().defined()) roots.push_back({positions.pe, leaf.grad()});
   const auto add_term = [&](const char* name, const std::optional<Tensor>& loss, double weight) {
-    if (!loss) return terms.terms.emplace_back(name, std::nullopt), void();
-    terms.terms.emplace_back(name, loss->item());
+    terms.terms.emplace_back(name, loss ? std::optional(loss->item()) : std::nullopt);
+    if (!loss) return;
     terms.loss += weight * loss->item();
     roots.push_back({*loss, Tensor::full({1}, weight, loss->dtype())});
   };

@@ -28,11 +28,13 @@ TYPED_TEST(AttentionCuda, AsGoodAsTheCpu) {
 }
 
 TYPED_TEST(AttentionCuda, GradientsThatNobodyWantsChangeNoOther) {
+  int cases = 0;
   for (const AttentionCase& c : test::kAttentionCases) {
     if (std::string_view(c.name) != "pe_shared_blocks_all" &&
         std::string_view(c.name) != "dropout_causal_masked")
       continue;
     SCOPED_TRACE(c.name);
+    ++cases;
     const AttentionProblem<TypeParam> problem(c, Write::accumulate);
     const auto all = run_attention<TypeParam, test::DeviceArray>(test::kCuda, problem);
     // None, each alone, all but each.
@@ -48,6 +50,7 @@ TYPED_TEST(AttentionCuda, GradientsThatNobodyWantsChangeNoOther) {
       }
     }
   }
+  EXPECT_EQ(cases, 2) << "cases are found by name";
 }
 
 /// Queries in float32 against three keys and values of width one, forward and backward on a device.

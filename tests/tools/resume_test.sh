@@ -42,13 +42,15 @@ same_step whole branch 8
 cp -r whole older
 check "--resume PATH into its own run" train --run older --resume older/checkpoints/step_00000004 "${eight[@]}" \
   --set train.steps=5
+check "best is of the steps that the run went on from" test "$(readlink older/checkpoints/best | tr -dc 0-9 | sed 's/^0*//')" -le 5
 check "metrics are cut back to the resumed step" test "$(grep -c '"loss"' older/metrics.jsonl)" -eq 5
 check "then auto goes on with what was written last" bash -c \
   '"$engine" train lm --config older/config.yaml --run older --resume auto 2>&1 --set train.steps=6 | grep -q "resumed at step 5 of 6"'
 rm -rf half/checkpoints/step_00000009/COMPLETE half/checkpoints/latest
 check "a folder without COMPLETE is not resumed" bash -c \
   '"$engine" train lm --config half/config.yaml --run half --resume auto 2>&1 --set train.steps=9 | grep -q "resumed at step 8 of 9"'
-expect 5 "must hold a file COMPLETE" train --run other --resume nowhere
+expect 5 "nowhere must be a folder" train --run other --resume nowhere
+expect 5 "whole is a run, not a checkpoint. Hint: --run whole --resume auto" train --run other --resume whole
 check "a refused --resume leaves no folder" test ! -e other
 cp -r half before
 expect 2 "half must be empty to go on from whole/checkpoints/step_00000004, which is not of that run" train --run half \

@@ -49,6 +49,7 @@ class ToyTask final : public Task {
   }
   Evaluation evaluate(const OnEvaluated& on_evaluated) override {
     ++evaluations;
+    if (failing_evaluation == evaluations) throw DeviceError("no memory");
     if (signal_in_evaluation == evaluations) std::raise(SIGINT);
     on_evaluated(1, 1);
     const double value =
@@ -65,7 +66,7 @@ class ToyTask final : public Task {
     encoder_.copy_from(file.tensor("e"));
   }
 
-  std::int64_t diverge_at = -1, signal_at = -1, signal_in_evaluation = -1;
+  std::int64_t diverge_at = -1, signal_at = -1, signal_in_evaluation = -1, failing_evaluation = -1;
   bool signal_in_save = false;
   std::vector<double> nll;
   std::vector<std::int64_t> steps;
@@ -134,6 +135,37 @@ TEST(Loop, AnEvaluationThatIsNotFiniteIsNeverTheBest) {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
   task.nll = {9, kNan, 9, 5, 9, kNan, 9, 6, 9, 7};  // best at step 4
   EXPECT_EQ(run.train(task), Outcome::finished);
+  EXPECT_EQ(run.link("best"), "step_00000004");
+}
+
+TEST(Loop, AnEvaluationThatFailsLosesNoStep) {
+  const TemporaryDirectory folder;
+  ToyRun run(folder.path());
+  ToyTask task;
+  task.failing_evaluation = 1;
+  EXPECT_EQ(test::error_of<DeviceError>([&] { run.train(task); }), "no memory");
+  EXPECT_EQ(run.link("latest"), "step_00000010");
+  run.options.resume = newest_checkpoint(folder.path());
+  ToyTask again;
+  EXPECT_EQ(run.train(again), Outcome::finished);
+  EXPECT_TRUE(again.steps.empty());
+  EXPECT_EQ(again.evaluations, 1) << "it is still due";
+}
+
+TEST(Loop, BestIsNeverAStepThatTheRunLeftBehind) {
+  const TemporaryDirectory folder;
+  ToyRun run(folder.path());
+  run.options.train.eval_every = 2;
+  run.options.checkpoint = {.every = 2, .keep_last = 9};
+  ToyTask task;
+  task.nll = {9, 5, 9, 4, 9, 6, 9, 1, 9, 7};  // best at step 8
+  run.train(task);
+  EXPECT_EQ(run.link("best"), "step_00000008");
+  run.options.resume = folder / "checkpoints/step_00000004";
+  run.options.train.steps = 6;
+  ToyTask again;
+  again.nll = {9, 8};
+  run.train(again);
   EXPECT_EQ(run.link("best"), "step_00000004");
 }
 

@@ -32,7 +32,7 @@ class ConstantGradients final : public Task {
   /// The model's gradient is (3, 4), the encoder's (5, 12).
   StepTerms forward_backward(std::int64_t) override {
     const std::pair<Tensor, double> gradients[] = {
-        {decayed_, 3}, {exempt_, 4}, {encoder_decayed_, 5}, {encoder_exempt_, 12}};
+        {decayed_, 3}, {exempt_, 4}, {encoder_decayed_, 5}, {encoder_exempt_, encoder_gradient}};
     for (const auto& [weight, gradient] : gradients)
       autograd::backward(ops::scale(weight, gradient));
     return {loss_, {{"task", loss_}}, 1};
@@ -41,6 +41,7 @@ class ConstantGradients final : public Task {
   void save(const std::filesystem::path&) const override {}
   void load(const std::filesystem::path&) override {}
 
+  double encoder_gradient = 12;
   std::vector<double> weights() const {
     return {decayed_.item(), exempt_.item(), encoder_decayed_.item(), encoder_exempt_.item()};
   }
@@ -128,6 +129,16 @@ TEST(Updater, BothGroupsFollowTheSchedule) {
   expect_weights(task, {updated(0.002, 0.5, 3), updated(0.002, 0, 4), updated(0.002, 0.25, 5),
                         updated(0.002, 0, 12)});
   EXPECT_NEAR(updater.run(1).learning_rate, 0.051, 1e-15);
+}
+
+TEST(Updater, AGradientThatIsNotFiniteUpdatesNothingThoughTheLossIs) {
+  const TrainConfig train = config();
+  ConstantGradients task;
+  task.encoder_gradient = std::numeric_limits<double>::quiet_NaN();
+  const Update update = Updater(task, train).run(0);
+  EXPECT_TRUE(std::isfinite(update.terms.loss));
+  EXPECT_FALSE(update.finite);
+  EXPECT_EQ(task.weights(), std::vector<double>(4, 2.0));
 }
 
 TEST(Updater, WhatIsNotFiniteUpdatesNothing) {

@@ -141,7 +141,7 @@ void add_elementwise(std::vector<Case>& cases) {
                                               .x = arrays.input<bf16>(kCount),
                                               .residual = arrays.input<bf16>(kCount),
                                               .count = kCount,
-                                              .probability = kDropout});
+                                              .draw = {.probability = kDropout}});
                    }});
   // The CLS token of every position.
   cases.push_back({"copy_rows", shape_of(kPositions, kChannels), 0, [](Arrays& arrays) {

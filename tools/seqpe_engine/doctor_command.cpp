@@ -39,7 +39,7 @@ std::string proc_value(const char* path, const std::string& name) {
 /// A line of /proc/meminfo in GB.
 std::string memory(const char* name) {
   const std::string kilobytes = proc_value("/proc/meminfo", name);
-  return fmt::format("{:.1f} GB", std::strtod(kilobytes.c_str(), nullptr) / 1e6);
+  return fmt::format("{:.1f} GB", std::strtod(kilobytes.c_str(), nullptr) * 1024 / 1e9);
 }
 
 /// Seconds of the fastest of a few calls.
@@ -77,7 +77,7 @@ std::string gemm_rate() {
 }
 
 std::string copy_rate() {
-  constexpr std::int64_t kCount = 64 << 20;  // 256 MB, beyond every cache
+  constexpr std::int64_t kCount = 64 << 20;  // 256 MB, beyond most caches
   const Tensor from = Tensor::full({kCount}, 1.0), to = Tensor::empty({kCount}, DType::f32);
   const double seconds = fastest([&] { to.copy_from(from); });
   return fmt::format("{:.1f} GB/s read and written", 2e-9 * sizeof(float) * kCount / seconds);
@@ -160,8 +160,7 @@ std::string device_cuda() {
     case kernels::CudaDevice::none:
       break;
   }
-  return "none: " + kernels::why_no_cuda() +
-         ". Hint: cmake --preset cuda (needs nvcc) or --preset emulated";
+  return "none: " + kernels::why_no_cuda();
 }
 
 std::vector<Fact> examine() {

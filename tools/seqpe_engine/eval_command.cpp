@@ -54,8 +54,9 @@ void run(const Options& options) {
   train::Log log(options.verbosity.level());
   const auto tokenizer =
       options.tokenizer.empty() ? std::nullopt : std::optional(options.tokenizer);
-  const auto model =
-      models::open_language_model(options.checkpoint, tokenizer, overrides_of(options));
+  // Looked for once: the run may still train, and its best checkpoint change.
+  const auto weights = models::find_weights(options.checkpoint);
+  const auto model = models::open_language_model(weights, tokenizer, overrides_of(options));
   const models::Config& config = model->config();
   model->move_to(use_device(config.train));
   log.detail(version_text());
@@ -68,12 +69,11 @@ void run(const Options& options) {
   if (options.json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const LengthResult& result : results) rows.push_back(result_json(result));
-    const nlohmann::ordered_json out = {
-        {"task", "lm"},
-        {"checkpoint", options.checkpoint},
-        {"weights_sha256", models::weights_sha256(options.checkpoint)},
-        {"data", path},
-        {"results", rows}};
+    const nlohmann::ordered_json out = {{"task", "lm"},
+                                        {"checkpoint", options.checkpoint},
+                                        {"weights_sha256", models::weights_sha256(weights)},
+                                        {"data", path},
+                                        {"results", rows}};
     fmt::print("{}\n", out.dump(1));
   } else {
     fmt::print("{}", evaluation_table(results));

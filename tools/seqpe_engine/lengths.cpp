@@ -16,7 +16,7 @@ std::optional<models::LengthEvaluation> evaluate_one(const models::LanguageModel
   try {
     return models::evaluate_length(
         model, chunks, length, train::EvaluationProgress(log, fmt::format("length {}", length)));
-  } catch (const DeviceError& error) {
+  } catch (const OutOfMemoryError& error) {
     log.say(fmt::format("length {}: {}", length, error.what()));
   } catch (const std::bad_alloc&) {
     log.say(fmt::format("length {}: [cpu] out of memory.", length));
