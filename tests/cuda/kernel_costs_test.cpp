@@ -18,9 +18,10 @@ class KernelCosts : public testing::TestWithParam<Case> {
 
 /// Share of the roofline that a kernel must be able to reach.
 double least_share(const CaseResult& result) {
-  // Products on FMA units instead of tensor cores.
-  if (result.name == "attention_forward") return 0.009;
-  if (result.name == "attention_backward") return 0.006;
+  // Six tokens fill little of a tile; backward waits for shared memory, and with positions it writes
+  // partial gradients of them.
+  if (result.name == "attention_forward") return 0.52;
+  if (result.name == "attention_backward") return 0.27;
   // Sorting 4096 indices occupies 4 multiprocessors.
   if (result.name == "embedding_backward") return 0.54;
   // Its two kernels read the gradient of queries and keys, one after the other.
