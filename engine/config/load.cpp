@@ -22,7 +22,14 @@ std::string place(const std::string& file, const YAML::Node& node) {
 /// yaml-cpp recurses: count brackets before it sees the text.
 void check_nesting(const Source& source) {
   int depth = 0;
+  bool comment = false;
+  char before = '\n';
   for (const char c : source.text) {
+    // A comment begins at a # after white space.
+    if (c == '#' && (before == ' ' || before == '\t' || before == '\n')) comment = true;
+    if (c == '\n') comment = false;
+    before = c;
+    if (comment) continue;
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') depth = std::max(0, depth - 1);
     require<ConfigError>(depth <= kMaxNesting, "[config] {}: nested deeper than {} levels.",

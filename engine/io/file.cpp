@@ -16,7 +16,8 @@ std::string system_error() {
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::string& error) {
   std::vector<std::byte> bytes;
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait
   struct stat status {};
   if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
     error = fmt::format("[file] cannot read {}: {}.", path.string(), system_error());

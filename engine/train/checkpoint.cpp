@@ -134,7 +134,7 @@ bool is_of_run(const fs::path& checkpoint, const fs::path& run) {
 }
 
 bool is_of_training(const fs::path& checkpoint) {
-  return fs::exists(checkpoint / kStateFile);
+  return fs::exists(checkpoint / kComplete) || fs::exists(checkpoint / kStateFile);
 }
 
 bool is_complete(const fs::path& checkpoint) {

@@ -164,6 +164,9 @@ class Trainer {
           "[checkpoint] {} was trained with train.seed {}, asked to go on with {}.",
           checkpoint.string(), seed, options_.train.seed);
       step_ = state.at("step").get<std::int64_t>();
+      require<ConfigError>(step_ <= options_.train.steps,
+                           "[config] train.steps must be at least the {} that {} has done, got {}.",
+                           step_, checkpoint.string(), options_.train.steps);
       tokens_ = state.at("tokens").get<std::int64_t>();
       evaluation_due_ = state.value("evaluation_due", false);
       const auto best_step = state.value("best_step", nlohmann::json());

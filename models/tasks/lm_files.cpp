@@ -59,10 +59,11 @@ Location locate(const fs::path& path) {
         found.has_value(), "[checkpoint] the run {} holds no complete checkpoint.", path.string());
     return {*found, {}, true};
   }
-  if (fs::exists(path / kConfigFile) && fs::exists(path / kModelFile)) {
-    if (train::is_of_training(path)) train::verify_checkpoint(path);
+  if (train::is_of_training(path)) {
+    train::verify_checkpoint(path);
     return {path, {}, true};
   }
+  if (fs::exists(path / kConfigFile) && fs::exists(path / kModelFile)) return {path, {}, true};
   if (fs::exists(path / "best_model" / kModelFile)) return {path / "best_model", path, false};
   const fs::path parent = fs::absolute(path).parent_path();
   if (fs::exists(path / kModelFile))
@@ -174,6 +175,10 @@ std::unique_ptr<LanguageModel> open_language_model(const fs::path& path,
     for (const std::string& assignment : overrides) config::set(assignment, fields);
     validate_model(config);
   }
+  require<DataError>(tokenizer || location.ours || fs::exists(location.weights / "vocab.json"),
+                     "[checkpoint] {} holds no tokeniser. Hint: --tokenizer FOLDER with vocab.json "
+                     "and merges.txt.",
+                     location.weights.string());
   std::shared_ptr<const data::Tokenizer> loaded =
       data::load_tokenizer(tokenizer.value_or(location.weights.string()));
   const auto weights = io::SafetensorsFile::open(location.weights / kModelFile);

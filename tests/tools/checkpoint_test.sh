@@ -25,7 +25,11 @@ expect 5 "COMPLETE" train --run damaged --resume auto --set train.steps=6
 printf '{"format_version": 2, "files": {}}' > "damaged/$step/COMPLETE"
 expect 5 "format_version must be at most 1, got 2. Hint: a newer seqpe_engine" train --run damaged --resume auto --set train.steps=6
 expect 5 "format_version must be at most 1, got 2" "$engine" eval lm --checkpoint "damaged/$step"
+cp -r whole nameless
+rm "nameless/$step/config.yaml"
+expect 5 "config.yaml" "$engine" eval lm --checkpoint "nameless/$step"
 rm "damaged/$step/COMPLETE"
+expect 5 "must hold a file COMPLETE" "$engine" eval lm --checkpoint "damaged/$step"
 expect 5 "must hold a file COMPLETE" train --run other --resume "damaged/$step"
 expect 0 "resumed at step 2 of 6" train --run damaged --resume auto --set train.steps=6
 expect 5 "must be a folder" "$engine" eval lm --checkpoint nowhere

@@ -13,6 +13,9 @@ expect 4 "empty.txt must hold text, it is empty" "$engine" eval lm --checkpoint 
 printf '\n \n' > blank.txt
 expect 4 "at least one token" "$engine" eval lm --checkpoint ours --data blank.txt --set data.reader=lines
 
+printf 'a' > one.txt
+expect 4 "must hold a token that follows another one" "$engine" eval lm --checkpoint ours --data one.txt
+
 # Positions and lengths.
 expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --set eval.start=99999
 expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --lengths 16,100001

@@ -84,6 +84,8 @@ for from in whole whole/checkpoints/latest; do
   check "--init-from $from" train --quiet --run "init_${#from}" --init-from "$from" --set train.steps=2
 done
 expect 5 "must have shape" train --init-from whole --set model.width=16
+expect 3 "train.steps must be at least the 9 that" train --run whole --resume auto --set train.steps=7
+expect 2 "this one goes on from" train --run whole --resume auto --init-from whole
 expect 2 "must come without rivals (compare)" train --init-from whole --set compare='[learned]'
 expect 5 "must be a folder" train --init-from nowhere
 

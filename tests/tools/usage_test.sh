@@ -36,7 +36,9 @@ expect 2 "" "$engine" train lm --device tpu
 expect 2 "" "$engine" train lm --quiet -v
 expect 2 "--resume auto needs --run" train --resume auto
 expect 2 "--checkpoint is required" "$engine" eval lm
-expect 2 "" "$engine" eval lm --checkpoint x --lengths 0
+expect 2 "must be a whole number >= 1, got '0'" "$engine" eval lm --checkpoint x --lengths 0
+expect 2 "must be a whole number >= 0, got '-1'" "$engine" eval lm --checkpoint x --max-lines -1
+expect 2 "cannot make the folder" train --run /proc/x --set train.steps=2
 expect 2 "--emulated is required" "$engine" bench kernels
 
 # 3: configuration
@@ -118,6 +120,8 @@ expect 4 "blank.txt must hold at least one token" train --set data.reader=lines 
 printf '0123456789abcdefghij' > one_block.txt
 expect 4 "beside the last one of a chunk, which data.reference_blocks drops" train --set data.path=one_block.txt --set data.reference_blocks=true
 expect 4 "must be a file" train --set data.path=.
+mkfifo pipe
+expect 4 "pipe must be a file" timeout 20 "$engine" train lm "${tiny[@]}" --set data.path=pipe
 printf 'short' > short.txt
 expect 4 "must hold at least one block of 16 tokens" train --set data.path=short.txt
 expect 4 "there is no embedded text 'builtin:nothing'" train --set data.path=builtin:nothing

@@ -169,7 +169,7 @@ void add_model_options(CLI::App& command, Options& options) {
   command.add_option("--set", options.overrides, "KEY=VALUE over the configuration")
       ->allow_extra_args(false);
   command.add_option("--vocab-size", options.vocab_size, "Tokens to draw from; default 50257")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command.add_flag("--json", options.json, "One JSON object on stdout");
 }
 
@@ -187,10 +187,9 @@ void add_bench_command(CLI::App& app) {
       "  seqpe_engine bench train --config quickstart_lm --vocab-size 256 --steps 20 --json");
   const auto options = std::make_shared<Options>();
   add_model_options(*train, *options);
-  train->add_option("--steps", options->steps, "Timed steps; default 5")
-      ->check(CLI::PositiveNumber);
+  train->add_option("--steps", options->steps, "Timed steps; default 5")->check(at_least(1));
   train->add_option("--warmup", options->warmup, "Steps before them; default 1")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   train->callback([options] { run_train(*options); });
 
   CLI::App* eval = bench->add_subcommand(
@@ -200,7 +199,7 @@ void add_bench_command(CLI::App& app) {
   eval->add_option("--lengths", options->lengths, "Tokens a block")
       ->delimiter(',')
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   eval->callback([options] { run_eval(*options); });
   add_bench_kernels_command(*bench);
 }

@@ -25,6 +25,9 @@ std::string version_text();
 /// What --device takes.
 inline const std::vector<std::string> kDevices{"auto", "cpu", "cuda"};
 
+/// A whole number of at least `least`, else an error that says so.
+CLI::Validator at_least(std::int64_t least);
+
 /// Uses `threads` CPU threads; 0: one a core.
 void set_threads(std::int64_t threads);
 

@@ -40,6 +40,16 @@ std::string version_text() {
       kernels::name_of(kernels::active_isa()), kernels::name_of(kernels::cuda_device()));
 }
 
+CLI::Validator at_least(std::int64_t least) {
+  return {[least](const std::string& text) {
+            std::int64_t number = 0;
+            const bool good = CLI::detail::lexical_cast(text, number) && number >= least;
+            return good ? std::string()
+                        : fmt::format("must be a whole number >= {}, got '{}'", least, text);
+          },
+          fmt::format("INT >= {}", least)};
+}
+
 void set_threads(std::int64_t threads) {
   if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
 }

@@ -108,10 +108,10 @@ void add_eval_command(CLI::App& app) {
                  "Folder of tokenizer files, or bytes; default: the checkpoint's own");
   lm->add_option("--lengths", options->lengths, "Tokens a block; default: the run's eval.lengths")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   lm->add_option("--max-lines", options->max_lines,
                  "Lines of the text to read, 0: all; default: the run's eval.max_lines")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   lm->add_option("--set", options->overrides,
                  "KEY=VALUE over the run's configuration, VALUE as YAML (see `config keys`)")
       ->allow_extra_args(false);

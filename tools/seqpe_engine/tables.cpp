@@ -35,4 +35,25 @@ std::string perplexity_table(
   return out;
 }
 
+std::string printable(const std::string& text) {
+  constexpr const char* kReplacement = "\xEF\xBF\xBD";
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // The length that a leading byte tells; continuation bytes are 10xxxxxx.
+    const std::size_t length = byte < 0x80                    ? 1
+                               : byte >= 0xC2 && byte <= 0xDF ? 2
+                               : byte >= 0xE0 && byte <= 0xEF ? 3
+                               : byte >= 0xF0 && byte <= 0xF4 ? 4
+                                                              : 0;
+    bool good = length > 0 && i + length <= text.size();
+    for (std::size_t n = 1; good && n < length; ++n)
+      good = (static_cast<unsigned char>(text[i + n]) & 0xC0) == 0x80;
+    if (length == 1) good = (byte >= 0x20 && byte != 0x7F) || byte == '\n' || byte == '\t';
+    out += good ? text.substr(i, length) : std::string(kReplacement);
+    i += good ? length : 1;
+  }
+  return out;
+}
+
 }  // namespace seqpe::tools

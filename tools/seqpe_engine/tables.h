@@ -1,4 +1,4 @@
-// Results as text tables.
+// Results as text.
 #pragma once
 
 #include <string>
@@ -15,5 +15,9 @@ std::string evaluation_table(const std::vector<LengthResult>& results);
 /// A row a model, a column a length, token perplexity in the cells.
 std::string perplexity_table(
     const std::vector<std::pair<std::string, std::vector<LengthResult>>>& models);
+
+/// What a terminal may be given of text that a model made: control bytes but tab and newline, and
+/// bytes that are no UTF-8, become U+FFFD.
+std::string printable(const std::string& text);
 
 }  // namespace seqpe::tools

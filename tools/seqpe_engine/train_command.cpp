@@ -139,6 +139,13 @@ std::string shortened(std::int64_t count) {
                          : fmt::format("{:.2f} M", value / 1e6);
 }
 
+/// "0.215 MB", "787 MB", "48.8 GB".
+std::string size_text(double bytes) {
+  const double megabytes = bytes / kMegabyte;
+  return megabytes < 1000 ? fmt::format("{:.3g} MB", megabytes)
+                          : fmt::format("{:.1f} GB", megabytes / 1024);
+}
+
 const std::string& position_name(const models::Config& config) {
   return models::position_names()[static_cast<std::size_t>(config.model.position)];
 }
@@ -154,9 +161,9 @@ void say_plan(const models::LanguageModel& model, const models::LmTask& task, tr
                       position_name(config), shortened(model_count), shortened(encoder_count)));
   log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
                       config.train.batch_size * config.data.block_size, task.training_tokens()));
-  log.say(fmt::format("about {:.3g} MB of tensors at peak, {:.3g} MB a checkpoint",
-                      expected_peak(model, all) / kMegabyte,
-                      static_cast<double>(3 * all) * sizeof(float) / kMegabyte));
+  log.say(fmt::format("about {} of tensors at peak, {} a checkpoint",
+                      size_text(expected_peak(model, all)),
+                      size_text(static_cast<double>(3 * all) * sizeof(float))));
 }
 
 struct Trained {
@@ -189,7 +196,12 @@ class Session {
       return;
     }
     folder_ = new_run_folder(options_);
-    checkpoint_to_resume(options_, folder_);  // refuses before anything is read
+    // Refuses before anything is read.
+    const auto resume = checkpoint_to_resume(options_, folder_);
+    require<UsageError>(!resume || options_.init_from.empty(),
+                        "[train] --init-from starts a run, this one goes on from {}. Hint: leave "
+                        "one of --init-from and --resume out.",
+                        resume ? resume->string() : "");
     bool finished = train_into(config_, folder_);
     for (const models::Config& rival : models::rivals_of(config_))
       finished = finished && train_into(rival, folder_ / ("rival_" + position_name(rival)));
@@ -220,7 +232,10 @@ class Session {
   bool train_into(const models::Config& config, const fs::path& where) {
     train::Log log(options_.verbosity.level());
     const Prepared prepared = prepare(config, log);
-    const bool created = fs::create_directories(where);
+    std::error_code failure;
+    const bool created = fs::create_directories(where, failure);
+    require<UsageError>(!failure, "[run] cannot make the folder {}: {}.", where.string(),
+                        failure.message());
     if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
     const bool is_main = where == folder_;
     // Under the lock: another process may have come first.
@@ -274,7 +289,7 @@ class Session {
       fmt::print(
           "Token perplexity on the validation text by evaluation length (trained at {}):\n\n{}\n",
           config_.data.block_size, perplexity_table(table_));
-      fmt::print("A sample:\n\n{}\n\n", sample_);
+      fmt::print("A sample:\n\n{}\n\n", printable(sample_));
     }
     fmt::print("Run: {}\n", folder_.string());
   }
