@@ -27,6 +27,7 @@ void run(const costs::Options& options) {
   std::vector<std::string> words = costs::words_of(options);
   words.insert(words.begin(), program);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   ::execv(program.c_str(), arguments.data());
