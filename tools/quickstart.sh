@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh Debian 12 machine to a trained SeqPE language model: installs packages, builds, trains (under a minute).
+# From a fresh Debian 12 machine to a trained SeqPE language model: installs packages, builds, trains (about a minute).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/install_packages.sh

@@ -131,12 +131,11 @@ class CachingAllocator final : public Allocator {
 
 Allocator& allocator(Device device) {
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
-  static auto* const cpu = new CachingAllocator(
-      {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free,
-       kernels::Scratch::reserved, kernels::Scratch::release_cached});
-  [[maybe_unused]] static const bool shares = [] {
-    kernels::Scratch::on_shortage([] { cpu->release_cached(); });
-    return true;
+  static auto* const cpu = [] {
+    kernels::Scratch::on_shortage([] { allocator(Device::cpu).release_cached(); });
+    return new CachingAllocator(
+        {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free,
+         kernels::Scratch::reserved, kernels::Scratch::release_cached});
   }();
   if (device == Device::cpu) return *cpu;
   require<DeviceError>(kernels::cuda_device() != kernels::CudaDevice::none,

@@ -35,6 +35,18 @@ class ByteTokenizer final : public Tokenizer {
   std::array<char, 256> bytes_{};
 };
 
+class NumberedVocabulary final : public Tokenizer {
+ public:
+  explicit NumberedVocabulary(std::int64_t size) : size_(size) {}
+  std::vector<std::int32_t> encode(std::string_view, bool) const override { return {}; }
+  std::string_view bytes_of(std::int32_t) const override { return {}; }
+  std::int64_t vocab_size() const override { return size_; }
+  void save(const std::filesystem::path&) const override {}
+
+ private:
+  std::int64_t size_;
+};
+
 }  // namespace
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
@@ -49,6 +61,10 @@ bool Tokenizer::begins_with_space(std::int32_t id) const {
 
 std::unique_ptr<Tokenizer> make_byte_tokenizer() {
   return std::make_unique<ByteTokenizer>();
+}
+
+std::unique_ptr<Tokenizer> make_numbered_vocabulary(std::int64_t size) {
+  return std::make_unique<NumberedVocabulary>(size);
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& spec) {

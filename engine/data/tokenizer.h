@@ -34,6 +34,10 @@ class Tokenizer {
 /// Every byte is a token: vocabulary 256, no end-of-text.
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
 
+/// No text: the tokens are numbers that were drawn or given. encode gives none, save writes
+/// nothing.
+std::unique_ptr<Tokenizer> make_numbered_vocabulary(std::int64_t size);
+
 /// GPT-2's byte-level BPE from vocab.json and merges.txt in `directory`.
 std::unique_ptr<Tokenizer> load_gpt2_tokenizer(const std::filesystem::path& directory);
 

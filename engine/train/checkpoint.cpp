@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kStep = "step_";
 constexpr const char* kComplete = "COMPLETE";
-constexpr const char* kStateFile = "trainer_state.json";
 constexpr const char* kLatest = "latest";
 constexpr const char* kBest = "best";
 constexpr const char* kTemporary = "tmp_";

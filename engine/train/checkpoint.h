@@ -15,6 +15,8 @@
 namespace seqpe::train {
 
 inline constexpr int kCheckpointFormat = 1;
+/// What the loop keeps beside the weights: step, tokens, best evaluation.
+inline constexpr const char* kStateFile = "trainer_state.json";
 
 /// Writes a checkpoint of `step`; `write_files` fills the folder it is given. Returns the final
 /// path, and points `latest` (and `best`, if asked) at it.

@@ -17,7 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kOptimizerFile = "optimizer.rank_000_of_001.safetensors";
-constexpr const char* kStateFile = "trainer_state.json";
 
 class Trainer {
  public:

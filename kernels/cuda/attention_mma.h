@@ -103,6 +103,14 @@ __device__ __forceinline__ HeadRows head_rows(const AttentionOperand& operand, i
       static_cast<const bf16*>(operand.data) + b * operand.batch_stride + h * operand.head_stride,
       static_cast<int>(operand.token_stride)};
 }
+/// Queues the copies of a tile of each pair, the second one's behind the first's.
+template <int kRows, int D, bool kPe>
+__device__ __forceinline__ void copy_pairs_async(std::uint32_t tiles, const HeadRows& x,
+                                                 const HeadRows& pe, int begin, int rows) {
+  copy_tile_async<kRows, D>(tiles, x.data, x.stride, begin, rows);
+  if constexpr (kPe)
+    copy_tile_async<kRows, D>(tiles + kTileBytes<kRows, D>, pe.data, pe.stride, begin, rows);
+}
 __device__ __forceinline__ bf16* output_row(const AttentionOutput& output, int b, int t, int h) {
   return static_cast<bf16*>(output.data) + b * output.batch_stride + t * output.token_stride +
          h * output.head_stride;

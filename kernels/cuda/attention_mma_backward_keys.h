@@ -67,9 +67,7 @@ __global__ void __launch_bounds__(kMmaThreads)
   const auto copy_queries = [&](int tile) {
     const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2) * Tile::kStageBytes;
     const int begin = tile * kQueries;
-    copy_tile_async<kQueries, D>(stage, q.data, q.stride, begin, q_len);
-    if constexpr (kPe)
-      copy_tile_async<kQueries, D>(stage + Tile::kQueryBytes, pe_q.data, pe_q.stride, begin, q_len);
+    copy_pairs_async<kQueries, D, kPe>(stage, q, pe_q, begin, q_len);
     copy_tile_async<kQueries, D>(stage + Tile::kPairs * Tile::kQueryBytes, grad.data, grad.stride,
                                  begin, q_len);
     if (threadIdx.x < kQueries / 2)
@@ -85,10 +83,7 @@ __global__ void __launch_bounds__(kMmaThreads)
   if (first_tile < tiles) {
     const HeadRows k = head_rows(args.k, place.b, place.h), v = head_rows(args.v, place.b, place.h),
                    pe_k = head_rows(args.pe_k, place.pe_block, place.h);
-    copy_tile_async<Tile::kKeys, D>(keys, k.data, k.stride, place.begin, kv_len);
-    if constexpr (kPe)
-      copy_tile_async<Tile::kKeys, D>(keys + Tile::kKeyBytes, pe_k.data, pe_k.stride, place.begin,
-                                      kv_len);
+    copy_pairs_async<Tile::kKeys, D, kPe>(keys, k, pe_k, place.begin, kv_len);
     copy_tile_async<Tile::kKeys, D>(values, v.data, v.stride, place.begin, kv_len);
     copy_queries(first_tile);
   }

@@ -97,10 +97,7 @@ __global__ void __launch_bounds__(kMmaThreads)
                  pe_k = head_rows(args.pe_k, place.pe_block, place.h);
   const auto copy_keys = [&](int tile) {
     const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2) * Tile::kStageBytes;
-    copy_tile_async<kKeys, D>(stage, k.data, k.stride, tile * kKeys, kv_len);
-    if constexpr (kPe)
-      copy_tile_async<kKeys, D>(stage + Tile::kKeyBytes, pe_k.data, pe_k.stride, tile * kKeys,
-                                kv_len);
+    copy_pairs_async<kKeys, D, kPe>(stage, k, pe_k, tile * kKeys, kv_len);
     copy_tile_async<kKeys, D>(stage + Tile::kPairs * Tile::kKeyBytes, v.data, v.stride,
                               tile * kKeys, kv_len);
     simt::cp_async_commit();
@@ -111,10 +108,7 @@ __global__ void __launch_bounds__(kMmaThreads)
   if (tiles > 0) {
     const HeadRows q = head_rows(args.q, place.b, place.h),
                    pe_q = head_rows(args.pe_q, place.pe_block, place.h);
-    copy_tile_async<Tile::kQueries, D>(queries, q.data, q.stride, place.begin, q_len);
-    if constexpr (kPe)
-      copy_tile_async<Tile::kQueries, D>(queries + Tile::kQueryBytes, pe_q.data, pe_q.stride,
-                                         place.begin, q_len);
+    copy_pairs_async<Tile::kQueries, D, kPe>(queries, q, pe_q, place.begin, q_len);
     copy_keys(0);
   }
 

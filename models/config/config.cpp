@@ -171,8 +171,9 @@ void add_rest(std::vector<Field>& fields, Config& config) {
       config::integer("data.shards", config.data.shards, "contiguous parts, chunked apart", 1));
   fields.push_back(config::boolean("data.reference_blocks", config.data.reference_blocks,
                                    "lose the last block of a chunk as the reference does"));
-  fields.push_back(
-      config::integers("eval.lengths", config.eval.lengths, "tokens; empty: data.block_size"));
+  fields.push_back(config::integers(
+      "eval.lengths", config.eval.lengths,
+      "tokens; empty: data.block_size; the first one is evaluated while training"));
   fields.push_back(config::integer_or_auto(
       "eval.stride", config.eval.stride,
       "tokens; auto: the length; below it, tokens of overlaps count each time"));
@@ -205,14 +206,12 @@ constexpr const char* kTrainingSections[] = {"seqpe.shift.", "seqpe.contrastive.
 /// The largest position of an evaluation must be one that the model can tell.
 void validate_lengths(const Config& config) {
   const auto& eval = config.eval;
-  std::vector<std::int64_t> lengths = eval.lengths;
-  if (lengths.empty()) lengths.push_back(config.data.block_size);
   const PositionKind position = config.model.position;
   const SeqpeOptions& seqpe = config.seqpe;
   const std::int64_t digits = seqpe.max_digits > 0
                                   ? seqpe.max_digits
                                   : digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
-  for (const std::int64_t length : lengths) {
+  for (const std::int64_t length : evaluation_lengths(config)) {
     require<ConfigError>(length >= 1, "[config] eval.lengths must be >= 1, got {}.", length);
     require<ConfigError>(eval.stride <= length,
                          "[config] eval.stride must be at most the length {}, got {}.", length,
@@ -298,6 +297,11 @@ bool decides_data(const std::string& key) {
   return keys.contains(key);
 }
 
+std::vector<std::int64_t> evaluation_lengths(const Config& config) {
+  if (!config.eval.lengths.empty()) return config.eval.lengths;
+  return {config.data.block_size};
+}
+
 std::vector<Config> rivals_of(const Config& config) {
   const auto& names = position_names();
   std::vector<Config> rivals;
@@ -347,9 +351,6 @@ void validate_training(const Config& config) {
   }
   require<ConfigError>(train.eps > 0, "[config] train.eps must be > 0, got {}.", train.eps);
   if (model.position == PositionKind::seqpe) {
-    require<ConfigError>(seqpe.max_position >= data.block_size,
-                         "[config] seqpe.max_position must be at least data.block_size {}, got {}.",
-                         data.block_size, seqpe.max_position);
     // They check their options.
     TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), data.block_size,
                      train.batch_size, static_cast<std::uint64_t>(train.seed));

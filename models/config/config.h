@@ -52,6 +52,9 @@ Config load_model_config(const std::vector<std::string>& names,
 void validate_model(const Config& config);
 void validate_training(const Config& config);
 
+/// eval.lengths, or the trained length where it is empty.
+std::vector<std::int64_t> evaluation_lengths(const Config& config);
+
 /// The configurations of `compare`: the same with other positions.
 std::vector<Config> rivals_of(const Config& config);
 

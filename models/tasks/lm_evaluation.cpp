@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/autograd/node.h"
+#include "models/positions/prefix_positions.h"
 
 namespace seqpe::models {
 namespace {
@@ -27,27 +28,6 @@ double sum_of_losses(const LanguageModel& model, const data::Chunks& chunks,
   counted += result.counted;
   return result.sum;
 }
-
-/// Embeddings of blocks of any length up to `longest`.
-class BlockPositions {
- public:
-  BlockPositions(const PositionEncoding& encoding, std::int64_t start, std::int64_t longest)
-      : encoding_(encoding), start_(start), shared_(encoding.shorter_is_prefix(longest)) {
-    if (shared_) all_ = encoding.embed({start}, longest, {});
-  }
-  Tensor of(std::int64_t length) const {
-    if (!shared_) return encoding_.embed({start_}, length, {});
-    if (!all_.defined() || all_.dim(1) == length) return all_;
-    const std::int64_t width = all_.dim(2);
-    return all_.view({all_.dim(1), width}).rows(0, length).view({1, length, width});
-  }
-
- private:
-  const PositionEncoding& encoding_;
-  std::int64_t start_;
-  bool shared_;
-  Tensor all_;  // [1, longest, W] if shared
-};
 
 }  // namespace
 
@@ -80,7 +60,7 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
                          : "");
   std::int64_t longest = 0;
   for (const data::Block& block : blocks) longest = std::max(longest, block.length);
-  const BlockPositions positions(model.gpt().position(), config.eval.start, longest);
+  const PrefixPositions positions(model.gpt().position(), config.eval.start, longest);
   LengthEvaluation result{.length = length, .blocks = static_cast<std::int64_t>(blocks.size())};
   double nll = 0;
   for (std::size_t begin = 0, end; begin < blocks.size(); begin = end) {

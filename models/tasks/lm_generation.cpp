@@ -6,6 +6,7 @@
 #include "engine/autograd/node.h"
 #include "engine/core/random.h"
 #include "engine/core/stream_id.h"
+#include "models/positions/prefix_positions.h"
 
 namespace seqpe::models {
 namespace {
@@ -31,12 +32,14 @@ std::string generate(const LanguageModel& model, const std::string& prompt, std:
                      "[generate] the prompt must hold at least one token, it is empty.");
   require(temperature > 0, "[generate] the temperature must be > 0, got {}.", temperature);
   PhiloxGenerator random({.seed = seed, .stream = stream_id("generate"), .step = 0});
-  const auto most = static_cast<std::size_t>(writable_positions(model));
-  for (std::int64_t n = 0; n < count && tokens.size() < most; ++n) {
-    const auto length = static_cast<std::int64_t>(tokens.size());
+  const auto begin = static_cast<std::int64_t>(tokens.size()),
+             end = std::min(begin + count, writable_positions(model));
+  if (begin >= end) return prompt;
+  const PrefixPositions positions(model.gpt().position(), 0, end);
+  for (std::int64_t length = begin; length < end; ++length) {
     const std::vector<std::int64_t> wide(tokens.begin(), tokens.end());
-    const Tensor hidden = model.gpt().forward(
-        Tensor::from({1, length}, wide), model.gpt().position().embed({0}, length, {}), {}, {});
+    const Tensor hidden =
+        model.gpt().forward(Tensor::from({1, length}, wide), positions.of(length), {}, {});
     const Tensor last = hidden.view({length, hidden.dim(2)}).rows(length - 1, length);
     const Tensor logits = model.gpt().logits(last).to(Device::cpu).to(DType::f64);
     std::vector<double> weights;

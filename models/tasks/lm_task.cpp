@@ -79,9 +79,7 @@ train::StepTerms LmTask::forward_backward(std::int64_t step) {
 
 train::Evaluation LmTask::evaluate(const train::OnEvaluated& on_evaluated) {
   if (validation_.empty()) return {};
-  const Config& config = model_.config();
-  const std::int64_t length =
-      config.eval.lengths.empty() ? config.data.block_size : config.eval.lengths[0];
+  const std::int64_t length = evaluation_lengths(model_.config())[0];
   const LengthEvaluation result = evaluate_length(model_, validation_, length, on_evaluated);
   return {{result.row()}, result.nll};
 }

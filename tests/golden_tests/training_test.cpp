@@ -6,7 +6,6 @@
 #include "engine/train/updater.h"
 #include "models/tasks/lm_step.h"
 #include "tests/golden_tests/model_support.h"
-#include "tests/support/numbered_tokens.h"
 
 namespace seqpe {
 namespace {
@@ -211,7 +210,7 @@ void replay(const test::Golden& golden, const test::Where& where) {
   const Groups groups(golden.config.at("train").at("groups"));
   const models::Config config = model_config(golden.config);
   const models::LanguageModel model(
-      config, std::make_shared<test::NumberedTokens>(golden.config.at("model").at("vocab_size")),
+      config, data::make_numbered_vocabulary(golden.config.at("model").at("vocab_size")),
       where.dtype);
   test::load_parameters(golden, model.parameters(), where.dtype);
   model.move_to(where.device);

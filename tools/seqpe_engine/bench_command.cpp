@@ -30,19 +30,6 @@ struct Options {
   bool json = false;
 };
 
-/// A vocabulary without text: the tokens are drawn.
-class RandomVocabulary final : public data::Tokenizer {
- public:
-  explicit RandomVocabulary(std::int64_t size) : size_(size) {}
-  std::vector<std::int32_t> encode(std::string_view, bool) const override { return {}; }
-  std::string_view bytes_of(std::int32_t) const override { return {}; }
-  std::int64_t vocab_size() const override { return size_; }
-  void save(const std::filesystem::path&) const override {}
-
- private:
-  std::int64_t size_;
-};
-
 data::Chunks random_tokens(std::int64_t vocab_size, std::int64_t count) {
   PhiloxGenerator random({.seed = 1});
   std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
@@ -68,7 +55,7 @@ double peak_resident_megabytes() {
 }
 
 models::LanguageModel random_model(const models::Config& config, const Options& options) {
-  models::LanguageModel model(config, std::make_shared<RandomVocabulary>(options.vocab_size));
+  models::LanguageModel model(config, data::make_numbered_vocabulary(options.vocab_size));
   model.initialize(static_cast<std::uint64_t>(config.train.seed));
   model.move_to(use_device(config.train));
   return model;

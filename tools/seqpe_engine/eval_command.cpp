@@ -65,7 +65,7 @@ void run(const Options& options) {
                       "[eval] --data must name a text: the checkpoint's data.valid_path is empty.");
   const auto chunks = data::tokenize_text(models::read_data(path), model->tokenizer(),
                                           config.data.text_options(config.eval.max_lines));
-  const auto results = evaluate_lengths(*model, chunks, lengths_of(config), log);
+  const auto results = evaluate_lengths(*model, chunks, models::evaluation_lengths(config), log);
   if (options.json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const LengthResult& result : results) rows.push_back(result_json(result));

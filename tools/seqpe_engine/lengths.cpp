@@ -45,9 +45,4 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
   return results;
 }
 
-std::vector<std::int64_t> lengths_of(const models::Config& config) {
-  if (!config.eval.lengths.empty()) return config.eval.lengths;
-  return {config.data.block_size};
-}
-
 }  // namespace seqpe::tools

@@ -22,7 +22,4 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
                                            const std::vector<std::int64_t>& lengths,
                                            train::Log& log);
 
-/// The lengths that the configuration asks for.
-std::vector<std::int64_t> lengths_of(const models::Config& config);
-
 }  // namespace seqpe::tools

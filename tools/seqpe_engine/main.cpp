@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
 
   CLI::App app{"Transformers with sequential position encoding (SeqPE), from scratch."};
   app.footer(
-      "  seqpe_engine train lm                          the quick start: under a minute, no "
+      "  seqpe_engine train lm                          the quick start: about a minute, no "
       "download\n"
       "  seqpe_engine train lm --config lm_novels_small --set data.path=text.txt\n"
       "  seqpe_engine eval lm --checkpoint RUN --data text.txt --lengths 128,256,512\n"

@@ -277,8 +277,8 @@ class Session {
                            static_cast<double>(allocator(device_).stats().peak) / kMegabyte));
     if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
       return trained;
-    trained.results =
-        evaluate_lengths(*prepared.model, prepared.task->validation(), lengths_of(config), log);
+    trained.results = evaluate_lengths(*prepared.model, prepared.task->validation(),
+                                       models::evaluation_lengths(config), log);
     trained.sample = models::generate(*prepared.model, "It was ", 160, 0.8,
                                       static_cast<std::uint64_t>(config.train.seed));
     return trained;
@@ -321,7 +321,7 @@ void add_train_command(CLI::App& app) {
   train->require_subcommand(1);
   CLI::App* lm = train->add_subcommand(
       "lm",
-      "Train a language model; without --config the quick start (no download, under a minute on "
+      "Train a language model; without --config the quick start (no download, about a minute on "
       "two cores)");
   lm->footer(
       "  seqpe_engine train lm\n"
@@ -340,9 +340,11 @@ void add_train_command(CLI::App& app) {
                  "Folder of the run, new or empty; default runs/RECIPE-DATE-TIME");
   lm->add_option("--resume", options->resume,
                  "auto: go on with the newest checkpoint of --run, or start where it has none; or "
-                 "a checkpoint folder; default: start");
-  lm->add_option("--init-from", options->init_from,
-                 "Start from the weights of a checkpoint or run; default: random weights");
+                 "a checkpoint folder, with its own --run or a new one; default: start");
+  lm->add_option(
+      "--init-from", options->init_from,
+      "Start from the weights of a checkpoint or run, without rivals (compare); default: "
+      "random weights");
   lm->add_option("--device", options->device, "Where to compute; default train.device")
       ->check(CLI::IsMember(kDevices));
   lm->add_flag("--dry-run", options->dry_run,

@@ -133,7 +133,7 @@ TEST(Config, ValuesMustFitTogether) {
       "[config] seqpe.max_digits must be at least 5 for seqpe.max_position 20000 in base "
       "10, got 4.");
   expect_refused({"data.block_size=20001"},
-                 "[config] seqpe.max_position must be at least data.block_size 20001, got 20000.");
+                 "[seqpe] seqpe.max_position must be at least data.block_size 20001, got 20000.");
   EXPECT_NO_THROW(load_config({}, {"model.position=none", "seqpe.max_digits=4"}))
       << "the section seqpe does not matter then";
 }
