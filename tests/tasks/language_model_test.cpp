@@ -240,8 +240,8 @@ TEST(LmFiles, AHeadOfItsOwnIsRefused) {
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& parameter : model.gpt().parameters())
     tensors.emplace_back(parameter.name, parameter.value);
-  const Tensor& embedding = model.gpt().parameters()[0].value;
-  ASSERT_EQ(model.gpt().parameters()[0].name, "transformer.wte.weight");
+  ASSERT_EQ(tensors[0].first, "transformer.wte.weight");
+  const Tensor embedding = tensors[0].second;
   for (const bool tied : {true, false}) {
     auto with_head = tensors;
     with_head.emplace_back("lm_head.weight",
