@@ -1,6 +1,10 @@
 #include "kernels/matmul.h"
 
+#include <sys/time.h>
+
 #include <array>
+#include <csignal>
+#include <vector>
 
 #include "kernels/cpu/gemm_packed.h"
 #include "tests/support/matmul_product.h"
@@ -138,6 +142,35 @@ TYPED_TEST(MatmulKernel, SameBitsForAnyThreads) {
       }
     }
   }
+}
+
+// A library's code may use the stack register for something else while it multiplies.
+TEST(MatmulKernelBlocks, SignalHandlersMayRunMeanwhile) {
+  static volatile std::sig_atomic_t handled = 0;
+  struct sigaction action {
+  }, before;
+  action.sa_handler = [](int) { handled = handled + 1; };
+  action.sa_flags = SA_RESTART;
+  ASSERT_EQ(::sigaction(SIGALRM, &action, &before), 0);
+  constexpr itimerval kTwiceAMillisecond = {{0, 500}, {0, 500}}, kNever = {};
+  constexpr std::int64_t kSize = 256;
+  const std::vector<float> ones(kSize * kSize, 1.0f);
+  std::vector<float> out(kSize * kSize);
+  ASSERT_EQ(::setitimer(ITIMER_REAL, &kTwiceAMillisecond, nullptr), 0);
+  while (handled < 50) {
+    matmul({}, {.out = out.data(),
+                .a = ones.data(),
+                .b = ones.data(),
+                .m = kSize,
+                .n = kSize,
+                .k = kSize,
+                .lda = kSize,
+                .ldb = kSize,
+                .ldc = kSize});
+  }
+  ::setitimer(ITIMER_REAL, &kNever, nullptr);
+  ::sigaction(SIGALRM, &before, nullptr);
+  EXPECT_EQ(out, std::vector<float>(kSize * kSize, float{kSize}));
 }
 
 TEST(MatmulKernelBlocks, AnEpilogueNeedsABiasAndAnOverwrittenOutput) {
