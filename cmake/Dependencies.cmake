@@ -12,7 +12,7 @@ if(SEQPE_TESTS)
   include(GoogleTest)
 endif()
 
-# CPU GEMM: oneDNN first, then a CBLAS, then our own plain loop.
+# CPU GEMM: oneDNN first, then a CBLAS, then our own packed panels.
 find_package(oneDNN QUIET)
 find_library(CBLAS_LIBRARY NAMES openblas)
 find_path(CBLAS_INCLUDE_DIR NAMES cblas.h PATH_SUFFIXES openblas x86_64-linux-gnu/openblas-openmp x86_64-linux-gnu)

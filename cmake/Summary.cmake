@@ -12,7 +12,7 @@ seqpe_summary_line("instruction sets" "${SEQPE_CPU_ISAS}" "(chosen at run time; 
 if(oneDNN_FOUND)
   seqpe_summary_line("oneDNN" "found" "${oneDNN_VERSION}")
 else()
-  seqpe_summary_line("oneDNN" "missing" "apt install libdnnl-dev (faster matrix products with AVX-512)")
+  seqpe_summary_line("oneDNN" "missing" "apt install libdnnl-dev (faster matrix products)")
 endif()
 if(CBLAS_LIBRARY AND CBLAS_INCLUDE_DIR)
   seqpe_summary_line("CBLAS" "found" "${CBLAS_LIBRARY}")

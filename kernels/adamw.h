@@ -18,6 +18,7 @@ struct AdamwArgs {
   const void* gradient = nullptr;
   void* m = nullptr;
   void* v = nullptr;
+  bf16* rounded = nullptr;  // a copy of value that the model computes with; may be null
   std::int64_t count = 0;
   double learning_rate = 0.0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;

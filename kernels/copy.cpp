@@ -3,5 +3,6 @@
 namespace seqpe::kernels {
 
 SEQPE_KERNEL_SWITCH(copy_rows, CopyRowsArgs)
+SEQPE_KERNEL_SWITCH(convert, ConvertArgs)
 
 }  // namespace seqpe::kernels

@@ -1,5 +1,5 @@
-// Copies runs of elements between matrices of different row strides: slices, concatenation, one
-// token of each sequence.
+// Copies: runs of elements between matrices of different row strides (slices, concatenation, one
+// token of each sequence), and elements of one dtype into another.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,16 @@ struct CopyRowsArgs {
   Write write = Write::overwrite;
 };
 
+/// out[i] (=|+=) x[i], rounded to nearest even.
+struct ConvertArgs {
+  DType from = DType::f32, to = DType::f32;
+  void* out = nullptr;
+  const void* x = nullptr;
+  std::int64_t count = 0;
+  Write write = Write::overwrite;
+};
+
 SEQPE_KERNEL_DECLARE(copy_rows, CopyRowsArgs)
+SEQPE_KERNEL_DECLARE(convert, ConvertArgs)
 
 }  // namespace seqpe::kernels

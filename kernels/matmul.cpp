@@ -15,9 +15,9 @@ namespace cpu {
 
 void matmul(const MatmulArgs& args) {
   if (args.epilogue == Epilogue::none) return gemm(args);
-  require(
-      args.bias != nullptr && args.write == Write::overwrite && !args.trans_a,
-      "[matmul] an epilogue needs a bias, an overwritten output and an a that is not transposed.");
+  require(args.bias != nullptr && args.write == Write::overwrite && !args.trans_a && !args.wide_out,
+          "[matmul] an epilogue needs a bias, an overwritten output of the dtype of a and an a "
+          "that is not transposed.");
   // Blocks of rows small enough that the epilogue finds them in the second-level cache.
   constexpr std::int64_t kBlockBytes = std::int64_t{2} << 20;
   const auto element = static_cast<std::int64_t>(size_of(args.dtype));

@@ -28,7 +28,13 @@ struct MatmulArgs {
   Epilogue epilogue = Epilogue::none;
   void* pre_activation =
       nullptr;  // [batch, m, n] like out: the value before the GELU, for backward; may be null
+  bool wide_out = false;  // out is Acc<T>: f32 where a and b are bf16; without an epilogue only
 };
+
+/// The dtype of out.
+constexpr DType out_dtype(const MatmulArgs& args) {
+  return args.wide_out ? acc_dtype(args.dtype) : args.dtype;
+}
 
 /// An epilogue other than none needs a bias and Write::overwrite.
 void matmul(const Context& context, const MatmulArgs& args);

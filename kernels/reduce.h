@@ -11,7 +11,8 @@ namespace seqpe::kernels {
 /// out[c] (=|+=) sum over rows of x[row, c]; the gradient of a bias.
 struct ColumnSumArgs {
   DType dtype = DType::f32;
-  void* out = nullptr;  // [cols]
+  void* out = nullptr;    // [cols]
+  bool wide_out = false;  // out is Acc<T>: f32 where x is bf16
   Write write = Write::overwrite;
   const void* x = nullptr;  // [rows, cols]
   std::int64_t rows = 0;

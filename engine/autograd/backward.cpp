@@ -70,13 +70,16 @@ void check_root(const Tensor& output, const Tensor& grad_output) {
   require(!output.variable()->freed, kFreed);
   require(output.variable()->producer != nullptr,
           "[backward] the tensor is a leaf: nothing was computed.");
-  const std::string wanted =
-      fmt::format("{} {}", name_of(output.dtype()), to_string(output.shape()));
+  const auto kind = [](const Tensor& tensor) {
+    return fmt::format("{} {} on {}", name_of(tensor.dtype()), to_string(tensor.shape()),
+                       name_of(tensor.device()));
+  };
+  const std::string wanted = kind(output);
   require(grad_output.defined(), "[backward] the gradient must be {}, got an undefined tensor.",
           wanted);
-  require(grad_output.numel() == output.numel() && grad_output.dtype() == output.dtype(),
-          "[backward] the gradient must be {}, got {} {}.", wanted, name_of(grad_output.dtype()),
-          to_string(grad_output.shape()));
+  require(grad_output.numel() == output.numel() && grad_output.dtype() == output.dtype() &&
+              grad_output.device() == output.device(),
+          "[backward] the gradient must be {}, got {}.", wanted, kind(grad_output));
 }
 
 /// Adds a root's gradient to those of other roots and, later, of the nodes that use the root: in
@@ -116,7 +119,7 @@ void backward(const std::vector<Root>& roots) {
     // What lies before a freed input would get no gradient, silently.
     for (const auto& input : ready.node->inputs())
       require(input == nullptr || !input->freed, kFreed);
-    ready.node->backward();
+    ready.node->run_backward();
     for (const auto& input : ready.node->inputs()) {
       if (input == nullptr || input->producer == nullptr || !input->grad_written) continue;
       agenda.add(input);

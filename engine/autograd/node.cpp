@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "kernels/copy.h"
+
 namespace seqpe::autograd {
 namespace {
 
@@ -51,7 +53,29 @@ Tensor Node::grad_output(std::size_t output) const {
   return variable != nullptr && variable->grad_written ? variable->grad : Tensor();
 }
 
-GradTarget Node::grad_target(std::size_t input) const {
+void Node::run_backward() {
+  backward();
+  for (const auto& [target, addend] : beside_) {
+    kernels::convert(addend.context(), {.from = addend.dtype(),
+                                        .to = target.grad.dtype(),
+                                        .out = target.data(),
+                                        .x = addend.data(),
+                                        .count = addend.numel(),
+                                        .write = target.write});
+  }
+  beside_.clear();
+}
+
+GradTarget Node::grad_target(std::size_t input) {
+  const GradTarget target = wide_grad_target(input);
+  if (!target || target.grad.dtype() == inputs_[input]->dtype) return target;
+  const Tensor addend =
+      Tensor::empty(input_shapes_[input], inputs_[input]->dtype, inputs_[input]->device);
+  beside_.emplace_back(target, addend);
+  return {addend, Write::overwrite};
+}
+
+GradTarget Node::wide_grad_target(std::size_t input) const {
   const std::shared_ptr<Variable>& variable = inputs_[input];
   if (variable == nullptr) return {};
   if (!variable->grad.defined()) {

@@ -16,6 +16,8 @@ namespace seqpe::autograd {
 
 class Node;
 
+/// In mixed precision a parameter's gradient has a wider dtype than the parameter, and `master` its
+/// unrounded value, which the optimiser updates.
 struct Variable {
   Shape shape;
   DType dtype = DType::f32;
@@ -24,6 +26,7 @@ struct Variable {
   bool freed = false;              // backward has run through the producer
   Tensor grad;                     // its memory; a leaf's may be a slice of a flat buffer
   bool grad_written = false;       // false: the next write overwrites whatever `grad` holds
+  Tensor master;                   // undefined: the value itself
 };
 
 /// Where a backward kernel writes the gradient of an input, and how. Undefined if the gradient is
@@ -47,6 +50,8 @@ class Node {
   virtual const char* name() const = 0;
   /// Reads grad_output(i), writes into grad_target(i). Called once.
   virtual void backward() = 0;
+  /// backward, and what it wrote beside gradients of a wider dtype added to them.
+  void run_backward();
 
   /// Larger for nodes recorded later, so descending order is a topological order of the graph.
   std::uint64_t sequence() const { return sequence_; }
@@ -58,15 +63,18 @@ class Node {
  protected:
   /// The gradient of output i; undefined if nothing that depends on it reached the loss.
   Tensor grad_output(std::size_t output = 0) const;
-  /// The target of input i's gradient, which the caller must fill. Ask once a backward for each
-  /// input.
-  GradTarget grad_target(std::size_t input) const;
+  /// The target of input i's gradient, of the input's dtype, which the caller must fill. Ask once a
+  /// backward for each input.
+  GradTarget grad_target(std::size_t input);
+  /// The same, in the dtype in which the gradient is kept: for a kernel that writes either.
+  GradTarget wide_grad_target(std::size_t input) const;
 
  private:
   std::uint64_t sequence_;
   std::vector<std::shared_ptr<Variable>> inputs_;
   std::vector<Shape> input_shapes_;  // a view's shape differs from that of the variable it shares
   std::vector<std::weak_ptr<Variable>> outputs_;
+  std::vector<std::pair<GradTarget, Tensor>> beside_;  // gradient, what is to be added to it
 };
 
 /// True while ops record nodes on this thread.

@@ -6,6 +6,7 @@
 
 #include "engine/autograd/node.h"
 #include "engine/core/allocator.h"
+#include "kernels/copy.h"
 #include "kernels/device.h"
 
 namespace seqpe {
@@ -121,20 +122,8 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::to(DType wanted) const {
   if (wanted == dtype()) return detach();
-  check_on_cpu();
-  Tensor out = empty(shape(), wanted);
-  const std::int64_t count = numel();
-  dispatch_floating("to", dtype(), [&](auto from_tag) {
-    using From = typename decltype(from_tag)::type;
-    dispatch_floating("to", wanted, [&](auto to_tag) {
-      using To = typename decltype(to_tag)::type;
-      const From* source = data_as<From>();
-      To* target = out.data_as<To>();
-      for (std::int64_t i = 0; i < count; ++i) {
-        target[i] = static_cast<To>(static_cast<Acc<To>>(static_cast<Acc<From>>(source[i])));
-      }
-    });
-  });
+  Tensor out = empty(shape(), wanted, device());
+  out.convert_from(*this);
   return out;
 }
 
@@ -156,6 +145,15 @@ void Tensor::copy_from(const Tensor& source) const {
   }
 }
 
+void Tensor::convert_from(const Tensor& source) const {
+  require(shape() == source.shape() && device() == source.device(),
+          "[to] source must be {} on {}, got {} on {}.", to_string(shape()), name_of(device()),
+          to_string(source.shape()), name_of(source.device()));
+  kernels::convert(
+      context(),
+      {.from = source.dtype(), .to = dtype(), .out = data(), .x = source.data(), .count = numel()});
+}
+
 void Tensor::clear() const {
   if (device() == Device::cpu) {
     std::memset(data(), 0, bytes());
@@ -174,10 +172,17 @@ void Tensor::fill(double value) const {
 }
 
 void Tensor::move_into(const Tensor& target) const {
-  target.copy_from(*this);
+  if (target.dtype() == dtype()) {
+    target.copy_from(*this);
+  } else {
+    target.convert_from(*this);
+  }
   impl_->storage = target.impl_->storage;
   impl_->offset = target.impl_->offset;
-  if (requires_grad()) impl_->variable->device = device();
+  impl_->dtype = target.impl_->dtype;
+  if (!requires_grad()) return;
+  impl_->variable->device = device();
+  impl_->variable->dtype = dtype();
 }
 
 Tensor& Tensor::set_requires_grad() {

@@ -87,18 +87,21 @@ class Tensor {
   Tensor detach() const;
   /// A new tensor with equal elements, without a gradient.
   Tensor clone() const;
-  /// Converts the elements of a CPU tensor between floating dtypes.
+  /// The same elements in another floating dtype, rounded to nearest even.
   Tensor to(DType dtype) const;
   /// The same elements on a device, without a gradient: this tensor's own memory if it is there.
   Tensor to(Device device) const;
   /// Copies the elements of a tensor of equal shape and dtype, on any device, into this one.
   void copy_from(const Tensor& source) const;
+  /// Rounds the elements of a tensor of equal shape on the same device, of any floating dtype, into
+  /// this one.
+  void convert_from(const Tensor& source) const;
   void fill(double value) const;
   /// Sets every byte to zero.
   void clear() const;
 
-  /// Makes every handle of this tensor use `target`'s memory, on whatever device, after copying the
-  /// elements there.
+  /// Makes every handle of this tensor use `target`'s memory, with its dtype and on its device,
+  /// after copying the elements there.
   void move_into(const Tensor& target) const;
 
   // Gradients (engine/autograd).

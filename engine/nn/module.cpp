@@ -1,5 +1,7 @@
 #include "engine/nn/module.h"
 
+#include "engine/autograd/node.h"
+
 namespace seqpe::nn {
 
 std::string join_names(const std::string& prefix, const std::string& name) {
@@ -10,6 +12,11 @@ std::vector<Parameter> Module::parameters() const {
   std::vector<Parameter> out;
   collect(name_, out);
   return out;
+}
+
+Tensor Parameter::master() const {
+  if (!value.requires_grad() || !value.variable()->master.defined()) return value;
+  return value.variable()->master;
 }
 
 Tensor Module::parameter(const std::string& name) const {

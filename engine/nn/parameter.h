@@ -12,6 +12,9 @@ struct Parameter {
   Tensor value;
   std::string group;  // parameter group: its own learning rate, weight decay and clipping
   bool decay = true;  // false: exempt from weight decay
+
+  /// What is trained and saved: in mixed precision the unrounded value, else the value itself.
+  Tensor master() const;
 };
 
 }  // namespace seqpe::nn

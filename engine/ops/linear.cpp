@@ -53,7 +53,7 @@ struct LinearNode final : autograd::Node {
                                 .trans_b = in_out,
                                 .write = grad_x.write});
     }
-    if (auto grad_weight = grad_target(1)) {  // x^T g, or its transpose
+    if (auto grad_weight = wide_grad_target(1)) {  // x^T g, or its transpose
       make_whole(grad_weight, weight_stride);
       kernels::matmul(context, {.dtype = x.dtype(),
                                 .out = grad_weight.grad.data_at(begin),
@@ -66,12 +66,14 @@ struct LinearNode final : autograd::Node {
                                 .ldb = in_out ? out : in,
                                 .ldc = weight_stride,
                                 .trans_a = true,
-                                .write = grad_weight.write});
+                                .write = grad_weight.write,
+                                .wide_out = grad_weight.grad.dtype() != x.dtype()});
     }
-    if (auto grad_bias = grad_target(2)) {
+    if (auto grad_bias = wide_grad_target(2)) {
       make_whole(grad_bias, grad_bias.grad.numel());
       kernels::column_sum(context, {.dtype = x.dtype(),
                                     .out = grad_bias.grad.data_at(begin),
+                                    .wide_out = grad_bias.grad.dtype() != x.dtype(),
                                     .write = grad_bias.write,
                                     .x = grad_out.data(),
                                     .rows = rows,

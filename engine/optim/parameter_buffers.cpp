@@ -9,7 +9,8 @@
 
 namespace seqpe::optim {
 
-ParameterGroup::ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters)
+ParameterGroup::ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters,
+                               std::optional<DType> compute)
     : name_(std::move(name)) {
   require(!parameters.empty(), "[optim] group '{}' must have parameters, got none.", name_);
   const DType dtype = parameters[0].value.dtype();
@@ -28,9 +29,22 @@ ParameterGroup::ParameterGroup(std::string name, const std::vector<nn::Parameter
   const Device device = parameters[0].value.device();
   for (Tensor* buffer : {&value_, &gradient_, &m_, &v_})
     *buffer = Tensor::zeros({size}, dtype, device);
+  if (compute && *compute != dtype) {
+    require(dtype == DType::f32 && *compute == DType::bf16,
+            "[optim] mixed precision must be bf16 of f32 parameters, got {} of {}.",
+            name_of(*compute), name_of(dtype));
+    rounded_ = Tensor::empty({size}, DType::bf16, device);
+  }
   for (const Slice& slice : slices_) {
     const Tensor& parameter = slice.parameter.value;
-    parameter.move_into(value_.rows(slice.begin, slice.end).view(parameter.shape()));
+    const Tensor value = value_.rows(slice.begin, slice.end).view(parameter.shape());
+    if (rounded_.defined()) {
+      value.copy_from(parameter);
+      parameter.move_into(rounded_.rows(slice.begin, slice.end).view(parameter.shape()));
+      parameter.variable()->master = value;
+    } else {
+      parameter.move_into(value);
+    }
     parameter.variable()->grad = gradient_.rows(slice.begin, slice.end).view(parameter.shape());
     parameter.clear_grad();
   }
@@ -59,22 +73,29 @@ void ParameterGroup::update(const GroupOptions& group, const AdamOptions& adam, 
                             double grad_scale) {
   const auto run = [&](std::int64_t begin, std::int64_t end, double weight_decay) {
     if (begin == end) return;
-    kernels::adamw(value_.context(), {.dtype = value_.dtype(),
-                                      .value = value_.rows(begin, end).data(),
-                                      .gradient = gradient_.rows(begin, end).data(),
-                                      .m = m_.rows(begin, end).data(),
-                                      .v = v_.rows(begin, end).data(),
-                                      .count = end - begin,
-                                      .learning_rate = group.learning_rate,
-                                      .beta1 = adam.beta1,
-                                      .beta2 = adam.beta2,
-                                      .eps = adam.eps,
-                                      .weight_decay = weight_decay,
-                                      .step = step,
-                                      .grad_scale = grad_scale});
+    kernels::adamw(
+        value_.context(),
+        {.dtype = value_.dtype(),
+         .value = value_.rows(begin, end).data(),
+         .gradient = gradient_.rows(begin, end).data(),
+         .m = m_.rows(begin, end).data(),
+         .v = v_.rows(begin, end).data(),
+         .rounded = rounded_.defined() ? rounded_.rows(begin, end).data_as<bf16>() : nullptr,
+         .count = end - begin,
+         .learning_rate = group.learning_rate,
+         .beta1 = adam.beta1,
+         .beta2 = adam.beta2,
+         .eps = adam.eps,
+         .weight_decay = weight_decay,
+         .step = step,
+         .grad_scale = grad_scale});
   };
   run(0, decayed_, group.weight_decay);
   run(decayed_, size(), 0.0);
+}
+
+void ParameterGroup::round_values() const {
+  if (rounded_.defined()) rounded_.convert_from(value_);
 }
 
 std::vector<std::pair<std::string, Tensor>> ParameterGroup::moments() const {
@@ -87,7 +108,8 @@ std::vector<std::pair<std::string, Tensor>> ParameterGroup::moments() const {
   return out;
 }
 
-std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parameters) {
+std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parameters,
+                                        std::optional<DType> compute) {
   std::vector<std::string> names;
   for (const nn::Parameter& parameter : parameters) {
     if (std::find(names.begin(), names.end(), parameter.group) == names.end())
@@ -99,7 +121,7 @@ std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parame
     for (const nn::Parameter& parameter : parameters) {
       if (parameter.group == name) members.push_back(parameter);
     }
-    groups.emplace_back(name, members);
+    groups.emplace_back(name, members, compute);
   }
   return groups;
 }

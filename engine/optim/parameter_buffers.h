@@ -1,8 +1,10 @@
 // Parameters in flat buffers: value, gradient and both Adam moments of a group each lie in one
-// piece of memory, so that the optimiser, clipping and checkpoints are one pass over memory.
+// piece of memory, so that the optimiser, clipping and checkpoints are one pass over memory. In
+// mixed precision the model computes with bf16 copies of the values; gradients add up unrounded.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,9 @@ struct AdamOptions {
 /// One group: parameters with weight decay first, those without behind them.
 class ParameterGroup {
  public:
-  ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters);
+  /// `compute`: bf16 in mixed precision; else the dtype of the parameters.
+  ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters,
+                 std::optional<DType> compute = std::nullopt);
 
   const std::string& name() const { return name_; }
   std::int64_t size() const { return value_.numel(); }
@@ -41,6 +45,9 @@ class ParameterGroup {
   void update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,
               double grad_scale);
 
+  /// What the model computes with, anew from the values: to be called after these were read.
+  void round_values() const;
+
   /// The moments by parameter name, "m.NAME" and "v.NAME", sharing memory with the buffers.
   std::vector<std::pair<std::string, Tensor>> moments() const;
 
@@ -53,10 +60,12 @@ class ParameterGroup {
   std::vector<Slice> slices_;
   std::int64_t decayed_ = 0;  // elements with weight decay, at the beginning
   Tensor value_, gradient_, m_, v_;
+  Tensor rounded_;  // bf16 of value_; undefined without mixed precision
 };
 
 /// One group for each group name that occurs, in order of appearance.
-std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parameters);
+std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parameters,
+                                        std::optional<DType> compute = std::nullopt);
 
 /// Factor that brings a gradient of `norm` to at most `clip` (0: any).
 double clip_factor(double norm, double clip);

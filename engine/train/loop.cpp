@@ -153,6 +153,7 @@ class Trainer {
   void restore(const fs::path& checkpoint) {
     verify_checkpoint(checkpoint);
     task_.load(checkpoint);
+    for (const auto& group : updater_.groups()) group.round_values();
     io::read_safetensors_into(moments(), checkpoint / kOptimizerFile);
     try {
       const auto state =

@@ -2,15 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/data/lm_blocks.h"
 #include "engine/optim/schedule.h"
+#include "kernels/common/dtype.h"
 
 namespace seqpe::train {
 
-enum class Precision : std::uint8_t { fp32 };
+enum class Precision : std::uint8_t { fp32, bf16 };
 enum class DeviceChoice : std::uint8_t { automatic, cpu, cuda };
 
 struct TrainConfig {
@@ -37,6 +39,10 @@ struct TrainConfig {
   std::int64_t eval_every = 0;  // 0: at the end only
 
   std::int64_t micro_batch() const { return micro_batch_size == 0 ? batch_size : micro_batch_size; }
+  /// The dtype of activations and of the weights that products take; none: the parameters' own.
+  std::optional<DType> compute_dtype() const {
+    return precision == Precision::bf16 ? std::optional(DType::bf16) : std::nullopt;
+  }
   double encoder_rate() const {
     return encoder_learning_rate < 0 ? learning_rate : encoder_learning_rate;
   }

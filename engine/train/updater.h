@@ -23,7 +23,9 @@ class Updater {
  public:
   /// Moves the task's parameters into flat buffers. Both arguments must outlive this.
   Updater(Task& task, const TrainConfig& config)
-      : task_(task), config_(config), groups_(optim::make_groups(task.parameters())) {}
+      : task_(task),
+        config_(config),
+        groups_(optim::make_groups(task.parameters(), config.compute_dtype())) {}
 
   /// Update number `step`, counted from 0.
   Update run(std::int64_t step);

@@ -53,13 +53,15 @@ constexpr bool is_floating(DType dtype) {
 }
 
 template <typename T>
-inline constexpr DType dtype_of = DType::u8;
+extern const DType dtype_of;  // of the types below only
 template <>
 inline constexpr DType dtype_of<float> = DType::f32;
 template <>
 inline constexpr DType dtype_of<double> = DType::f64;
 template <>
 inline constexpr DType dtype_of<bf16> = DType::bf16;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::u8;
 template <>
 inline constexpr DType dtype_of<std::int32_t> = DType::i32;
 template <>

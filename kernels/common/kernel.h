@@ -3,9 +3,8 @@
 //
 //   kernels/x.h        SEQPE_KERNEL_DECLARE(x_forward, XForwardArgs)
 //   kernels/x.cpp      SEQPE_KERNEL_SWITCH(x_forward, XForwardArgs)
-//   kernels/cpu/x.cpp  namespace seqpe::kernels::cpu::SEQPE_ISA { void x_forward(const
-//   XForwardArgs&) {...} } kernels/cuda/x.cu  namespace seqpe::kernels::cuda { void x_forward(const
-//   Context&, const XForwardArgs&) {...} }
+//   kernels/cpu/x.cpp  cpu::SEQPE_ISA::x_forward(const XForwardArgs&)
+//   kernels/cuda/x.cu  cuda::x_forward(const Context&, const XForwardArgs&)
 #pragma once
 
 #include "kernels/common/context.h"

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/common/parallel.h"
+#include "kernels/cpu/numeric.h"
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 namespace {
@@ -27,6 +28,10 @@ void update(const AdamwArgs& args) {
       v[i] = beta2 * v[i] + rest2 * g * g;
       value[i] = value[i] * keep - step_size * m[i] / (std::sqrt(v[i]) * root_correction + eps);
     }
+    if (args.rounded == nullptr) return;
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i)
+      store(args.rounded + i, static_cast<float>(value[i]));
   });
 }
 

@@ -25,4 +25,21 @@ void copy_rows(const CopyRowsArgs& args) {
   });
 }
 
+void convert(const ConvertArgs& args) {
+  dispatch_floating("to", args.from, [&](auto from) {
+    dispatch_floating("to", args.to, [&](auto to) {
+      using From = typename decltype(from)::type;
+      using To = typename decltype(to)::type;
+      const From* x = static_cast<const From*>(args.x);
+      To* out = static_cast<To*>(args.out);
+      const Write write = args.write;
+      parallel_chunks(args.count, 16384, [&](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+        for (std::int64_t i = begin; i < end; ++i)
+          write_to(out + i, static_cast<Acc<To>>(load(x + i)), write);
+      });
+    });
+  });
+}
+
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

@@ -1,6 +1,6 @@
 // GEMM by oneDNN: dnnl_sgemm for f32, the matmul primitive (kept by shape) for bf16, which it
-// computes with AVX-512 BF16 or AMX. f64, small batched products, and bf16 on every other processor
-// go to our own loops.
+// computes with AVX-512 BF16 or AMX. f64, small products, and bf16 on every other processor go to
+// our own loops.
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -52,14 +52,11 @@ dnnl_status_t multiply_part(const MatmulArgs& args, std::int64_t item, std::int6
 /// Each item in pieces of its output, each piece one thread's: inside a parallel region oneDNN uses
 /// no other. Left to itself it would cut by the number of threads, often through the sum over k,
 /// and the bits would depend on that number (in 40% of 5,300 shapes with AVX2). Four pieces along
-/// the longer side run at the rate of an uncut call.
+/// the longer side run at the rate of an uncut call; beyond four threads there is one for each.
 void multiply_f32(const MatmulArgs& args) {
   constexpr std::int64_t kPieces = 4, kUnit = 48;  // a multiple of the blocks of every processor
-  constexpr std::int64_t kSmall = std::int64_t{64} * 64 * 64;
   const std::int64_t longer = std::max(args.m, args.n);
-  const std::int64_t wanted = args.m * args.n * args.k <= kSmall
-                                  ? 1
-                                  : std::max<std::int64_t>(kPieces, omp_get_max_threads());
+  const std::int64_t wanted = std::max<std::int64_t>(kPieces, omp_get_max_threads());
   const std::int64_t piece = ((longer + wanted - 1) / wanted + kUnit - 1) / kUnit * kUnit;
   const std::int64_t pieces = (longer + piece - 1) / piece;
   int status = dnnl_success;
@@ -81,21 +78,26 @@ class Bf16Products {
   /// False, and nothing done, if oneDNN has no bf16 product for this processor.
   bool run(const MatmulArgs& args) {
     const std::lock_guard lock(mutex_);
-    const Key key{args.m,   args.n,       args.k,       args.lda,   args.ldb,
-                  args.ldc, args.trans_a, args.trans_b, args.alpha, args.write};
+    const Key key{args.m,       args.n,       args.k,     args.lda,   args.ldb,     args.ldc,
+                  args.trans_a, args.trans_b, args.alpha, args.write, args.wide_out};
     auto found = products_.find(key);
     if (found == products_.end()) found = products_.emplace(key, create(args)).first;
     const Product& product = found->second;
     if (!product.primitive) return false;
-    const auto memory = [&](const dnnl::memory::desc& desc, const void* data, std::int64_t offset) {
-      return dnnl::memory(desc, engine_,
-                          const_cast<bf16*>(static_cast<const bf16*>(data) + offset));
+    const auto memory = [&](const dnnl::memory::desc& desc, const void* data, DType dtype,
+                            std::int64_t offset) {
+      const auto* bytes = static_cast<const std::byte*>(data);
+      return dnnl::memory(
+          desc, engine_,
+          const_cast<std::byte*>(bytes + offset * static_cast<std::int64_t>(size_of(dtype))));
     };
     for (std::int64_t item = 0; item < args.batch; ++item) {
       product.primitive.execute(
-          stream_, {{DNNL_ARG_SRC, memory(product.a, args.a, item * args.batch_stride_a)},
-                    {DNNL_ARG_WEIGHTS, memory(product.b, args.b, item * args.batch_stride_b)},
-                    {DNNL_ARG_DST, memory(product.out, args.out, item * args.batch_stride_out)}});
+          stream_,
+          {{DNNL_ARG_SRC, memory(product.a, args.a, args.dtype, item * args.batch_stride_a)},
+           {DNNL_ARG_WEIGHTS, memory(product.b, args.b, args.dtype, item * args.batch_stride_b)},
+           {DNNL_ARG_DST,
+            memory(product.out, args.out, out_dtype(args), item * args.batch_stride_out)}});
     }
     stream_.wait();
     return true;
@@ -103,23 +105,23 @@ class Bf16Products {
 
  private:
   using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                         std::int64_t, bool, bool, double, Write>;
+                         std::int64_t, bool, bool, double, Write, bool>;
   struct Product {
     dnnl::memory::desc a, b, out;
     dnnl::matmul primitive;  // empty: not supported
   };
 
   Product create(const MatmulArgs& args) const {
-    const auto type = dnnl::memory::data_type::bf16;
+    using Type = dnnl::memory::data_type;
     const auto desc = [&](std::int64_t rows, std::int64_t columns, std::int64_t stride,
-                          bool transposed) {
+                          bool transposed, Type type = Type::bf16) {
       return dnnl::memory::desc(
           {rows, columns}, type,
           transposed ? dnnl::memory::dims{1, stride} : dnnl::memory::dims{stride, 1});
     };
     Product product{desc(args.m, args.k, args.lda, args.trans_a),
                     desc(args.k, args.n, args.ldb, args.trans_b),
-                    desc(args.m, args.n, args.ldc, false),
+                    desc(args.m, args.n, args.ldc, false, args.wide_out ? Type::f32 : Type::bf16),
                     {}};
     dnnl::primitive_attr attributes;
     if (args.alpha != 1.0) attributes.set_output_scales(0, {static_cast<float>(args.alpha)});
@@ -148,8 +150,7 @@ void multiply_bf16(const MatmulArgs& args) {
 }  // namespace
 
 void gemm(const MatmulArgs& args) {
-  const bool empty = args.m == 0 || args.n == 0 || args.k == 0;
-  if (empty || args.dtype == DType::f64 || is_batch_of_small(args)) return gemm_packed(args);
+  if (args.dtype == DType::f64 || is_small(args)) return gemm_packed(args);
   if (args.dtype == DType::f32) return multiply_f32(args);
   multiply_bf16(args);
 }

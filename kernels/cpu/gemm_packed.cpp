@@ -116,24 +116,24 @@ void multiply_packed(A* out, std::int64_t stride, std::int64_t rows, std::int64_
   });
 }
 
-/// One product. Where T is not the type of the sums, a block of sums is kept beside and rounded
+/// One product. Where Out is not the type of the sums, a block of sums is kept beside and rounded
 /// once.
-template <typename T>
+template <typename T, typename Out>
 void multiply_item(const MatmulArgs& args, std::int64_t item) {
   using A = Acc<T>;
-  constexpr bool kSumsInPlace = sizeof(T) == sizeof(A);
+  constexpr bool kSumsInPlace = sizeof(Out) == sizeof(A);
   const Matrix<T> a = {static_cast<const T*>(args.a) + item * args.batch_stride_a,
                        args.trans_a ? 1 : args.lda, args.trans_a ? args.lda : 1};
   const Matrix<T> b = {static_cast<const T*>(args.b) + item * args.batch_stride_b,
                        args.trans_b ? 1 : args.ldb, args.trans_b ? args.ldb : 1};
-  T* out = static_cast<T*>(args.out) + item * args.batch_stride_out;
+  Out* out = static_cast<Out*>(args.out) + item * args.batch_stride_out;
   const std::int64_t most_rows = smaller(args.m, kRowsAtOnce),
                      most_columns = smaller(args.n, kColumnsAtOnce);
   const std::int64_t most_depth = smaller(args.k, kDepth);
   const auto memory = [](std::int64_t count) {
     return Scratch(static_cast<std::size_t>(count) * sizeof(A));
   };
-  const bool packs_a = !kSumsInPlace || args.trans_a || args.alpha != 1.0;
+  const bool packs_a = sizeof(T) != sizeof(A) || args.trans_a || args.alpha != 1.0;
   const Scratch packed_a = memory(packs_a ? most_rows * most_depth : 0);
   const Scratch packed_b = memory(round_up(most_columns, kPanelColumns<A>) * most_depth);
   const Scratch sums = memory(kSumsInPlace ? 0 : most_rows * most_columns);
@@ -141,7 +141,7 @@ void multiply_item(const MatmulArgs& args, std::int64_t item) {
     const std::int64_t columns = smaller(kColumnsAtOnce, args.n - column);
     for (std::int64_t row = 0; row < args.m; row += kRowsAtOnce) {
       const std::int64_t rows = smaller(kRowsAtOnce, args.m - row);
-      T* block = out + row * args.ldc + column;
+      Out* block = out + row * args.ldc + column;
       A* target = kSumsInPlace ? reinterpret_cast<A*>(block) : sums.as<A>();
       const std::int64_t stride = kSumsInPlace ? args.ldc : columns;
       for (std::int64_t d = 0; d < args.k; d += kDepth) {
@@ -169,33 +169,34 @@ void multiply_item(const MatmulArgs& args, std::int64_t item) {
   }
 }
 
-template <typename T>
+template <typename Out>
 void clear_items(const MatmulArgs& args) {
   if (args.write == Write::accumulate) return;
   for (std::int64_t item = 0; item < args.batch; ++item) {
-    T* out = static_cast<T*>(args.out) + item * args.batch_stride_out;
+    Out* out = static_cast<Out*>(args.out) + item * args.batch_stride_out;
     for (std::int64_t r = 0; r < args.m; ++r) {
-      for (std::int64_t c = 0; c < args.n; ++c) store(out + r * args.ldc + c, Acc<T>(0));
+      for (std::int64_t c = 0; c < args.n; ++c) store(out + r * args.ldc + c, Acc<Out>(0));
     }
   }
 }
 
-template <typename T>
+template <typename T, typename Out>
 void multiply(const MatmulArgs& args) {
-  if (args.k == 0) return clear_items<T>(args);
+  if (args.k == 0) return clear_items<Out>(args);
+  const auto item = [&](std::int64_t number, std::int64_t) { multiply_item<T, Out>(args, number); };
   // Threads share small products item by item: inside, parallel loops run serially.
-  if (is_batch_of_small(args)) {
-    return parallel_chunks(args.batch, 1,
-                           [&](std::int64_t item, std::int64_t) { multiply_item<T>(args, item); });
-  }
-  for (std::int64_t item = 0; item < args.batch; ++item) multiply_item<T>(args, item);
+  if (args.batch > 1 && is_small(args)) return parallel_chunks(args.batch, 1, item);
+  for (std::int64_t number = 0; number < args.batch; ++number) item(number, number + 1);
 }
 
 }  // namespace
 
 void gemm_packed(const MatmulArgs& args) {
-  dispatch_floating("matmul", args.dtype,
-                    [&](auto tag) { multiply<typename decltype(tag)::type>(args); });
+  dispatch_floating("matmul", args.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (args.wide_out) return multiply<T, Acc<T>>(args);
+    multiply<T, T>(args);
+  });
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

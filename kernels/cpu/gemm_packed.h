@@ -1,5 +1,5 @@
-// Our own loops for a matrix product: any dtype, any sizes. f64 for checks, small batched products,
-// and everything where no GEMM library was found.
+// Our own loops for a matrix product: any dtype, any sizes. f64 for checks, small products, bf16
+// where the GEMM library has none, and everything where no library was found.
 #pragma once
 
 #include "kernels/matmul.h"
@@ -8,9 +8,9 @@ namespace seqpe::kernels {
 
 SEQPE_KERNEL_DECLARE_CPU(gemm_packed, MatmulArgs)
 
-/// Products so small that threads had better share the batch, each product one thread's.
-static inline bool is_batch_of_small(const MatmulArgs& args) {
-  return args.batch > 1 && args.m * args.n * args.k <= std::int64_t{64} * 64 * 64;
+/// A product too small for threads to share: where there are many they share the batch.
+static inline bool is_small(const MatmulArgs& args) {
+  return args.m * args.n * args.k <= std::int64_t{64} * 64 * 64;
 }
 
 }  // namespace seqpe::kernels

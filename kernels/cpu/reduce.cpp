@@ -7,7 +7,7 @@
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 namespace {
 
-template <typename T>
+template <typename T, typename Out>
 void sum_columns(const ColumnSumArgs& args) {
   using A = Acc<T>;
   constexpr std::int64_t kRowsPerPartial = 128;
@@ -27,7 +27,7 @@ void sum_columns(const ColumnSumArgs& args) {
   for (std::int64_t c = 0; c < cols; ++c) {
     A total = 0;
     for (std::int64_t p = 0; p < partials; ++p) total += sums[p * cols + c];
-    write_to(static_cast<T*>(args.out) + c, total, args.write);
+    write_to(static_cast<Out*>(args.out) + c, total, args.write);
   }
 }
 
@@ -60,8 +60,11 @@ double sum_mapped(const void* data, std::int64_t count, F map) {
 }  // namespace
 
 void column_sum(const ColumnSumArgs& args) {
-  dispatch_floating("column_sum", args.dtype,
-                    [&](auto tag) { sum_columns<typename decltype(tag)::type>(args); });
+  dispatch_floating("column_sum", args.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (args.wide_out) return sum_columns<T, Acc<T>>(args);
+    sum_columns<T, T>(args);
+  });
 }
 
 void sum(const SumArgs& args) {

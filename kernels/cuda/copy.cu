@@ -1,6 +1,6 @@
 // Rows of one stride to rows of another. A thread takes a pack of a row, or an element where
 // strides and addresses do not allow packs; the elements of all rows are numbered through, so that
-// short rows fill the blocks too.
+// short rows fill the blocks too. convert is a map (elementwise_map.h).
 #include "kernels/copy.h"
 
 #include "kernels/cuda/dispatch.h"
@@ -23,6 +23,23 @@ __global__ void __launch_bounds__(kMapThreads)
   }
 }
 
+/// x[i], in accesses of at most 16 bytes
+template <typename From>
+struct Element {
+  const From* x;
+  template <int N>
+  __device__ __forceinline__ void operator()(float (&values)[N], std::int64_t i) const {
+    constexpr int kAtOnce = N < simt::kPackSize<From> ? N : simt::kPackSize<From>;
+#pragma unroll
+    for (int n = 0; n < N; n += kAtOnce) {
+      float some[kAtOnce];
+      load_floats(some, x + i + n);
+#pragma unroll
+      for (int s = 0; s < kAtOnce; ++s) values[n + s] = some[s];
+    }
+  }
+};
+
 }  // namespace
 
 void copy_rows(const Context& context, const CopyRowsArgs& args) {
@@ -42,6 +59,18 @@ void copy_rows(const Context& context, const CopyRowsArgs& args) {
     if (whole && aligned_for_packs(args.out, args.x))
       return run(copy_rows_pack_per_thread_kernel<kSize, T>, kSize);
     run(copy_rows_pack_per_thread_kernel<1, T>, 1);
+  });
+}
+
+void convert(const Context& context, const ConvertArgs& args) {
+  dispatch("to", args.from, [&](auto from) {
+    dispatch("to", args.to, [&](auto to) {
+      using From = typename decltype(from)::type;
+      using To = typename decltype(to)::type;
+      launch_map(context, "convert", static_cast<To*>(args.out), args.count, args.write,
+                 aligned_for_packs(args.out, args.x),
+                 Element<From>{static_cast<const From*>(args.x)});
+    });
   });
 }
 

@@ -136,7 +136,7 @@ class Products {
   using Key =
       std::tuple<DType, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
                  std::int64_t, bool, bool, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                 cublasLtEpilogue_t, Write, std::uint32_t, std::uint32_t, std::uint32_t>;
+                 cublasLtEpilogue_t, Write, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
 
   const Product& find(const MatmulArgs& args) {
     const Key key{args.dtype,
@@ -154,6 +154,7 @@ class Products {
                   args.batch_stride_out,
                   epilogue_of(args),
                   args.write,
+                  args.wide_out,
                   alignment_of(args.a),
                   alignment_of(args.b),
                   alignment_of(args.out)};
@@ -184,7 +185,8 @@ class Products {
         args.trans_b
             ? layout_of(element, args.n, args.k, args.ldb, args.batch, args.batch_stride_b)
             : layout_of(element, args.k, args.n, args.ldb, args.batch, args.batch_stride_b),
-        layout_of(element, args.m, args.n, args.ldc, args.batch, args.batch_stride_out),
+        layout_of(element_of(out_dtype(args)), args.m, args.n, args.ldc, args.batch,
+                  args.batch_stride_out),
         {}};
     set(description, CUBLASLT_MATMUL_DESC_TRANSA, args.trans_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(description, CUBLASLT_MATMUL_DESC_TRANSB, args.trans_a ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -246,7 +248,7 @@ void multiply(const Context& context, const MatmulArgs& args) {
 /// Without a sum there is nothing to ask the library for.
 void clear_output(const Context& context, const MatmulArgs& args) {
   if (args.write == Write::accumulate) return;
-  const std::size_t element = size_of(args.dtype);
+  const std::size_t element = size_of(out_dtype(args));
   for (std::int64_t item = 0; item < args.batch; ++item) {
     auto* const out = static_cast<char*>(args.out) +
                       static_cast<std::size_t>(item * args.batch_stride_out) * element;
@@ -264,10 +266,12 @@ void matmul(const Context& context, const MatmulArgs& args) {
   if (args.m == 0 || args.n == 0 || args.batch == 0) return;
   if (args.epilogue == Epilogue::none)
     return args.k == 0 ? clear_output(context, args) : multiply(context, args);
-  require(args.bias != nullptr && args.write == Write::overwrite && !args.trans_a && args.k > 0,
-          "[matmul] an epilogue needs a bias, an overwritten output, an a that is not transposed "
-          "and k > 0, got k {}.",
-          args.k);
+  require(
+      args.bias != nullptr && args.write == Write::overwrite && !args.trans_a && !args.wide_out &&
+          args.k > 0,
+      "[matmul] an epilogue needs a bias, an overwritten output of the dtype of a, an a that is "
+      "not transposed and k > 0, got k {}.",
+      args.k);
   if (args.epilogue == Epilogue::bias) return multiply(context, args);
   if (may_fuse_gelu(args) && products().run(context, args)) return;
   require(args.ldc == args.n && args.batch == 1,

@@ -118,8 +118,11 @@ void column_sum(const Context& context, const ColumnSumArgs& args) {
     } else {
       run(column_sum_rows_of_block_kernel<1, T>, 1);
     }
-    launch_map(context, "column_sum_blocks", static_cast<T*>(args.out), args.cols, args.write,
-               false, PartialSum{partial.as<float>(), blocks, args.cols});
+    const PartialSum total{partial.as<float>(), blocks, args.cols};
+    const auto write = [&](auto* out) {
+      launch_map(context, "column_sum_blocks", out, args.cols, args.write, false, total);
+    };
+    args.wide_out ? write(static_cast<float*>(args.out)) : write(static_cast<T*>(args.out));
   });
 }
 

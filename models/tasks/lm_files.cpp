@@ -27,7 +27,7 @@ std::vector<std::pair<std::string, Tensor>> named(const std::vector<nn::Paramete
   std::vector<std::pair<std::string, Tensor>> out;
   out.reserve(parameters.size());
   for (const auto& parameter : parameters)
-    out.emplace_back(parameter.name.substr(prefix.size()), parameter.value);
+    out.emplace_back(parameter.name.substr(prefix.size()), parameter.master());
   return out;
 }
 
@@ -41,6 +41,44 @@ void check_tied(const fs::path& path) {
                            "[checkpoint] {}: '{}' must equal '{}' (the two are one parameter), it "
                            "differs.",
                            path.string(), kHead, kEmbedding);
+}
+
+void check_extent(const io::SafetensorsFile& file, const fs::path& path, const std::string& name,
+                  std::size_t dimension, std::int64_t value, const char* key) {
+  const Shape& shape = file.at(name).shape;
+  require<CheckpointError>(
+      dimension < shape.size() && shape[dimension] == value,
+      "[checkpoint] {}: '{}' must have extent {} in dimension {} ({}), it is {}.", path.string(),
+      name, value, dimension, key, to_string(shape));
+}
+
+void check_layers(const io::SafetensorsFile& file, const fs::path& path, const char* prefix,
+                  const char* name, std::int64_t value, const char* key) {
+  std::int64_t layers = 0;
+  while (file.contains(fmt::format("{}.{}.{}", prefix, layers, name))) ++layers;
+  require<CheckpointError>(layers == value,
+                           "[checkpoint] {} must hold {} layers ({}), it holds {}.", path.string(),
+                           value, key, layers);
+}
+
+/// What the configuration says of sizes must be what the files hold, or a wrong number would ask
+/// for all memory before anything is compared.
+void check_sizes(const Config& config, const io::SafetensorsFile& weights,
+                 const fs::path& directory) {
+  const fs::path model = directory / kModelFile, encoder = directory / kEncoderFile;
+  check_extent(weights, model, kEmbedding, 1, config.model.width, "model.width");
+  check_layers(weights, model, "transformer.h", "ln_1.weight", config.model.layers, "model.layers");
+  if (config.model.position != PositionKind::seqpe) return;
+  const auto file = io::SafetensorsFile::open(encoder);
+  const SeqpeOptions& seqpe = config.seqpe;
+  check_extent(file, encoder, "token_of_seqpe_embed.weight", 0, seqpe.base, "seqpe.base");
+  check_extent(file, encoder, "token_of_seqpe_embed.weight", 1, seqpe.encoder.width,
+               "seqpe.encoder.width");
+  if (seqpe.max_digits > 0)
+    check_extent(file, encoder, "pos_of_seqpe_embed.weight", 0, seqpe.max_digits,
+                 "seqpe.max_digits");
+  check_layers(file, encoder, "transformers", "layernorm_1.weight", seqpe.encoder.layers,
+               "seqpe.encoder.layers");
 }
 
 struct Location {
@@ -182,6 +220,7 @@ std::unique_ptr<LanguageModel> open_language_model(const fs::path& path,
   std::shared_ptr<const data::Tokenizer> loaded =
       data::load_tokenizer(tokenizer.value_or(location.weights.string()));
   const auto weights = io::SafetensorsFile::open(location.weights / kModelFile);
+  check_sizes(config, weights, location.weights);
   const auto& embedding = weights.at(kEmbedding);
   require<DataError>(
       !embedding.shape.empty() && embedding.shape[0] == loaded->vocab_size(),

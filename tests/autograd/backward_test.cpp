@@ -5,7 +5,9 @@
 #include "engine/core/allocator.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layer_norm.h"
+#include "engine/ops/linear.h"
 #include "tests/support/op_check.h"
+#include "tests/support/tensor_compare.h"
 
 namespace seqpe {
 namespace {
@@ -162,6 +164,50 @@ TEST(Backward, RefusedRootsLeaveNoTrace) {
   test::expect_values(x.grad(), {1}, {2});
 }
 
+/// A bf16 leaf whose gradient is kept in float32, as a parameter's in mixed precision.
+Tensor wide_leaf(const Shape& shape, std::uint64_t seed) {
+  Tensor x = test::random_tensor(shape, seed, DType::bf16);
+  x.set_requires_grad();
+  x.variable()->grad = Tensor::empty(shape, DType::f32);
+  return x;
+}
+
+// 256 + 1 is not a bf16 number: gradients that added up in bf16 would stay at 256.
+TEST(Backward, GradientsOfNarrowLeavesAddUpWide) {
+  const Tensor x = wide_leaf({2}, 1);
+  const Tensor many = Tensor::full({2}, 256.0, DType::bf16),
+               one = Tensor::full({2}, 1.0, DType::bf16);
+  autograd::backward(ops::add(ops::scale(x, 1.0), ops::multiply(x, many)), one);
+  EXPECT_EQ(test::elements<float>(x.grad()), (std::vector<float>{257, 257}));
+  autograd::backward(ops::scale(x, 1.0), one);
+  EXPECT_EQ(test::elements<float>(x.grad()), (std::vector<float>{258, 258}));
+  x.clear_grad();
+  autograd::backward(ops::scale(x, 3.0), one);
+  EXPECT_EQ(test::elements<float>(x.grad()), (std::vector<float>{3, 3}));
+}
+
+// linear writes the gradients of weight and bias in float32 itself: more digits than bf16 has.
+TEST(Backward, LinearWritesWideGradients) {
+  const Tensor x = test::random_tensor({9, 5}, 2, DType::bf16),
+               grad = test::random_tensor({9, 3}, 3, DType::bf16);
+  const Tensor weight = wide_leaf({5, 3}, 4), bias = wide_leaf({3}, 5);
+  autograd::backward(ops::linear(x, weight, bias, ops::WeightLayout::in_out), grad);
+  const auto xs = test::elements<double>(x.to(DType::f64)),
+             gs = test::elements<double>(grad.to(DType::f64));
+  const auto of_weight = test::elements<float>(weight.grad()),
+             of_bias = test::elements<float>(bias.grad());
+  for (std::size_t o = 0; o < 3; ++o) {
+    double sum = 0;
+    for (std::size_t r = 0; r < 9; ++r) sum += gs[r * 3 + o];
+    EXPECT_NEAR(of_bias[o], sum, 1e-6);
+    for (std::size_t i = 0; i < 5; ++i) {
+      double product = 0;
+      for (std::size_t r = 0; r < 9; ++r) product += xs[r * 5 + i] * gs[r * 3 + o];
+      EXPECT_NEAR(of_weight[i * 3 + o], product, 1e-6);
+    }
+  }
+}
+
 TEST(Backward, Errors) {
   const Tensor x = leaf({1, 2, 3}), y = ops::scale(x, 2);
   const auto call = [](const Tensor& output, const Tensor& grad) {
@@ -177,9 +223,10 @@ TEST(Backward, Errors) {
       {call({}, ones({3})), no_leaf},
       {call(y.detach(), ones({3})), no_leaf},
       {call(x, ones({3})), "[backward] the tensor is a leaf: nothing was computed."},
-      {call(y, {}), "[backward] the gradient must be f64 [3], got an undefined tensor."},
-      {call(y, ones({2})), "[backward] the gradient must be f64 [3], got f64 [2]."},
-      {call(y, ones({3}).to(DType::f32)), "[backward] the gradient must be f64 [3], got f32 [3]."},
+      {call(y, {}), "[backward] the gradient must be f64 [3] on cpu, got an undefined tensor."},
+      {call(y, ones({2})), "[backward] the gradient must be f64 [3] on cpu, got f64 [2] on cpu."},
+      {call(y, ones({3}).to(DType::f32)),
+       "[backward] the gradient must be f64 [3] on cpu, got f32 [3] on cpu."},
   });
 }
 

@@ -49,5 +49,29 @@ TEST(AdamwCuda, AsGoodAsTheCpu) {
   }
 }
 
+TEST(AdamwCuda, TheRoundedCopyIsTheNewValueInBf16) {
+  for (const std::int64_t offset : {0, 3}) {
+    constexpr std::int64_t kCount = 77;
+    test::under_every_schedule([&] {
+      const auto given = [&](std::uint64_t seed) {
+        return test::random_vector<float>(kCount + offset, seed, 0.0);
+      };
+      const test::DeviceArray<float> value(given(1)), gradient(given(2)), m(given(3)), v(given(4));
+      const test::DeviceArray<bf16> rounded(test::poisoned<bf16>(kCount + offset));
+      adamw(test::kCuda, {.value = value.data() + offset,
+                          .gradient = gradient.data() + offset,
+                          .m = m.data() + offset,
+                          .v = v.data() + offset,
+                          .rounded = rounded.data() + offset,
+                          .count = kCount,
+                          .learning_rate = 0.1});
+      const auto values = value.read();
+      const auto copies = rounded.read();
+      for (auto i = static_cast<std::size_t>(offset); i < values.size(); ++i)
+        EXPECT_EQ(copies[i].bits, bf16(values[i]).bits) << i;
+    });
+  }
+}
+
 }  // namespace
 }  // namespace seqpe::kernels

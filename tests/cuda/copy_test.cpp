@@ -49,5 +49,42 @@ TYPED_TEST(CopyCuda, TheBitsOfTheCpu) {
   }
 }
 
+template <typename From, typename To, template <typename> class Memory>
+std::vector<To> converted(const Context& context, std::int64_t count, std::int64_t offset,
+                          Write write) {
+  const Memory<From> x(test::random_vector<From>(count + offset, 1));
+  const Memory<To> out(test::before<To>(write, count + offset));
+  convert(context, {.from = dtype_of<From>,
+                    .to = dtype_of<To>,
+                    .out = out.data() + offset,
+                    .x = x.data() + offset,
+                    .count = count,
+                    .write = write});
+  auto result = out.read();
+  result.erase(result.begin(), result.begin() + offset);
+  return result;
+}
+
+template <typename From, typename To>
+void expect_the_cpu_s_bits() {
+  for (const auto& [count, offset] :
+       {std::pair<std::int64_t, std::int64_t>{0, 0}, {1, 0}, {1027, 0}, {1027, 1}}) {
+    for (const Write write : test::kWrites) {
+      SCOPED_TRACE(testing::Message() << count << " elements from " << offset);
+      const auto cpu = converted<From, To, test::HostArray>(test::kCpu, count, offset, write);
+      test::under_every_schedule([&] {
+        const auto device =
+            converted<From, To, test::DeviceArray>(test::kCuda, count, offset, write);
+        EXPECT_TRUE(test::bits_of(device) == test::bits_of(cpu));
+      });
+    }
+  }
+}
+
+TEST(ConvertCuda, TheBitsOfTheCpu) {
+  expect_the_cpu_s_bits<float, bf16>();
+  expect_the_cpu_s_bits<bf16, float>();
+}
+
 }  // namespace
 }  // namespace seqpe::kernels

@@ -44,6 +44,32 @@ TYPED_TEST(ReduceCuda, ColumnSum) {
   }
 }
 
+TEST(ReduceCudaWide, ColumnSumOfBf16InFloat32) {
+  constexpr std::int64_t kRows = 300, kCols = 40;
+  for (const Write write : test::kWrites) {
+    const auto x = test::random_vector<bf16>(kRows * kCols, 1);
+    const auto run = [&](const Context& context, const bf16* from, float* out) {
+      column_sum(context, {.dtype = DType::bf16,
+                           .out = out,
+                           .wide_out = true,
+                           .write = write,
+                           .x = from,
+                           .rows = kRows,
+                           .cols = kCols});
+    };
+    const auto initial = test::before<float>(write, kCols);
+    auto cpu = initial;
+    run(test::kCpu, x.data(), cpu.data());
+    test::under_every_schedule([&] {
+      const test::DeviceArray<bf16> on_device(x);
+      const test::DeviceArray<float> out(initial);
+      run(test::kCuda, on_device.data(), out.data());
+      const auto sums = out.read();
+      for (std::size_t c = 0; c < sums.size(); ++c) EXPECT_NEAR(sums[c], cpu[c], 1e-4) << c;
+    });
+  }
+}
+
 // Sums are kept in float64: only their order differs from the CPU's.
 TYPED_TEST(ReduceCuda, SumsToOneNumber) {
   using T = TypeParam;

@@ -117,6 +117,21 @@ TYPED_TEST(AdamwKernel, SameBitsForAnyThreads) {
   });
 }
 
+TEST(AdamwKernelRounded, IsTheNewValueInBf16) {
+  auto value = test::random_vector<float>(67, 1);
+  const auto gradient = test::random_vector<float>(67, 2);
+  std::vector<float> m(67), v(67);
+  std::vector<bf16> rounded = test::poisoned<bf16>(67);
+  adamw(test::kCpu, {.value = value.data(),
+                     .gradient = gradient.data(),
+                     .m = m.data(),
+                     .v = v.data(),
+                     .rounded = rounded.data(),
+                     .count = 67,
+                     .learning_rate = 0.1});
+  for (std::size_t i = 0; i < value.size(); ++i) EXPECT_EQ(rounded[i].bits, bf16(value[i]).bits);
+}
+
 TEST(AdamwKernelErrors, Bf16) {
   try {
     adamw(test::kCpu, {.dtype = DType::bf16});

@@ -49,5 +49,35 @@ TYPED_TEST(CopyKernel, CopiesAddsOrClearsItsColumnsOnly) {
   }
 }
 
+template <typename From, typename To>
+void expect_converts() {
+  for (const std::int64_t count : {0, 1, 7, 16385}) {
+    for (const Write write : test::kWrites) {
+      const auto x = test::random_vector<From>(count, 1);
+      const auto initial = test::before<To>(write, count);
+      auto out = initial;
+      convert(test::kCpu, {.from = dtype_of<From>,
+                           .to = dtype_of<To>,
+                           .out = out.data(),
+                           .x = x.data(),
+                           .count = count,
+                           .write = write});
+      test::Doubles expected = test::to_double(x);
+      for (std::size_t i = 0; i < expected.size() && write == Write::accumulate; ++i)
+        expected[i] += test::to_double(initial[i]);
+      test::expect_close(out, expected, test::tolerance<To>(1, 2), "out");
+    }
+  }
+}
+
+TEST(CopyKernelConvert, EveryPairOfFloatingTypes) {
+  expect_converts<float, bf16>();
+  expect_converts<bf16, float>();
+  expect_converts<float, double>();
+  expect_converts<double, float>();
+  expect_converts<double, bf16>();
+  expect_converts<bf16, bf16>();
+}
+
 }  // namespace
 }  // namespace seqpe::kernels

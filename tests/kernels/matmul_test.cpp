@@ -28,9 +28,9 @@ TYPED_TEST_SUITE(MatmulKernel, test::Floating);
 
 // Nothing, one element, and sizes around the blocks of our loops (tasks of 48 rows and 256
 // columns).
-constexpr std::int64_t kSizes[][3] = {{0, 3, 2},   {3, 0, 2},     {3, 2, 0},    {1, 1, 1},
-                                      {1, 17, 5},  {7, 1, 3},     {5, 3, 1},    {33, 17, 65},
-                                      {2, 259, 9}, {66, 35, 130}, {130, 270, 3}};
+constexpr std::int64_t kSizes[][3] = {
+    {0, 3, 2},    {3, 0, 2},   {3, 2, 0},     {1, 1, 1},     {1, 17, 5},    {7, 1, 3},    {5, 3, 1},
+    {33, 17, 65}, {2, 259, 9}, {66, 35, 130}, {130, 270, 3}, {7, 300, 385}, {65, 300, 65}};
 
 TYPED_TEST(MatmulKernel, AllTransposesSizesAndStrides) {
   for (const auto& [m, n, k] : kSizes) {
@@ -52,9 +52,29 @@ TYPED_TEST(MatmulKernel, AllTransposesSizesAndStrides) {
   }
 }
 
+// The gradient of a bf16 weight adds up in float32.
+TEST(MatmulKernelBlocks, WideOutputOfNarrowOperands) {
+  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{5, 7, 0}, {5, 7, 6}, {66, 70, 130}}) {
+    for (const int transposed : {0, 1, 2, 3}) {
+      for (const Write write : test::kWrites) {
+        MatmulProduct<bf16, float> product({.m = m,
+                                            .n = n,
+                                            .k = k,
+                                            .trans_a = (transposed & 1) != 0,
+                                            .trans_b = (transposed & 2) != 0,
+                                            .batch = 2,
+                                            .write = write},
+                                           {.gap = 3});
+        for (const MatmulPath& path : kPaths) product.expect_as_defined(path);
+      }
+    }
+  }
+}
+
 TYPED_TEST(MatmulKernel, Batches) {
   // The first is small enough for our loops, the second goes to the library.
-  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{5, 7, 6}, {65, 64, 65}}) {
+  for (const auto& [m, n, k] :
+       {std::array<std::int64_t, 3>{5, 7, 6}, {65, 64, 65}, {33, 200, 65}}) {
     for (const auto& [share_a, share_b] : {std::pair{false, false}, {true, false}, {false, true}}) {
       for (const Write write : test::kWrites) {
         MatmulProduct<TypeParam> product(
@@ -126,8 +146,8 @@ TYPED_TEST(MatmulKernel, SameBitsForAnyThreads) {
                                 {96, 64, 1500},
                                 {130, 100, 1024},
                                 {256, 64, 100},
-                                {1, 200, 768},
-                                {200, 1, 768}}) {
+                                {1, 500, 768},
+                                {500, 1, 768}}) {
     for (const int transposed : {0, 1, 2, 3}) {
       MatmulProduct<TypeParam> product({.m = m,
                                         .n = n,
@@ -145,7 +165,7 @@ TYPED_TEST(MatmulKernel, SameBitsForAnyThreads) {
 }
 
 // A library's code may use the stack register for something else while it multiplies.
-TEST(MatmulKernelBlocks, SignalHandlersMayRunMeanwhile) {
+TEST(MatmulKernelCalls, SignalHandlersMayRunMeanwhile) {
   static volatile std::sig_atomic_t handled = 0;
   struct sigaction action {
   }, before;
@@ -173,7 +193,7 @@ TEST(MatmulKernelBlocks, SignalHandlersMayRunMeanwhile) {
   EXPECT_EQ(out, std::vector<float>(kSize * kSize, float{kSize}));
 }
 
-TEST(MatmulKernelBlocks, AnEpilogueNeedsABiasAndAnOverwrittenOutput) {
+TEST(MatmulKernelCalls, AnEpilogueNeedsABiasAndAnOverwrittenOutput) {
   std::vector<float> numbers(4);
   const MatmulArgs good = {.out = numbers.data(),
                            .a = numbers.data(),

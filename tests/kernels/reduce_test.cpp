@@ -39,6 +39,27 @@ TYPED_TEST(ReduceKernel, ColumnSum) {
   }
 }
 
+TEST(ReduceKernelWide, ColumnSumOfBf16InFloat32) {
+  constexpr std::int64_t kRows = 129, kCols = 5;
+  for (const Write write : test::kWrites) {
+    const auto x = test::random_vector<bf16>(kRows * kCols, 1);
+    auto out = test::before<float>(write, kCols);
+    Doubles expected = write == Write::accumulate ? test::to_double(out) : Doubles(out.size());
+    for (std::int64_t e = 0; e < kRows * kCols; ++e)
+      expected[static_cast<std::size_t>(e % kCols)] +=
+          test::to_double(x[static_cast<std::size_t>(e)]);
+    column_sum(test::kCpu, {.dtype = DType::bf16,
+                            .out = out.data(),
+                            .wide_out = true,
+                            .write = write,
+                            .x = x.data(),
+                            .rows = kRows,
+                            .cols = kCols});
+    test::expect_close(out, expected, test::tolerance<float>(kRows, test::largest(expected)),
+                       "out");
+  }
+}
+
 // Both run in float64 whatever the dtype, 8192 elements at a time.
 TYPED_TEST(ReduceKernel, SumAndSumOfSquares) {
   using T = TypeParam;

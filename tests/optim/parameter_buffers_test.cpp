@@ -146,6 +146,28 @@ TEST(ParameterGroup, OnlyExemptOrOnlyDecayedParameters) {
   }
 }
 
+// 1 + 2^-8 - 2^-9 rounds to 1 + 2^-8 in bf16 after one more step of 2^-9, never if the steps were
+// taken in bf16.
+TEST(ParameterGroup, InMixedPrecisionTheModelSeesRoundedValues) {
+  Tensor value = Tensor::from<float>({2}, {1.0f, 1.0f + 0x1p-8f - 0x1p-9f});
+  value.set_requires_grad();
+  const nn::Parameter one{"one", value, "model", false};
+  ParameterGroup group("model", {one}, DType::bf16);
+  EXPECT_EQ(value.dtype(), DType::bf16);
+  EXPECT_EQ(one.master().dtype(), DType::f32);
+  EXPECT_EQ(test::elements<float>(one.master()),
+            (std::vector<float>{1.0f, 1.0f + 0x1p-8f - 0x1p-9f}));
+  autograd::backward(ops::scale(value, 1.0), Tensor::full({2}, -1.0, DType::bf16));
+  EXPECT_EQ(value.grad().dtype(), DType::f32);
+  group.update({.learning_rate = 0x1p-9}, {.beta1 = 0, .beta2 = 0, .eps = 0}, 1, 1.0);
+  EXPECT_EQ(test::elements<float>(one.master()),
+            (std::vector<float>{1.0f + 0x1p-9f, 1.0f + 0x1p-8f}));
+  EXPECT_EQ(test::elements<double>(value.to(DType::f64)), (std::vector<double>{1.0, 1.0}));
+  one.master().fill(3.0);
+  group.round_values();
+  EXPECT_EQ(test::elements<double>(value.to(DType::f64)), (std::vector<double>{3.0, 3.0}));
+}
+
 TEST(ParameterGroup, Errors) {
   test::expect_error([] { ParameterGroup("encoder", {}); },
                      "[optim] group 'encoder' must have parameters, got none.");

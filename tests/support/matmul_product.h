@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "tests/reference/matmul.h"
@@ -35,12 +36,14 @@ struct MatmulOperands {
   bool pre_activation = false;
 };
 
-/// The operands of one product and its output, before and after.
-template <typename T>
+/// The operands of one product and its output, before and after; Out is T or what its sums are kept
+/// in.
+template <typename T, typename Out = T>
 class MatmulProduct {
  public:
   MatmulProduct(kernels::MatmulArgs args, const MatmulOperands& how) : args_(args) {
     args_.dtype = dtype_of<T>;
+    args_.wide_out = !std::is_same_v<T, Out>;
     const std::int64_t a_rows = args.trans_a ? args.k : args.m;
     const std::int64_t a_columns = args.trans_a ? args.m : args.k;
     const std::int64_t b_rows = args.trans_b ? args.n : args.k;
@@ -55,7 +58,7 @@ class MatmulProduct {
     a_ = matrices<T>(how.share_a ? 1 : args.batch, a_rows, a_columns, args_.lda, 1);
     b_ = matrices<T>(how.share_b ? 1 : args.batch, b_rows, b_columns, args_.ldb, 2);
     bias_ = random_vector<T>(args.n, 3);
-    initial_ = before<T>(args.write, args.batch * args.m * args_.ldc);
+    initial_ = before<Out>(args.write, args.batch * args.m * args_.ldc);
     if (how.pre_activation) pre_activation_ = poisoned<T>(args.batch * args.m * args_.ldc);
     args_.a = a_.data();
     args_.b = b_.data();
@@ -81,14 +84,15 @@ class MatmulProduct {
                              path.name, name_of(args_.dtype), args_.m, args_.n, args_.k,
                              args_.trans_a, args_.trans_b, args_.batch, args_.lda, args_.ldb,
                              args_.ldc));
-    expect_close(out_, out, tolerance<T>(terms, largest(out), roundings), "out");
+    expect_close(out_, out, tolerance<Out>(terms, largest(out), roundings), "out");
     expect_close(pre_activation_, pre, tolerance<T>(terms, largest(pre), roundings),
                  "pre_activation");
   }
 
  private:
   kernels::MatmulArgs args_;
-  std::vector<T> a_, b_, bias_, initial_, out_, pre_activation_;
+  std::vector<T> a_, b_, bias_, pre_activation_;
+  std::vector<Out> initial_, out_;
 };
 
 }  // namespace seqpe::test

@@ -42,11 +42,12 @@ struct Step {
   std::vector<std::pair<std::string, Tensor>> gradients;
 };
 
-Step one_step(const Config& config, std::int64_t step, DType dtype) {
+Step one_step(const Config& config, std::int64_t step, DType dtype,
+              std::optional<DType> compute = std::nullopt) {
   const LanguageModel model(config, data::make_byte_tokenizer(), dtype);
   model.initialize(3);
   LmTask task(model);
-  const auto groups = optim::make_groups(task.parameters());
+  const auto groups = optim::make_groups(task.parameters(), compute);
   for (const auto& group : groups) group.clear_gradients();
   Step out{task.forward_backward(step).loss, {}};
   for (const auto& group : groups) group.complete_gradients();
@@ -61,6 +62,34 @@ const std::vector<std::string> kKinds[] = {{"seqpe.shift.rate=0"},
                                            {"seqpe.shift.rate=1", "seqpe.apply=input_add"},
                                            {"model.position=learned"},
                                            {"model.position=none"}};
+
+double norm_of(const Tensor& tensor) {
+  double squares = 0;
+  const Tensor wide = tensor.to(DType::f64);
+  for (const double value : wide.span<double>()) squares += value * value;
+  return std::sqrt(squares);
+}
+
+// bf16 keeps 8 bits; a gradient passes through tens of roundings, and adds up in float32.
+TEST(LmTask, MixedPrecisionIsNearFloat32) {
+  for (const auto& kind : kKinds) {
+    SCOPED_TRACE(kind.back());
+    const Config config = tiny_config(kind);
+    const Step wide = one_step(config, 1, DType::f32);
+    const Step mixed = one_step(config, 1, DType::f32, DType::bf16);
+    EXPECT_NEAR(mixed.loss, wide.loss, 0.01 * wide.loss);
+    double difference = 0, size = 0;
+    for (std::size_t p = 0; p < wide.gradients.size(); ++p) {
+      const Tensor &exact = wide.gradients[p].second, &rough = mixed.gradients[p].second;
+      ASSERT_EQ(rough.dtype(), DType::f32) << wide.gradients[p].first;
+      const auto a = exact.span<float>(), b = rough.span<float>();
+      for (std::size_t i = 0; i < a.size(); ++i) difference += std::pow(b[i] - a[i], 2);
+      size += std::pow(norm_of(exact), 2);
+    }
+    EXPECT_LT(std::sqrt(difference), 0.03 * std::sqrt(size));
+    EXPECT_GT(difference, 0) << "nothing was rounded";
+  }
+}
 
 TEST(LmTask, MicroBatchesEqualTheWholeBatch) {
   // In float64 only the order of sums differs: about 1e3 terms of 1e-16.

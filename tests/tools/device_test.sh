@@ -32,6 +32,20 @@ assert [row["length"] for row in cpu] == [16, 48]
 assert all(abs(a["nll"] - b["nll"]) < 1e-5 and a["tokens"] == b["tokens"] for a, b in zip(cpu, cuda)), (cpu, cuda)
 PYTHON
 
+# Mixed precision: both round to bf16, in other places.
+for device in cpu cuda; do
+  check "5 steps in bf16 on $device" train --run "mixed_$device" --device $device --quiet --set train.steps=5 \
+    --set "eval.lengths=[16]" --set train.precision=bf16
+done
+python "losses in bf16 agree" << 'PYTHON'
+import json
+runs = ([json.loads(line) for line in open(f"mixed_{device}/metrics.jsonl")] for device in ("cpu", "cuda"))
+steps = [(a, b) for a, b in zip(*runs) if "loss" in a]
+assert len(steps) == 5
+for a, b in steps:
+    assert abs(a["loss"] - b["loss"]) <= 2e-3 * a["loss"] and a["loss"] != b["loss"], (a, b)
+PYTHON
+
 # bench kernels --emulated
 expect 0 "| layer_norm_forward          | 4096 x 768 bf16 |" "$engine" bench kernels --emulated --only layer_norm_forward
 expect 0 "layer_norm_forward_warp_per_row_kernel" "$engine" bench kernels --emulated --only layer_norm_forward --launches

@@ -24,6 +24,18 @@ same_metrics whole half
 check "command.txt keeps both commands" test "$(wc -l < half/command.txt)" -eq 2
 check "a run of ours goes on by its config.yaml" "$engine" train lm --config half/config.yaml --run half \
   --resume auto --quiet --set train.steps=9
+# Mixed precision: what goes on is the float32 value, not its rounding.
+mixed=("${eight[@]}" --set train.precision=bf16)
+check "8 steps in bf16" train --run mixed "${mixed[@]}"
+mkdir mixed_half
+cp -r mixed/checkpoints mixed_half/
+rm -rf mixed_half/checkpoints/step_0000000[5-8] mixed_half/checkpoints/latest mixed_half/checkpoints/best
+sed '/"step":5/,$d' mixed/metrics.jsonl > mixed_half/metrics.jsonl
+check "resume in bf16" train --run mixed_half --resume auto "${mixed[@]}"
+same_step mixed mixed_half 8
+same_metrics mixed mixed_half
+check "bf16 was computed with" bash -c '! cmp -s mixed/checkpoints/latest/model.safetensors whole/checkpoints/latest/model.safetensors'
+check "its checkpoints are float32" cmp <(head -c 2000 mixed/checkpoints/latest/model.safetensors | grep -aoE 'F32|BF16' | sort -u) <(echo F32)
 check "micro-batches" train --run micro "${eight[@]}" --set train.micro_batch_size=2
 python "micro-batches agree to rounding" << 'PYTHON'
 import json

@@ -16,6 +16,10 @@ for option in --config --run --resume --init-from --device; do
 done
 check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$engine" train lm --help)"
 
+expect 0 "OMP_WAIT_POLICY = 'PASSIVE'" env -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=true "$engine" --version
+expect 0 "OMP_WAIT_POLICY = 'ACTIVE'" env OMP_WAIT_POLICY=active OMP_DISPLAY_ENV=true "$engine" --version
+expect 1 "standard output is not complete: No space left on device" bash -c '"$engine" config recipes > /dev/full'
+
 "$engine" config keys --markdown > configuration.md
 check "docs/configuration.md is up to date (config keys --markdown writes it)" cmp configuration.md "$tests/../docs/configuration.md"
 
@@ -68,7 +72,7 @@ train.threads=5000000000|train.threads must be at most 4096, got 5000000000
 compare=[learned, learned]|compare must name each rival once and not model.position seqpe, got [learned, learned]
 compare=[seqpe]|compare must name each rival once and not model.position seqpe, got [seqpe]
 train.warmup_steps=500|train.warmup_steps must be at most train.steps 400, got 500
-train.precision=bf16|train.precision: expected one of fp32, got "bf16"
+train.precision=fp16|train.precision: expected one of fp32, bf16, got "fp16"
 train.device=tpu|train.device: expected one of auto, cpu, cuda, got "tpu"
 seqpe.max_digits=4|seqpe.max_digits must be at least 5
 seqpe.max_position=16|seqpe.shift.pool must be at most 1 (the starts of blocks of 16 below

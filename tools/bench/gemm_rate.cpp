@@ -1,10 +1,10 @@
 // The engine's f32 matrix product beside a bare oneDNN call, on the products of a GPT-2 124M
 // training step: forward, gradient of the input, gradient of the weight. The two take turns;
-// medians of
-// --rounds turns are printed with their ratio.
+// medians of the second argument's turns (9) are printed with their ratio.
 //
-//   cmake --build --preset cpu --target gemm_rate && OMP_NUM_THREADS=2 taskset -c 0,1
-//   build/cpu/bin/gemm_rate 2048
+//   cmake --build --preset cpu --target gemm_rate
+//
+//   OMP_NUM_THREADS=2 taskset -c 0,1 build/cpu/bin/gemm_rate 2048
 #include <fmt/format.h>
 #include <oneapi/dnnl/dnnl.h>
 

@@ -101,9 +101,9 @@ void write_run_files(const fs::path& run, const models::Config& config) {
 // measured (-v tells the peak) at several depths, batches and encoders.
 constexpr double kModelWidths = 18, kModelOnce = 14, kEncoderWidths = 14, kEncoderOnce = 2;
 
-/// Floats of the position encoder's activations, all blocks of a shifted step and both losses. Its
+/// Numbers of the position encoder's activations, all blocks of a shifted step and both losses. Its
 /// last block computes one token a position.
-double encoder_floats(const models::Config& config) {
+double encoder_numbers(const models::Config& config) {
   if (config.model.position != models::PositionKind::seqpe) return 0;
   const auto& shift = config.seqpe.shift;
   const auto& contrastive = config.seqpe.contrastive;
@@ -117,7 +117,8 @@ double encoder_floats(const models::Config& config) {
          (kEncoderWidths * static_cast<double>(encoder.layers - 1) + kEncoderOnce);
 }
 
-/// Bytes of tensors while training: weights, gradients and both moments; activations; the head.
+/// Bytes of tensors while training: weights, gradients and both moments (in mixed precision the
+/// rounded weights too); activations; the head.
 double expected_peak(const models::LanguageModel& model, std::int64_t parameter_count) {
   const models::Config& config = model.config();
   const auto tokens = static_cast<double>(config.train.micro_batch() * config.data.block_size);
@@ -128,8 +129,11 @@ double expected_peak(const models::LanguageModel& model, std::int64_t parameter_
       ops::rows_of_logits_at_once(config.train.micro_batch() * config.data.block_size, vocab);
   // A chunk of logits, and the head's gradient before it is added to that of the embedding.
   const auto head = static_cast<double>((rows + config.model.width) * vocab);
-  return sizeof(float) *
-         (4.0 * static_cast<double>(parameter_count) + activations + head + encoder_floats(config));
+  const auto compute = config.train.compute_dtype();
+  const auto element = static_cast<double>(size_of(compute.value_or(DType::f32)));
+  const double a_parameter = 4 * sizeof(float) + (compute ? element : 0.0);
+  return a_parameter * static_cast<double>(parameter_count) +
+         element * (activations + head + encoder_numbers(config));
 }
 
 /// 3456 as "3.5 K", 858000 as "0.86 M".
