@@ -143,6 +143,13 @@ void add_elementwise(std::vector<Case>& cases) {
                                               .count = kCount,
                                               .draw = {.probability = kDropout}});
                    }});
+  cases.push_back({"convert", narrow + " of f32", 0, [](Arrays& arrays) {
+                     kernels::convert(kCuda, {.from = DType::f32,
+                                              .to = DType::bf16,
+                                              .out = arrays.output<bf16>(kCount),
+                                              .x = arrays.input<float>(kCount),
+                                              .count = kCount});
+                   }});
   // The CLS token of every position.
   cases.push_back({"copy_rows", shape_of(kPositions, kChannels), 0, [](Arrays& arrays) {
                      constexpr std::int64_t kStride = kPositionTokens * kChannels;

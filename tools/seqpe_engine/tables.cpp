@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
+#include "engine/data/utf8.h"
+
 namespace seqpe::tools {
 
 std::string evaluation_table(const std::vector<LengthResult>& results) {
@@ -39,18 +43,14 @@ std::string printable(const std::string& text) {
   constexpr const char* kReplacement = "\xEF\xBF\xBD";
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    // The length that a leading byte tells; continuation bytes are 10xxxxxx.
-    const std::size_t length = byte < 0x80                    ? 1
-                               : byte >= 0xC2 && byte <= 0xDF ? 2
-                               : byte >= 0xE0 && byte <= 0xEF ? 3
-                               : byte >= 0xF0 && byte <= 0xF4 ? 4
-                                                              : 0;
-    bool good = length > 0 && i + length <= text.size();
-    for (std::size_t n = 1; good && n < length; ++n)
-      good = (static_cast<unsigned char>(text[i + n]) & 0xC0) == 0x80;
-    if (length == 1) good = (byte >= 0x20 && byte != 0x7F) || byte == '\n' || byte == '\t';
-    out += good ? text.substr(i, length) : std::string(kReplacement);
+    const std::string_view rest = std::string_view(text).substr(i);
+    const std::size_t length = data::utf8_length(rest);
+    const auto byte = [&](std::size_t n) { return static_cast<unsigned char>(rest[n]); };
+    const bool control = (length == 1 && (byte(0) < 0x20 || byte(0) == 0x7F) && rest[0] != '\n' &&
+                          rest[0] != '\t') ||
+                         (length == 2 && byte(0) == 0xC2 && byte(1) < 0xA0);
+    const bool good = length > 0 && !control;
+    out += good ? rest.substr(0, length) : kReplacement;
     i += good ? length : 1;
   }
   return out;
