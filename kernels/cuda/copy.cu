@@ -23,20 +23,13 @@ __global__ void __launch_bounds__(kMapThreads)
   }
 }
 
-/// x[i], in accesses of at most 16 bytes
+/// x[i]
 template <typename From>
 struct Element {
   const From* x;
   template <int N>
   __device__ __forceinline__ void operator()(float (&values)[N], std::int64_t i) const {
-    constexpr int kAtOnce = N < simt::kPackSize<From> ? N : simt::kPackSize<From>;
-#pragma unroll
-    for (int n = 0; n < N; n += kAtOnce) {
-      float some[kAtOnce];
-      load_floats(some, x + i + n);
-#pragma unroll
-      for (int s = 0; s < kAtOnce; ++s) values[n + s] = some[s];
-    }
+    load_floats(values, x + i);
   }
 };
 
@@ -67,9 +60,10 @@ void convert(const Context& context, const ConvertArgs& args) {
     dispatch("to", args.to, [&](auto to) {
       using From = typename decltype(from)::type;
       using To = typename decltype(to)::type;
-      launch_map(context, "convert", static_cast<To*>(args.out), args.count, args.write,
-                 aligned_for_packs(args.out, args.x),
-                 Element<From>{static_cast<const From*>(args.x)});
+      constexpr int kFrom = simt::kPackSize<From>, kTo = simt::kPackSize<To>;
+      launch_map<(kFrom < kTo ? kFrom : kTo)>(
+          context, "convert", static_cast<To*>(args.out), args.count, args.write,
+          aligned_for_packs(args.out, args.x), Element<From>{static_cast<const From*>(args.x)});
     });
   });
 }

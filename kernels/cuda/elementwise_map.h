@@ -38,12 +38,13 @@ __global__ void __launch_bounds__(kMapThreads)
   }
 }
 
-/// `packs`: whether every address that value reads, and out, allows 16 bytes at a time.
-template <typename T, typename Value>
+/// `packs`: whether every address that value reads, and out, allows 16 bytes at a time. kPack:
+/// elements of a pack, fewer than out's 16 bytes hold where value reads wider ones; 0: as many.
+template <int kPack = 0, typename T, typename Value>
 void launch_map(const Context& context, const char* name, T* out, std::int64_t count, Write write,
                 bool packs, const Value& value) {
   if (count == 0) return;
-  constexpr int kSize = simt::kPackSize<T>;
+  constexpr int kSize = kPack == 0 ? simt::kPackSize<T> : kPack;
   if (packs) {
     simt::launch(context, {name, dim3(blocks_for((count + kSize - 1) / kSize)), dim3(kMapThreads)},
                  map_pack_per_thread_kernel<kSize, T, Value>, out, count, write, value);
