@@ -146,8 +146,7 @@ TEST(ParameterGroup, OnlyExemptOrOnlyDecayedParameters) {
   }
 }
 
-// 1 + 2^-8 - 2^-9 rounds to 1 + 2^-8 in bf16 after one more step of 2^-9, never if the steps were
-// taken in bf16.
+// bf16 has no number between 1 and 1 + 2^-7: steps of 2^-9 would be lost if they were taken in it.
 TEST(ParameterGroup, InMixedPrecisionTheModelSeesRoundedValues) {
   Tensor value = Tensor::from<float>({2}, {1.0f, 1.0f + 0x1p-8f - 0x1p-9f});
   value.set_requires_grad();
