@@ -16,7 +16,7 @@ for option in --config --run --resume --init-from --device; do
 done
 check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$engine" train lm --help)"
 
-expect 0 "OMP_WAIT_POLICY = 'PASSIVE'" env -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=true "$engine" --version
+expect 0 "GOMP_SPINCOUNT = '1000'" env -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=verbose "$engine" --version
 expect 0 "OMP_WAIT_POLICY = 'ACTIVE'" env OMP_WAIT_POLICY=active OMP_DISPLAY_ENV=true "$engine" --version
 expect 1 "standard output is not complete: No space left on device" bash -c '"$engine" config recipes > /dev/full'
 
