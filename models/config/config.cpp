@@ -119,13 +119,13 @@ void add_seqpe(std::vector<Field>& fields, SeqpeOptions& seqpe) {
 }
 
 void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
+  train::GroupConfig &model = train.groups.at("model"), &encoder = train.groups.at("encoder");
   fields.push_back(config::integer("train.steps", train.steps, "optimiser updates", 1));
   fields.push_back(config::integer("train.batch_size", train.batch_size, "sequences a step", 1));
   fields.push_back(config::integer_or_auto("train.micro_batch_size", train.micro_batch_size,
                                            "sequences computed at once; auto: all"));
-  fields.push_back(config::number("train.learning_rate", train.learning_rate, "peak"));
-  fields.push_back(config::number_or_auto("train.encoder_learning_rate",
-                                          train.encoder_learning_rate,
+  fields.push_back(config::number("train.learning_rate", model.learning_rate, "peak"));
+  fields.push_back(config::number_or_auto("train.encoder_learning_rate", encoder.learning_rate,
                                           "of the position encoder; auto: train.learning_rate"));
   fields.push_back(config::number("train.min_learning_rate", train.min_learning_rate,
                                   "what linear and cosine end at, after the last step"));
@@ -135,12 +135,12 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
                                        {"linear", "cosine", "constant"}, "after the warmup"));
   fields.push_back(config::numbers("train.betas", train.betas, 2, "of AdamW"));
   fields.push_back(config::number("train.eps", train.eps, "of AdamW"));
-  fields.push_back(config::number("train.weight_decay", train.weight_decay, "of the model"));
+  fields.push_back(config::number("train.weight_decay", model.weight_decay, "of the model"));
   fields.push_back(
-      config::number("train.encoder_weight_decay", train.encoder_weight_decay, "of the encoder"));
+      config::number("train.encoder_weight_decay", encoder.weight_decay, "of the encoder"));
   fields.push_back(
-      config::number("train.clip", train.clip, "largest gradient norm of the model; 0: any"));
-  fields.push_back(config::number("train.encoder_clip", train.encoder_clip,
+      config::number("train.clip", model.clip, "largest gradient norm of the model; 0: any"));
+  fields.push_back(config::number("train.encoder_clip", encoder.clip,
                                   "largest gradient norm of the encoder; 0: any"));
   fields.push_back(config::enumeration(
       "train.precision", train.precision, {"fp32", "bf16"},
@@ -265,9 +265,8 @@ Config load_model_config(const std::vector<std::string>& names,
   std::vector<Field> fields = fields_of(config);
   for (const std::string& name : names) {
     const auto source = resolve(name, "");
-    require<ConfigError>(source.has_value(),
-                         "[config] there is no file or recipe '{}'. Did you mean '{}'?", name,
-                         config::nearest(name, recipe_names()));
+    require<ConfigError>(source.has_value(), "[config] there is no file or recipe '{}'.{}", name,
+                         config::did_you_mean(name, recipe_names()));
     config::load(*source, fields, resolve);
   }
   for (const std::string& assignment : overrides) config::set(assignment, fields);

@@ -30,7 +30,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kQuickStart = "quickstart_lm";
-constexpr const char* kConfigFile = "config.yaml";
 constexpr double kMegabyte = 1024.0 * 1024.0;
 
 struct Options {
@@ -83,7 +82,7 @@ std::optional<fs::path> checkpoint_to_resume(const Options& options, const fs::p
 
 void write_run_files(const fs::path& run, const models::Config& config) {
   models::Config copy = config;
-  io::write_file_atomic(run / kConfigFile, config::dump(models::fields_of(copy)));
+  io::write_file_atomic(run / models::kConfigFile, config::dump(models::fields_of(copy)));
   std::string commands;  // a run that was resumed has several
   if (fs::exists(run / "command.txt")) commands = io::read_text<Error>(run / "command.txt");
   io::write_file_atomic(run / "command.txt", commands + command_line() + "\n");
@@ -222,9 +221,10 @@ class Session {
     Prepared out;
     out.model = std::make_unique<models::LanguageModel>(
         config, data::load_tokenizer(config.data.tokenizer));
-    out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
+    // Memory that nobody writes takes no room.
+    if (!options_.dry_run) out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
     if (!options_.init_from.empty())
-      models::load_weights(*out.model, models::find_weights(options_.init_from));
+      models::load_weights(*out.model, models::find_model(options_.init_from).weights);
     out.model->move_to(device_);
     out.task = std::make_unique<models::LmTask>(*out.model);
     log.detail(version_text());
@@ -254,7 +254,7 @@ class Session {
     } catch (const std::exception& error) {
       log.clear();
       log.record(fmt::format("error: {}", error.what()));
-      const bool started = fs::exists(where / kConfigFile);
+      const bool started = fs::exists(where / models::kConfigFile);
       if (created && !started) fs::remove_all(where);  // a refused checkpoint leaves no trace
       throw;
     }
@@ -301,9 +301,8 @@ class Session {
   /// The run's own configuration holds every --set of the command that is stopped.
   void say_how_to_go_on() const {
     fmt::print(stderr,
-               "stopped by a signal; go on with: seqpe_engine train lm --config {} --run {} "
-               "--resume auto\n",
-               (folder_ / kConfigFile).string(), folder_.string());
+               "stopped by a signal; go on with: {} train lm --config {} --run {} --resume auto\n",
+               program(), (folder_ / models::kConfigFile).string(), folder_.string());
     exit_code() = StoppedError("").exit_code();
   }
 
