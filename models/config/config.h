@@ -92,7 +92,8 @@ bool describes_model(const std::string& key, PositionKind position);
 /// True for a key that decides which sequences a step of training sees.
 bool decides_data(const std::string& key);
 
-/// The names of PositionKind.
+/// The names of PositionKind, in its order.
 const std::vector<std::string>& position_names();
+const std::string& name_of(PositionKind position);
 
 }  // namespace seqpe::models
