@@ -47,4 +47,14 @@ void copy_bytes(const Context& context, void* to, const void* from, std::size_t 
 /// Sets device memory to zero bytes, in the order of the context's stream.
 void clear_bytes(const Context& context, void* to, std::size_t bytes);
 
+/// A named span in the trace of a GPU (NVTX, which Nsight Systems shows); nothing elsewhere. `name`
+/// is a string literal.
+class TraceRange {
+ public:
+  explicit TraceRange(const char* name);
+  ~TraceRange();
+  TraceRange(const TraceRange&) = delete;
+  TraceRange& operator=(const TraceRange&) = delete;
+};
+
 }  // namespace seqpe::kernels

@@ -10,6 +10,7 @@
 #include "engine/train/progress.h"
 #include "engine/train/signals.h"
 #include "engine/train/updater.h"
+#include "kernels/device.h"
 
 namespace seqpe::train {
 namespace {
@@ -105,6 +106,7 @@ class Trainer {
     Evaluation found;
     try {
       stop_here_if_requested();
+      const kernels::TraceRange trace("evaluation");
       found = task_.evaluate(EvaluationProgress(*options_.log, fmt::format("at step {}", step_)));
     } catch (const StoppedError&) {
       return false;
@@ -135,6 +137,7 @@ class Trainer {
   }
 
   void save(bool best) const {
+    const kernels::TraceRange trace("checkpoint");
     write_checkpoint(options_.run, step_, best, [&](const fs::path& directory) {
       task_.save(directory);
       io::write_safetensors(directory / kOptimizerFile, moments());

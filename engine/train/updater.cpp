@@ -4,6 +4,7 @@
 
 #include "engine/optim/schedule.h"
 #include "kernels/common/error.h"
+#include "kernels/device.h"
 
 namespace seqpe::train {
 
@@ -24,6 +25,7 @@ optim::GroupOptions Updater::options_of(const std::string& group, std::int64_t s
 }
 
 Update Updater::run(std::int64_t step) {
+  const kernels::TraceRange trace("step");
   for (const auto& group : groups_) group.clear_gradients();
   Update update;
   update.terms = task_.forward_backward(step);
@@ -35,6 +37,7 @@ Update Updater::run(std::int64_t step) {
     update.finite = update.finite && std::isfinite(update.norms.back().second);
   }
   if (!update.finite) return update;
+  const kernels::TraceRange trace_update("update");
   const optim::AdamOptions adam{config_.betas[0], config_.betas[1], config_.eps};
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const optim::GroupOptions options = options_of(groups_[g].name(), step);

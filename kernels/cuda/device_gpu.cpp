@@ -1,6 +1,7 @@
 // Device::cuda as a GPU: the first one that CUDA_VISIBLE_DEVICES shows. The context's stream, null,
 // is CUDA's default stream: copies and kernels run in the order in which they were asked for.
 #include <cuda_runtime.h>
+#include <nvtx3/nvToolsExt.h>
 
 #include "kernels/common/error.h"
 #include "kernels/cuda/check_cuda.h"
@@ -82,6 +83,13 @@ void copy_bytes(const Context& context, void* to, const void* from, std::size_t 
 void clear_bytes(const Context& context, void* to, std::size_t bytes) {
   check_cuda(cudaMemsetAsync(to, 0, bytes, static_cast<cudaStream_t>(context.stream)),
              "cudaMemsetAsync");
+}
+
+TraceRange::TraceRange(const char* name) {
+  nvtxRangePushA(name);
+}
+TraceRange::~TraceRange() {
+  nvtxRangePop();
 }
 
 }  // namespace seqpe::kernels

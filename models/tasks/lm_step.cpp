@@ -5,6 +5,7 @@
 #include "engine/autograd/backward.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/rows.h"
+#include "kernels/device.h"
 #include "models/seqpe/losses.h"
 
 namespace seqpe::models {
@@ -73,7 +74,10 @@ double regulariser_warmup(const SeqpeOptions& options, std::int64_t step) {
 
 train::StepTerms run_step(const LanguageModel& model, const LmStep& step,
                           std::int64_t micro_batch) {
-  const Positions positions = encode_positions(model, step);
+  const Positions positions = [&] {
+    const kernels::TraceRange trace("encode positions");
+    return encode_positions(model, step);
+  }();
   // For the micro-batches the embeddings are a leaf in which their gradients add up.
   Tensor leaf;
   if (positions.pe.defined()) {
@@ -91,6 +95,7 @@ train::StepTerms run_step(const LanguageModel& model, const LmStep& step,
   for (std::int64_t begin = 0; begin < batch; begin += micro_batch) {
     const std::int64_t end = std::min(batch, begin + micro_batch);
     pass.first_row = begin;
+    const kernels::TraceRange trace("micro-batch");
     const Tensor hidden = model.gpt().forward(step.ids.rows(begin, end), leaf, {}, pass);
     const ops::CrossEntropy task = model.gpt().loss(hidden, step.labels.rows(begin, end), divisor);
     task_sum += task.sum;
@@ -115,6 +120,7 @@ train::StepTerms run_step(const LanguageModel& model, const LmStep& step,
     add_term("contrastive", positions.contrastive, factor * options.contrastive.weight);
     add_term("transfer", positions.transfer, factor * options.transfer.weight);
   }
+  const kernels::TraceRange trace("backward of positions");
   if (!roots.empty()) autograd::backward(roots);
   return terms;
 }
