@@ -86,6 +86,11 @@ GradTarget Node::wide_grad_target(std::size_t input) const {
   return {variable->grad.view(input_shapes_[input]), write};
 }
 
+DType grad_dtype(const Tensor& x) {
+  const bool kept = x.requires_grad() && x.variable()->grad.defined();
+  return kept ? x.variable()->grad.dtype() : x.dtype();
+}
+
 bool grad_enabled() {
   return recording;
 }

@@ -76,6 +76,9 @@ class Node {
   std::vector<std::pair<GradTarget, Tensor>> beside_;  // gradient, what is to be added to it
 };
 
+/// The dtype in which the gradient of `x` is kept.
+DType grad_dtype(const Tensor& x);
+
 /// True while ops record nodes on this thread.
 bool grad_enabled();
 

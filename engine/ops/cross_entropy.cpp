@@ -18,7 +18,9 @@ struct CrossEntropyNode final : autograd::Node {
   void backward() override {
     const double factor = grad_output().item();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
-      if (gradients[i].defined()) write_gradient(grad_target(i), gradients[i], factor);
+      if (!gradients[i].defined()) continue;
+      const bool wide = gradients[i].dtype() != inputs()[i]->dtype;
+      write_gradient(wide ? wide_grad_target(i) : grad_target(i), gradients[i], factor);
     }
   }
 };
@@ -120,7 +122,7 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
   Tensor grad_x, grad_weight;
   if (recorded && x.requires_grad()) grad_x = Tensor::empty({rows, width}, dtype, x.device());
   if (recorded && weight.requires_grad())
-    grad_weight = Tensor::zeros(weight.shape(), dtype, x.device());
+    grad_weight = Tensor::zeros(weight.shape(), autograd::grad_dtype(weight), x.device());
 
   const std::int64_t chunk = rows_of_logits_at_once(rows, classes);
   const std::int64_t stride =
@@ -174,7 +176,8 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
                                     .ldb = width,
                                     .ldc = width,
                                     .trans_a = true,
-                                    .write = Write::accumulate});
+                                    .write = Write::accumulate,
+                                    .wide_out = grad_weight.dtype() != dtype});
     }
   }
   result.sum = sum_of(losses);

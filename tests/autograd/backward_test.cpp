@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/core/allocator.h"
+#include "engine/ops/cross_entropy.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layer_norm.h"
 #include "engine/ops/linear.h"
@@ -206,6 +207,23 @@ TEST(Backward, LinearWritesWideGradients) {
       EXPECT_NEAR(of_weight[i * 3 + o], product, 1e-6);
     }
   }
+}
+
+// So does the head: its gradient adds up over chunks of logits.
+TEST(Backward, TheHeadWritesWideGradients) {
+  const Tensor x = test::random_tensor({9, 5}, 2, DType::bf16), weight = wide_leaf({3, 5}, 4);
+  const Tensor labels = Tensor::from({9}, std::vector<std::int64_t>{0, 1, 2, 2, 1, 0, 0, 2, 1});
+  autograd::backward(ops::linear_cross_entropy(x, weight, labels).loss);
+  const Tensor exact_x = x.to(DType::f64);
+  Tensor exact_weight = weight.to(DType::f64);
+  exact_weight.set_requires_grad();
+  autograd::backward(ops::linear_cross_entropy(exact_x, exact_weight, labels).loss);
+  const auto found = test::elements<float>(weight.grad());
+  const auto expected = test::elements<double>(exact_weight.grad());
+  const auto rounded = test::elements<float>(weight.grad().to(DType::bf16).to(DType::f32));
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(found[i], expected[i], 5e-3);  // the logits' gradients are bf16
+  EXPECT_NE(found, rounded) << "it has digits that bf16 lacks";
 }
 
 TEST(Backward, Errors) {

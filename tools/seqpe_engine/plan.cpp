@@ -40,12 +40,13 @@ double expected_peak(const models::LanguageModel& model, std::int64_t parameter_
   const std::int64_t rows =
       ops::rows_of_logits_at_once(config.train.micro_batch() * config.data.block_size, vocab);
   // A chunk of logits, and the head's gradient before it is added to that of the embedding.
-  const auto head = static_cast<double>((rows + config.model.width) * vocab);
+  const auto logits = static_cast<double>(rows * vocab),
+             head_gradient = static_cast<double>(config.model.width * vocab) * sizeof(float);
   const auto compute = config.train.compute_dtype();
   const auto element = static_cast<double>(size_of(compute.value_or(DType::f32)));
   const double a_parameter = 4 * sizeof(float) + (compute ? element : 0.0);
-  return a_parameter * static_cast<double>(parameter_count) +
-         element * (activations + head + encoder_numbers(config));
+  return a_parameter * static_cast<double>(parameter_count) + head_gradient +
+         element * (activations + logits + encoder_numbers(config));
 }
 
 /// 3456 as "3.5 K", 858000 as "0.86 M".
