@@ -3,6 +3,7 @@
 #include "kernels/embedding.h"
 
 #include "kernels/common/parallel.h"
+#include "kernels/common/scratch.h"
 #include "kernels/cpu/numeric.h"
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
@@ -19,22 +20,44 @@ void forward(const EmbeddingForwardArgs& args) {
   });
 }
 
+/// sums[indices[i]] += grad_out[i] in columns [begin, end); `sums` points at column `begin`.
+template <typename T>
+void add_rows(const EmbeddingBackwardArgs& args, Acc<T>* sums, std::int64_t stride,
+              std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = 0; i < args.count; ++i) {
+    Acc<T>* sum = sums + args.indices[i] * stride;
+    const T* grad = static_cast<const T*>(args.grad_out) + i * args.cols + begin;
+#pragma omp simd
+    for (std::int64_t c = 0; c < end - begin; ++c) sum[c] += load(grad + c);
+  }
+}
+
 template <typename T>
 void backward(const EmbeddingBackwardArgs& args) {
-  T* table = static_cast<T*>(args.grad_table);
   constexpr std::int64_t kColumnsPerChunk = 64;  // 256 bytes of a row: full cache lines
   parallel_chunks(args.cols, kColumnsPerChunk, [&](std::int64_t begin, std::int64_t end) {
-    if (args.write == Write::overwrite) {
-      for (std::int64_t row = 0; row < args.rows; ++row) {
-        for (std::int64_t c = begin; c < end; ++c) store(table + row * args.cols + c, Acc<T>(0));
+    T* table = static_cast<T*>(args.grad_table) + begin;
+    const std::int64_t width = end - begin;
+    if constexpr (sizeof(T) == sizeof(Acc<T>)) {
+      if (args.write == Write::overwrite) {
+        for (std::int64_t row = 0; row < args.rows; ++row)
+          for (std::int64_t c = 0; c < width; ++c) table[row * args.cols + c] = 0;
       }
-    }
-    for (std::int64_t i = 0; i < args.count; ++i) {
-      T* target = table + args.indices[i] * args.cols;
-      const T* grad = static_cast<const T*>(args.grad_out) + i * args.cols;
-#pragma omp simd
-      for (std::int64_t c = begin; c < end; ++c)
-        store(target + c, load(target + c) + load(grad + c));
+      add_rows<T>(args, table, args.cols, begin, end);
+    } else {
+      // Sums that are rounded at every addition stop growing: these are rounded at their end.
+      const Scratch scratch(static_cast<std::size_t>(args.rows * width) * sizeof(Acc<T>));
+      auto* const sums = scratch.as<Acc<T>>();
+      for (std::int64_t row = 0; row < args.rows; ++row) {
+        for (std::int64_t c = 0; c < width; ++c)
+          sums[row * width + c] =
+              args.write == Write::overwrite ? 0 : load(table + row * args.cols + c);
+      }
+      add_rows<T>(args, sums, width, begin, end);
+      for (std::int64_t row = 0; row < args.rows; ++row) {
+        for (std::int64_t c = 0; c < width; ++c)
+          store(table + row * args.cols + c, sums[row * width + c]);
+      }
     }
   });
 }
