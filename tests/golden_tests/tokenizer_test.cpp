@@ -4,7 +4,7 @@
 
 #include "engine/data/lm_blocks.h"
 #include "engine/io/file.h"
-#include "tests/golden_support.h"
+#include "tests/golden_tests/golden_support.h"
 
 namespace seqpe {
 namespace {
