@@ -9,7 +9,7 @@
 
 namespace seqpe::kernels {
 
-/// out[r * out_stride + c] (=|+=) x[r * x_stride + c]; x null: zeros are written.
+/// out[r * out_stride + c] (=|+=) x[r * x_stride + c].
 struct CopyRowsArgs {
   DType dtype = DType::f32;
   void* out = nullptr;

@@ -47,7 +47,6 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  virtual const char* name() const = 0;
   /// Reads grad_output(i), writes into grad_target(i). Called once.
   virtual void backward() = 0;
   /// backward, and what it wrote beside gradients of a wider dtype added to them.

@@ -59,9 +59,9 @@ void assign(const YAML::Node& value, const std::string& key, std::vector<Field>&
                          field.type, shown(value), where);
     return;
   }
-  const std::string suggestion = nearest(key, keys_of(fields));
-  throw ConfigError(
-      fmt::format("[config] unknown key '{}' ({}). Did you mean '{}'?", key, where, suggestion));
+  std::string suggestion = did_you_mean(key, keys_of(fields));
+  if (suggestion.empty()) suggestion = " Hint: `seqpe_engine config keys` lists all.";
+  throw ConfigError(fmt::format("[config] unknown key '{}' ({}).{}", key, where, suggestion));
 }
 
 /// `seen` holds the full keys, so that `a.b: 1` beside `a: {b: 2}` is a repetition, too.
@@ -168,7 +168,7 @@ std::string dump(const std::vector<Field>& fields) {
   return out;
 }
 
-std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
   const auto distance = [&](const std::string& other) {
     std::vector<std::size_t> row(other.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
@@ -184,7 +184,7 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
     return row.back();
   };
   std::string best;
-  std::size_t best_distance = std::string::npos;
+  std::size_t best_distance = word.size() / 2 + 2;  // what is farther away was not meant
   for (const std::string& candidate : candidates) {
     const std::size_t d = distance(candidate);
     if (d < best_distance) {
@@ -192,7 +192,7 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
       best = candidate;
     }
   }
-  return best;
+  return best.empty() ? "" : fmt::format(" Did you mean '{}'?", best);
 }
 
 }  // namespace seqpe::config

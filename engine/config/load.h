@@ -36,7 +36,8 @@ void set(const std::string& assignment, std::vector<Field>& fields,
 /// The fields as YAML that load() reads back to the same values.
 std::string dump(const std::vector<Field>& fields);
 
-/// The word of `candidates` that takes the fewest edits to reach.
-std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+/// " Did you mean 'x'?" with the candidate that takes the fewest edits to reach; empty where all
+/// are too far away to have been meant.
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace seqpe::config

@@ -52,8 +52,8 @@ class CachingAllocator final : public Allocator {
     void* block = bytes <= kLargestRequest ? find_block(block_size(bytes)) : nullptr;
     require<OutOfMemoryError>(
         block != nullptr,
-        "[{}] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: lower "
-        "train.micro_batch_size.",
+        "[{}] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: smaller "
+        "micro-batches (train.micro_batch_size) or shorter sequences.",
         source_.name, bytes, stats_.current);
     stats_.current += bytes;
     stats_.peak = std::max(stats_.peak, stats_.current);

@@ -28,7 +28,6 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
 
   std::byte* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
 
  private:

@@ -75,8 +75,10 @@ void FileWriter::close() {
 void sync_directory(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   require(descriptor >= 0, "[file] cannot open folder {}: {}.", path.string(), system_error());
-  ::fsync(descriptor);
+  const bool synced = ::fsync(descriptor) == 0 || errno == EINVAL;  // some cannot sync folders
+  const std::string reason = system_error();
   ::close(descriptor);
+  require(synced, "[file] cannot write folder {}: {}.", path.string(), reason);
 }
 
 void write_file_atomic(const std::filesystem::path& path, std::string_view content) {

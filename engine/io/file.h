@@ -48,14 +48,11 @@ class FileWriter {
   int descriptor_ = -1;
 };
 
-/// Makes the entries of a folder durable.
+/// Makes the entries of a folder durable, where its file system can.
 void sync_directory(const std::filesystem::path& path);
 
 /// Writes to a temporary name beside `path`, syncs, renames.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
-
-/// SHA-256 (FIPS 180-4) as 64 hexadecimal digits.
-std::string sha256(const void* data, std::size_t bytes);
 
 /// Holds a folder for one process; a second one is refused with UsageError. Released when the
 /// process ends, however.

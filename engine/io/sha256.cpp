@@ -1,10 +1,9 @@
-// SHA-256 as FIPS 180-4 defines it.
-#include <array>
-#include <bit>
-#include <cstdint>
-#include <cstring>
+#include "engine/io/sha256.h"
 
-#include "engine/io/file.h"
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
 
 namespace seqpe::io {
 namespace {
@@ -48,23 +47,40 @@ void absorb(State& state, const unsigned char* block) {
 
 }  // namespace
 
-std::string sha256(const void* data, std::size_t bytes) {
-  State state{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-              0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+void Sha256::add(const void* data, std::size_t bytes) {
   const auto* next = static_cast<const unsigned char*>(data);
-  std::size_t left = bytes;
-  for (; left >= 64; left -= 64, next += 64) absorb(state, next);
-  unsigned char tail[128] = {};
-  if (left > 0) std::memcpy(tail, next, left);
-  tail[left] = 0x80;
-  const std::size_t tail_bytes = left < 56 ? 64 : 128;
-  const std::uint64_t bits = static_cast<std::uint64_t>(bytes) * 8;
-  for (std::size_t i = 0; i < 8; ++i)
-    tail[tail_bytes - 1 - i] = static_cast<unsigned char>(bits >> (8 * i));
-  for (std::size_t offset = 0; offset < tail_bytes; offset += 64) absorb(state, tail + offset);
+  while (bytes > 0) {
+    const std::size_t filled = bytes_ % block_.size();
+    const std::size_t count = std::min(block_.size() - filled, bytes);
+    if (count == block_.size()) {
+      absorb(state_, next);
+    } else {
+      std::copy_n(next, count, block_.begin() + static_cast<std::ptrdiff_t>(filled));
+      if (filled + count == block_.size()) absorb(state_, block_.data());
+    }
+    bytes_ += count;
+    next += count;
+    bytes -= count;
+  }
+}
+
+std::string Sha256::digest() {
+  // A one bit, zeros, then the number of bits in the last 8 bytes of a block.
+  const std::uint64_t bits = bytes_ * 8;
+  const std::array<unsigned char, 64> padding{0x80};
+  add(padding.data(), 1 + (2 * block_.size() - 9 - bytes_ % block_.size()) % block_.size());
+  unsigned char length[8];
+  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(bits >> (8 * (7 - i)));
+  add(length, sizeof(length));
   std::string text;
-  for (const std::uint32_t word : state) text += fmt::format("{:08x}", word);
+  for (const std::uint32_t word : state_) text += fmt::format("{:08x}", word);
   return text;
+}
+
+std::string sha256(const void* data, std::size_t bytes) {
+  Sha256 hash;
+  hash.add(data, bytes);
+  return hash.digest();
 }
 
 }  // namespace seqpe::io

@@ -49,17 +49,17 @@ Tensor Embedding::forward(const Tensor& indices) const {
 }
 
 Tensor Dropout::forward(const Tensor& x, const Pass& pass) const {
-  if (!pass.training || probability_ == 0.0) return x;
+  if (probability(pass) == 0.0) return x;
   return ops::dropout(x, draw(x, pass));
 }
 
 Tensor Dropout::add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const {
-  if (!pass.training || probability_ == 0.0) return ops::add(residual, x);
+  if (probability(pass) == 0.0) return ops::add(residual, x);
   return ops::residual_dropout(residual, x, draw(x, pass));
 }
 
 ops::DropoutDraw Dropout::draw(const Tensor& x, const Pass& pass) const {
-  if (!pass.training || probability_ == 0.0) return {};
+  if (probability(pass) == 0.0) return {};
   ops::DropoutDraw draw{.probability = probability_, .key = key(pass)};
   std::int64_t sequence = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);  // elements of one
   std::int64_t before = 0;

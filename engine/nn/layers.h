@@ -65,7 +65,8 @@ class Dropout final : public Module {
   Tensor forward(const Tensor& x, const Pass& pass) const;
   /// residual + dropout(x) in one pass over memory.
   Tensor add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const;
-  double probability() const { return probability_; }
+  /// 0 outside training.
+  double probability(const Pass& pass) const { return pass.training ? probability_ : 0.0; }
   /// Which elements of x are dropped in `pass`, for ops that drop on their way: none outside
   /// training.
   ops::DropoutDraw draw(const Tensor& x, const Pass& pass) const;

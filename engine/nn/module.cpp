@@ -54,7 +54,7 @@ void Module::set_name(const std::string& name) {
 }
 
 Tensor Module::add_parameter(const std::string& name, Shape shape, DType dtype, Init init) {
-  Tensor value = Tensor::zeros(std::move(shape), dtype);
+  Tensor value = Tensor::empty(std::move(shape), dtype);
   value.set_requires_grad();
   entries_.push_back({name, value, init});
   return value;

@@ -50,6 +50,7 @@ class Module {
   const std::string& name() const { return name_; }
 
  protected:
+  /// Without values until initialize or a checkpoint gives it some.
   Tensor add_parameter(const std::string& name, Shape shape, DType dtype, Init init);
   /// The child must live as long as this module: it is a member.
   void add_child(const std::string& name, Module& child);

@@ -57,7 +57,7 @@ ops::AttentionOptions SelfAttention::attention_options(const Pass& pass, const E
   return {.heads = heads_,
           .causal = causal_,
           .pe_scale = extra.pe_scale,
-          .dropout = pass.training ? attention_dropout_.probability() : 0.0,
+          .dropout = attention_dropout_.probability(pass),
           .dropout_key = attention_dropout_.key(pass),
           .first_sequence = pass.first_row,
           .first_query = pass.first_token,

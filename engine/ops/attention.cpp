@@ -39,8 +39,6 @@ struct AttentionNode final : autograd::Node {
   Tensor out, lse, key_mask;
   kernels::AttentionShape shape;
 
-  const char* name() const override { return "attention"; }
-
   void backward() override {
     const Tensor grad_out = grad_output().view(out.shape());
     const std::int64_t head = shape.head_size;

@@ -15,8 +15,6 @@ namespace {
 struct CrossEntropyNode final : autograd::Node {
   std::vector<Tensor> gradients;  // one an input; undefined where not wanted
 
-  const char* name() const override { return "cross_entropy"; }
-
   void backward() override {
     const double factor = grad_output().item();
     for (std::size_t i = 0; i < gradients.size(); ++i) {

@@ -10,8 +10,6 @@ struct DivergenceNode final : autograd::Node {
   Tensor target, student;
   DivergenceKind kind = DivergenceKind::kl_div;
 
-  const char* name() const override { return "divergence"; }
-
   void backward() override {
     const auto grad_of_target = grad_target(0), grad_of_student = grad_target(1);
     kernels::divergence_backward(target.context(), {.dtype = target.dtype(),

@@ -10,8 +10,6 @@ namespace {
 struct DropoutNode final : autograd::Node {
   DropoutDraw draw;
 
-  const char* name() const override { return "dropout"; }
-
   void backward() override {
     const Tensor grad_out = grad_output();
     if (const auto grad_x = grad_target(0)) {

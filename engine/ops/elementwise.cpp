@@ -11,7 +11,6 @@ namespace seqpe::ops {
 namespace {
 
 struct AddNode final : autograd::Node {
-  const char* name() const override { return "add"; }
   void backward() override {
     write_gradient(grad_target(0), grad_output());
     write_gradient(grad_target(1), grad_output());
@@ -20,13 +19,11 @@ struct AddNode final : autograd::Node {
 
 struct ScaleNode final : autograd::Node {
   double factor = 1.0;
-  const char* name() const override { return "scale"; }
   void backward() override { write_gradient(grad_target(0), grad_output(), factor); }
 };
 
 struct MultiplyNode final : autograd::Node {
   Tensor a, b;
-  const char* name() const override { return "multiply"; }
   void backward() override {
     product(grad_target(0), b);
     product(grad_target(1), a);
@@ -44,7 +41,6 @@ struct MultiplyNode final : autograd::Node {
 
 struct AddRowsNode final : autograd::Node {
   std::int64_t rows = 0, blocks = 1, inner = 0, first_row = 0;
-  const char* name() const override { return "add_rows"; }
   void backward() override {
     const Tensor grad_out = grad_output();
     write_gradient(grad_target(0), grad_out);

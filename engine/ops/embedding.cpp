@@ -11,8 +11,6 @@ struct EmbeddingNode final : autograd::Node {
   Tensor indices;
   std::int64_t rows = 0, cols = 0;
 
-  const char* name() const override { return "embedding"; }
-
   void backward() override {
     const Tensor grad_out = grad_output();
     const auto grad_table = grad_target(0);

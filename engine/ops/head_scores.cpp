@@ -12,8 +12,6 @@ struct HeadScoresNode final : autograd::Node {
   std::int64_t heads = 1;
   double factor = 1.0;
 
-  const char* name() const override { return "head_scores"; }
-
   void backward() override {
     const auto grad_a = grad_target(0), grad_c = grad_target(1);
     if (grad_a) accumulate(grad_a, c, false);

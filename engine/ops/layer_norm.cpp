@@ -10,8 +10,6 @@ namespace {
 struct LayerNormNode final : autograd::Node {
   Tensor x, weight, mean, rstd;
 
-  const char* name() const override { return "layer_norm"; }
-
   void backward() override {
     const Tensor grad_out = grad_output();
     const auto grad_x = grad_target(0), grad_weight = grad_target(1), grad_bias = grad_target(2);

@@ -30,8 +30,6 @@ struct LinearNode final : autograd::Node {
   WeightLayout layout = WeightLayout::in_out;
   Activation activation = Activation::none;
 
-  const char* name() const override { return "linear"; }
-
   void backward() override {
     Tensor grad_out = grad_output();
     if (activation != Activation::none) grad_out = through_activation(grad_out);

@@ -11,8 +11,6 @@ struct PositionNode final : autograd::Node {
   kernels::PositionLayout layout;
   PositionAct act = PositionAct::add;
 
-  const char* name() const override { return "position"; }
-
   void backward() override {
     const auto grad_qkv = grad_target(0), grad_pe = grad_target(1);
     kernels::position_backward(qkv.context(), {.dtype = qkv.dtype(),

@@ -12,8 +12,6 @@ struct ResidualLayerNormNode final : autograd::Node {
   Tensor sum, weight, mean, rstd;
   DropoutDraw dropout;
 
-  const char* name() const override { return kOp; }
-
   void backward() override {
     const Tensor grad_sum = grad_output(0);
     Tensor grad_norm = grad_output(1);

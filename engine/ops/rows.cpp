@@ -21,8 +21,6 @@ void copy_run(const Tensor& out, const void* x, Write write) {
 struct SliceRowsNode final : autograd::Node {
   std::int64_t begin = 0, end = 0;
 
-  const char* name() const override { return "slice_rows"; }
-
   void backward() override {
     const auto grad_x = grad_target(0);
     if (grad_x.write == Write::overwrite) grad_x.grad.fill(0.0);
@@ -32,8 +30,6 @@ struct SliceRowsNode final : autograd::Node {
 
 struct ConcatRowsNode final : autograd::Node {
   std::vector<std::int64_t> ends;
-
-  const char* name() const override { return "concat_rows"; }
 
   void backward() override {
     const Tensor grad_out = grad_output();
@@ -48,8 +44,6 @@ struct ConcatRowsNode final : autograd::Node {
 
 struct TakeTokenNode final : autograd::Node {
   std::int64_t token = 0, tokens = 0, channels = 0;
-
-  const char* name() const override { return "take_token"; }
 
   void backward() override {
     const Tensor grad_out = grad_output();

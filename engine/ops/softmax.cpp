@@ -11,8 +11,6 @@ struct SoftmaxNode final : autograd::Node {
   Tensor out;
   bool log = false;
 
-  const char* name() const override { return log ? "log_softmax" : "softmax"; }
-
   void backward() override {
     const auto grad_x = grad_target(0);
     kernels::softmax_backward(out.context(), {.dtype = out.dtype(),

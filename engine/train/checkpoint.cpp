@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/io/file.h"
+#include "engine/io/sha256.h"
 
 namespace seqpe::train {
 namespace {
@@ -29,19 +30,24 @@ std::string step_name(std::int64_t step) {
   return fmt::format("{}{:08d}", kStep, step);
 }
 
-/// Steps of the complete-looking folders, ascending.
+/// The step of a checkpoint's folder; none for another name: a copy that somebody keeps as
+/// "step_00000004_good" is none of ours.
+std::optional<std::int64_t> step_of(const fs::path& checkpoint) {
+  const std::string name = checkpoint.filename();
+  if (!name.starts_with(kStep)) return std::nullopt;
+  std::int64_t step = 0;
+  const auto parsed = std::from_chars(name.data() + kStep.size(), name.data() + name.size(), step);
+  if (parsed.ec != std::errc() || name != step_name(step)) return std::nullopt;
+  return step;
+}
+
+/// Steps of the complete checkpoints, ascending.
 std::vector<std::int64_t> steps_of(const fs::path& run) {
   std::vector<std::int64_t> steps;
   if (!fs::is_directory(folder_of(run))) return steps;
   for (const auto& entry : fs::directory_iterator(folder_of(run))) {
-    const std::string name = entry.path().filename();
-    std::int64_t step = 0;
-    if (!name.starts_with(kStep) || !is_complete(entry.path())) continue;
-    const char *begin = name.c_str() + kStep.size(), *end = name.c_str() + name.size();
-    // A copy that somebody keeps as "step_00000004_good" is none of ours.
-    if (const auto [stop, error] = std::from_chars(begin, end, step);
-        error == std::errc() && name == step_name(step))
-      steps.push_back(step);
+    const auto step = step_of(entry.path());
+    if (step && is_complete(entry.path())) steps.push_back(*step);
   }
   std::sort(steps.begin(), steps.end());
   return steps;
@@ -194,8 +200,8 @@ std::optional<fs::path> linked_checkpoint(const fs::path& run, const std::string
 void prune_checkpoints(const fs::path& run, const CheckpointConfig& config) {
   const auto latest = linked_checkpoint(run, kLatest), best = linked_checkpoint(run, kBest);
   auto steps = steps_of(run);
-  if (latest)
-    std::erase_if(steps, [&](auto step) { return step_name(step) > latest->filename().string(); });
+  if (const auto last = latest ? step_of(*latest) : std::nullopt)
+    std::erase_if(steps, [&](std::int64_t step) { return step > *last; });
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const bool recent = static_cast<std::int64_t>(steps.size() - i) <= config.keep_last;
     const bool kept = config.keep_every > 0 && steps[i] % config.keep_every == 0;

@@ -8,19 +8,19 @@
 namespace seqpe::train {
 
 optim::GroupOptions Updater::options_of(const std::string& group, std::int64_t step) const {
-  require(group == "model" || group == "encoder",
-          "[train] a parameter group must be 'model' or 'encoder', got '{}'.", group);
-  const bool encoder = group == "encoder";
-  const optim::Schedule schedule{
-      .kind = config_.schedule,
-      .learning_rate = encoder ? config_.encoder_rate() : config_.learning_rate,
-      .min_learning_rate = config_.min_learning_rate,
-      .warmup_from = config_.warmup_from,
-      .warmup_steps = config_.warmup_steps,
-      .steps = config_.steps};
+  const auto found = config_.groups.find(group);
+  require(found != config_.groups.end(), "[train] there are no options of a parameter group '{}'.",
+          group);
+  const GroupConfig& options = found->second;
+  const optim::Schedule schedule{.kind = config_.schedule,
+                                 .learning_rate = config_.peak_rate(options),
+                                 .min_learning_rate = config_.min_learning_rate,
+                                 .warmup_from = config_.warmup_from,
+                                 .warmup_steps = config_.warmup_steps,
+                                 .steps = config_.steps};
   return {.learning_rate = schedule.at(step),
-          .weight_decay = encoder ? config_.encoder_weight_decay : config_.weight_decay,
-          .clip = encoder ? config_.encoder_clip : config_.clip};
+          .weight_decay = options.weight_decay,
+          .clip = options.clip};
 }
 
 Update Updater::run(std::int64_t step) {

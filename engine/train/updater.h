@@ -32,7 +32,7 @@ class Updater {
 
   const std::vector<optim::ParameterGroup>& groups() const { return groups_; }
 
-  /// Learning rate, decay and clipping of a group ("model" or "encoder") at an update.
+  /// Learning rate, decay and clipping of a group at an update.
   optim::GroupOptions options_of(const std::string& group, std::int64_t step) const;
 
  private:

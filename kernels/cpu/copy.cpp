@@ -12,9 +12,7 @@ void copy_rows(const CopyRowsArgs& args) {
       for (std::int64_t row = begin; row < end; ++row) {
         T* out = static_cast<T*>(args.out) + row * args.out_stride;
         const T* x = static_cast<const T*>(args.x) + row * args.x_stride;
-        if (args.x == nullptr) {
-          for (std::int64_t c = 0; c < args.cols; ++c) store(out + c, Acc<T>(0));
-        } else if (args.write == Write::overwrite) {
+        if (args.write == Write::overwrite) {
           __builtin_memcpy(out, x, static_cast<std::size_t>(args.cols) * sizeof(T));
         } else {
 #pragma omp simd

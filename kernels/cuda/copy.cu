@@ -17,9 +17,9 @@ __global__ void __launch_bounds__(kMapThreads)
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
        i < rows * packs; i += threads) {
     const std::int64_t row = i / packs, column = (i - row * packs) * N;
-    float values[N] = {};
-    if (x != nullptr) load_floats(values, x + row * x_stride + column);
-    write_floats(out + row * out_stride + column, values, x == nullptr ? Write::overwrite : write);
+    float values[N];
+    load_floats(values, x + row * x_stride + column);
+    write_floats(out + row * out_stride + column, values, write);
   }
 }
 
@@ -47,8 +47,8 @@ void copy_rows(const Context& context, const CopyRowsArgs& args) {
           kernel, static_cast<T*>(args.out), static_cast<const T*>(args.x), args.rows, args.cols,
           args.out_stride, args.x_stride, args.write);
     };
-    const bool whole = args.cols % kSize == 0 && args.out_stride % kSize == 0 &&
-                       (args.x == nullptr || args.x_stride % kSize == 0);
+    const bool whole =
+        args.cols % kSize == 0 && args.out_stride % kSize == 0 && args.x_stride % kSize == 0;
     if (whole && aligned_for_packs(args.out, args.x))
       return run(copy_rows_pack_per_thread_kernel<kSize, T>, kSize);
     run(copy_rows_pack_per_thread_kernel<1, T>, 1);

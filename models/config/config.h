@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/config/load.h"
+#include "engine/data/lm_blocks.h"
 #include "engine/train/train_config.h"
 #include "models/gpt/gpt.h"
 #include "models/seqpe/options.h"
@@ -24,12 +25,38 @@ struct ModelConfig {
   PositionKind position = PositionKind::seqpe;
 };
 
+/// The section `data`.
+struct DataConfig {
+  std::string path;
+  std::string valid_path;
+  std::string tokenizer = "bytes";
+  std::int64_t block_size = 512;
+  data::Reader reader = data::Reader::lines;
+  data::BlankLines blank_lines = data::BlankLines::drop;
+  std::int64_t shards = 1;
+  bool reference_blocks = false;
+
+  data::TextOptions text_options(std::int64_t max_lines) const {
+    return {.reader = reader, .blank_lines = blank_lines, .shards = shards, .max_lines = max_lines};
+  }
+};
+
+/// The section `eval`.
+struct EvalConfig {
+  std::vector<std::int64_t> lengths;  // empty: data.block_size
+  std::int64_t stride = 0;            // 0: the length (`auto`)
+  std::int64_t start = 0;
+  std::int64_t max_lines = 0;  // 0: all
+};
+
 struct Config {
+  Config() { train.groups["encoder"] = {}; }
+
   ModelConfig model;
   SeqpeOptions seqpe;
   train::TrainConfig train;
-  train::DataConfig data;
-  train::EvalConfig eval;
+  DataConfig data;
+  EvalConfig eval;
   train::CheckpointConfig checkpoint;
   train::LogConfig log;
   std::vector<std::string> compare;
@@ -65,7 +92,8 @@ bool describes_model(const std::string& key, PositionKind position);
 /// True for a key that decides which sequences a step of training sees.
 bool decides_data(const std::string& key);
 
-/// The names of PositionKind.
+/// The names of PositionKind, in its order.
 const std::vector<std::string>& position_names();
+const std::string& name_of(PositionKind position);
 
 }  // namespace seqpe::models

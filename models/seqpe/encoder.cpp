@@ -9,11 +9,6 @@ namespace {
 
 constexpr double kInitStd = 0.02;
 
-ops::Activation activation_of(const EncoderOptions& options) {
-  return options.activation == ActivationName::gelu_new ? ops::Activation::gelu_tanh
-                                                        : ops::Activation::gelu_erf;
-}
-
 }  // namespace
 
 SeqpeEncoder::Block::Block(const EncoderOptions& options, DType dtype)
@@ -29,7 +24,7 @@ SeqpeEncoder::Block::Block(const EncoderOptions& options, DType dtype)
       layernorm_2(options.width, options.layer_norm_eps, dtype),
       mlp({.width = options.width,
            .hidden = 4 * options.width,
-           .activation = activation_of(options),
+           .activation = activation_of(options.activation),
            .init_std = kInitStd,
            .output_init_std = kInitStd,
            .dropout = options.dropout.residual,

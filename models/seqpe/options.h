@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "engine/ops/linear.h"
+
 namespace seqpe::models {
 
 /// How a position embedding enters the Transformer.
@@ -11,7 +13,11 @@ enum class Apply : std::uint8_t { input_add, attn_add, attn_mul, attn_scalar };
 /// Where the projection of an embedding to (pe_q, pe_k) lies.
 enum class QkProjection : std::uint8_t { none, single, per_layer };
 enum class AttentionDirection : std::uint8_t { causal, bidirectional };
+/// gelu: exact (erf); gelu_new: GPT-2's tanh form.
 enum class ActivationName : std::uint8_t { gelu, gelu_new };
+inline ops::Activation activation_of(ActivationName name) {
+  return name == ActivationName::gelu ? ops::Activation::gelu_erf : ops::Activation::gelu_tanh;
+}
 enum class Mixture : std::uint8_t { mixed, uniform };
 enum class TransferMetric : std::uint8_t { kl_div, mse };
 

@@ -9,8 +9,7 @@ GptOptions gpt_options(const Config& config, std::int64_t vocab_size, DType dtyp
           .width = model.width,
           .heads = model.heads,
           .vocab_size = vocab_size,
-          .activation = model.activation == ActivationName::gelu ? ops::Activation::gelu_erf
-                                                                 : ops::Activation::gelu_tanh,
+          .activation = activation_of(model.activation),
           .layer_norm_eps = model.layer_norm_eps,
           .dropout = model.dropout,
           .dtype = dtype};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/tasks/language_model.h"
+#include "models/tasks/stored_model.h"
 
 namespace seqpe::models {
 
@@ -27,17 +28,9 @@ void warn_of_other_data(const LanguageModel& model, const std::filesystem::path&
 /// Reads the weights of a checkpoint folder into a model of the same shape.
 void load_weights(const LanguageModel& model, const std::filesystem::path& directory);
 
-/// Opens a checkpoint folder, a run of ours (best, else latest) or a run of the reference
-/// (best_model, step_N). `tokenizer`: replaces the checkpoint's own; needed where the folder holds
-/// none.
-std::unique_ptr<LanguageModel> open_language_model(const std::filesystem::path& path,
+/// A model as it was stored. `tokenizer` replaces its own; needed where its folder holds none.
+std::unique_ptr<LanguageModel> open_language_model(const StoredModel& stored,
                                                    const std::optional<std::string>& tokenizer,
                                                    const std::vector<std::string>& overrides);
-
-/// The folder of the weight files of what open_language_model opens, verified where it is ours.
-std::filesystem::path find_weights(const std::filesystem::path& path);
-
-/// SHA-256 of the weight files of what open_language_model opens, in name order.
-std::string weights_sha256(const std::filesystem::path& path);
 
 }  // namespace seqpe::models

@@ -8,7 +8,7 @@ namespace seqpe::models {
 namespace {
 
 data::Chunks read_training(const LanguageModel& model) {
-  const train::DataConfig& data = model.config().data;
+  const DataConfig& data = model.config().data;
   require<ConfigError>(!data.path.empty(),
                        "[config] data.path must name the training text, it is empty.");
   return data::tokenize_text(read_data(data.path), model.tokenizer(), data.text_options(0));

@@ -258,4 +258,15 @@ Config read_reference_config(const fs::path& run) {
   return config;
 }
 
+std::optional<std::int64_t> reference_vocab_size(const fs::path& run) {
+  const fs::path path = run / "config.json";
+  const YAML::Node node = read_map(path)["vocab_size"];
+  if (!node) return std::nullopt;
+  std::int64_t size = 0;
+  require<CheckpointError>(YAML::convert<std::int64_t>::decode(node, size),
+                           "[checkpoint] {}: vocab_size must be a whole number, got '{}'.",
+                           path.string(), node.IsScalar() ? node.Scalar() : "a list or map");
+  return size;
+}
+
 }  // namespace seqpe::models

@@ -2,7 +2,9 @@
 // (YAML text in spite of its name), train_args.json.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "models/config/config.h"
@@ -19,5 +21,8 @@ std::string pe_config_text(const Config& config);
 /// file and key where it is malformed or of a kind that this engine does not compute; keys that
 /// say nothing about the model give one warning.
 Config read_reference_config(const std::filesystem::path& run);
+
+/// vocab_size of its config.json, where it tells one.
+std::optional<std::int64_t> reference_vocab_size(const std::filesystem::path& run);
 
 }  // namespace seqpe::models

@@ -27,7 +27,7 @@ TEST(Node, OneWantedInputIsEnough) {
   const Tensor constant = Tensor::zeros({2});
   for (const Tensor& out : {ops::add(x, constant), ops::add(constant, x)}) {
     ASSERT_TRUE(out.requires_grad());
-    EXPECT_STREQ(out.variable()->producer->name(), "add");
+    EXPECT_NE(out.variable()->producer, nullptr);
   }
   EXPECT_FALSE(constant.requires_grad());
 }
@@ -80,7 +80,6 @@ TEST(NoGrad, ConcernsItsThreadOnly) {
 
 /// (x, 2 x), with gradients for the outputs that have one.
 struct TwiceNode final : autograd::Node {
-  const char* name() const override { return "twice"; }
   void backward() override {
     const autograd::GradTarget target = grad_target(0);
     for (std::int64_t i = 0; i < target.grad.numel(); ++i) {

@@ -130,7 +130,7 @@ TEST_F(AllocatorTest, RequestsThatCannotBeMetAreRefused) {
     test::expect_error<DeviceError>(
         [&] { memory_.allocate(bytes); },
         fmt::format("[cpu] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: "
-                    "lower train.micro_batch_size.",
+                    "smaller micro-batches (train.micro_batch_size) or shorter sequences.",
                     bytes, before_.current));
     EXPECT_EQ(current(), 0u);
     EXPECT_EQ(peak(), 0u);

@@ -50,12 +50,12 @@ train::TrainConfig train_config(const nlohmann::json& config, const Groups& grou
   train.warmup_steps = schedule.at("warmup_steps");
   train.warmup_from = schedule.at("warmup_from");
   train.min_learning_rate = schedule.at("min_learning_rate");
-  train.learning_rate = groups.value("learning_rate", false);
-  train.encoder_learning_rate = groups.value("learning_rate", true);
-  train.weight_decay = groups.value("weight_decay", false);
-  train.encoder_weight_decay = groups.value("weight_decay", true);
-  train.clip = config.at("clip");
-  train.encoder_clip = config.at("encoder_clip");
+  for (const bool encoder : {false, true}) {
+    train.groups[encoder ? "encoder" : "model"] = {
+        .learning_rate = groups.value("learning_rate", encoder),
+        .weight_decay = groups.value("weight_decay", encoder),
+        .clip = config.at(encoder ? "encoder_clip" : "clip")};
+  }
   std::set<std::vector<double>> betas;
   for (const auto& group : config.at("groups")) betas.insert(group.at("betas"));
   EXPECT_EQ(betas.size(), 1u);
@@ -228,7 +228,8 @@ void replay(const test::Golden& golden, const test::Where& where) {
       const char* group = first.starts_with("encoder.") ? "encoder" : "model";
       // The file holds them as float32.
       EXPECT_NEAR(updater.options_of(group, step).learning_rate,
-                  rates.at(step, static_cast<std::int64_t>(g)), 1e-7 * train.learning_rate)
+                  rates.at(step, static_cast<std::int64_t>(g)),
+                  1e-7 * train.groups.at("model").learning_rate)
           << group << " " << step;
     }
   }

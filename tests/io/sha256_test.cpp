@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
-#include "engine/io/file.h"
+#include "engine/io/sha256.h"
 
 namespace seqpe::io {
 namespace {
@@ -35,6 +36,17 @@ TEST(Sha256, KnownAnswers) {
       {std::string(128, 'a'), "6836cf13bac400e9105071cd6af47084dfacad4e5e302c94bfed24e013afb73e"},
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(digest(text), expected) << text.size();
+}
+
+TEST(Sha256, PiecesOfAnyLength) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += static_cast<char>('a' + i % 26);
+  for (const std::size_t piece : {1u, 7u, 63u, 64u, 65u, 128u, 200u}) {
+    Sha256 hash;
+    for (std::size_t begin = 0; begin < text.size(); begin += piece)
+      hash.add(text.data() + begin, std::min(piece, text.size() - begin));
+    EXPECT_EQ(hash.digest(), digest(text)) << piece;
+  }
 }
 
 TEST(Sha256, EveryBitCounts) {

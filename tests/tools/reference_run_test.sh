@@ -54,6 +54,8 @@ pe_config.json|s/^PE_EMBED_DIM:.*/&0000/|(seqpe.encoder.width), it is
 pe_config.json|1s/.*/[/|variant/pe_config.json
 config.json|s/("scale_attn_by_inverse_layer_idx"): false/\1: true/|scale_attn_by_inverse_layer_idx must be false, got true
 config.json|s/("activation_function"): "gelu_new"/\1: "relu"/|model.activation: expected one of gelu, gelu_new, got "relu"
+config.json|s/("vocab_size"): [0-9]+/\1: 50000/|must have extent 50000 in dimension 0 (vocab_size), it is
+config.json|s/("vocab_size"): [0-9]+/\1: "many"/|vocab_size must be a whole number, got 'many'
 config.json|s/("n_layer"): [0-9]+/\1: 1000000/|must hold 1000000 layers (model.layers), it holds
 TABLE
 # Keys that change no result are read all the same: the checkpoint of a training that starts from there writes them back.

@@ -32,7 +32,8 @@ assert set(facts) == {"machine", "cpu", "cuda"} and "driver" in facts["cuda"], f
 PYTHON
 
 # 2: usage
-expect 2 "Did you mean 'train'" "$engine" trian lm
+expect 2 "'trian' is no command of 'seqpe_engine', which has: train, eval, config, bench, doctor. Did you mean 'train'?" "$engine" trian lm
+expect 2 "'vit' is no command of 'seqpe_engine train', which has: lm." "$engine" train vit
 expect 2 "" "$engine"
 expect 2 "" "$engine" train
 expect 2 "" "$engine" train lm --no-such-option
@@ -151,5 +152,13 @@ expect 0 "parameters in the model" train --run dry --dry-run
 expect 0 "400 steps of 64 tokens" train --run dry --dry-run
 expect 0 "of tensors at peak" train --run dry --dry-run
 expect 0 "MB a checkpoint" train --run dry --dry-run
+python "a model of 3.4 GB is planned in less" << 'PYTHON'
+import os, resource, subprocess
+large = ["--set", "model.width=4096", "--set", "model.layers=4", "--set", "compare=[]"]
+told = subprocess.run([os.environ["engine"], "train", "lm", "--dry-run", *large], check=True, stderr=subprocess.PIPE).stderr
+assert b"840.14 M parameters in the model" in told, told
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+assert peak < 1_500_000, peak
+PYTHON
 check "--dry-run writes nothing" test ! -e dry -a ! -e runs
 finish

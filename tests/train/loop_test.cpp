@@ -79,7 +79,7 @@ class ToyTask final : public Task {
 TrainConfig ten_steps() {
   TrainConfig config;
   config.steps = 10;
-  config.learning_rate = 0.1;
+  config.groups = {{"model", {.learning_rate = 0.1}}, {"encoder", {}}};
   return config;
 }
 

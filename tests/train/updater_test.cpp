@@ -10,6 +10,7 @@
 
 #include "engine/autograd/backward.h"
 #include "engine/ops/elementwise.h"
+#include "tests/support/expect_error.h"
 
 namespace seqpe::train {
 namespace {
@@ -54,12 +55,8 @@ class ConstantGradients final : public Task {
 TrainConfig config() {
   TrainConfig out;
   out.schedule = optim::ScheduleKind::constant;
-  out.learning_rate = 0.1;
-  out.encoder_learning_rate = 0.01;
-  out.weight_decay = 0.5;
-  out.encoder_weight_decay = 0.25;
-  out.clip = 0;
-  out.encoder_clip = 0;
+  out.groups = {{"model", {.learning_rate = 0.1, .weight_decay = 0.5, .clip = 0}},
+                {"encoder", {.learning_rate = 0.01, .weight_decay = 0.25, .clip = 0}}};
   out.eps = 1;
   return out;
 }
@@ -88,7 +85,7 @@ TEST(Updater, TheEncoderHasItsOwnRateAndDecay) {
 TEST(Updater, WithoutARateOfItsOwnTheEncoderHasTheModels) {
   ConstantGradients task;
   TrainConfig train = config();
-  train.encoder_learning_rate = -1;
+  train.groups.at("encoder").learning_rate = -1;
   Updater(task, train).run(0);
   expect_weights(
       task, {updated(0.1, 0.5, 3), updated(0.1, 0, 4), updated(0.1, 0.25, 5), updated(0.1, 0, 12)});
@@ -101,8 +98,8 @@ TEST(Updater, EachGroupIsClippedByItsOwnNorm) {
     SCOPED_TRACE(testing::Message() << clip << " and " << encoder_clip);
     ConstantGradients task;
     TrainConfig train = config();
-    train.clip = clip;
-    train.encoder_clip = encoder_clip;
+    train.groups.at("model").clip = clip;
+    train.groups.at("encoder").clip = encoder_clip;
     const Update update = Updater(task, train).run(0);
     ASSERT_EQ(update.norms.size(), 2u);
     EXPECT_EQ(update.norms[0].first, "model");
@@ -139,6 +136,14 @@ TEST(Updater, AGradientThatIsNotFiniteUpdatesNothingThoughTheLossIs) {
   EXPECT_TRUE(std::isfinite(update.terms.loss));
   EXPECT_FALSE(update.finite);
   EXPECT_EQ(task.weights(), std::vector<double>(4, 2.0));
+}
+
+TEST(Updater, AGroupNeedsOptions) {
+  ConstantGradients task;
+  TrainConfig train = config();
+  train.groups.erase("encoder");
+  test::expect_error<Error>([&] { Updater(task, train).run(0); },
+                            "[train] there are no options of a parameter group 'encoder'.");
 }
 
 TEST(Updater, WhatIsNotFiniteUpdatesNothing) {

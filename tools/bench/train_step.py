@@ -14,7 +14,7 @@ import statistics
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHAPES = [(4, 64, 6), (4, 512, 2)]  # batch, tokens, steps a round
+STEPS = {(4, 64): 6, (4, 512): 2}  # steps a round of (batch, tokens)
 
 
 def run(command):
@@ -37,15 +37,22 @@ def pytorch(python, batch, tokens, steps, *flags):
     return run([python, script, "--batch", batch, "--tokens", tokens, "--steps", steps, "--warmup", 2, *flags])
 
 
+def shape(text):
+    batch, tokens = map(int, text.split("x"))
+    return batch, tokens
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=ROOT / "build/cpu/bin/seqpe_engine")
     parser.add_argument("--python", default="python3", help="an interpreter with torch")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; default: 4x64 and 4x512")
     args = parser.parse_args()
     print("| shape | program | step | speed-up of the engine | resident peak | outside GEMM and attention |")
     print("|---|---|---|---|---|---|")
-    for batch, tokens, steps in SHAPES:
+    for batch, tokens in args.shape or STEPS:
+        steps = STEPS.get((batch, tokens), 2)
         results = {"seqpe_engine": [], "PyTorch eager": [], "PyTorch compiled": []}
         for _ in range(args.rounds):
             results["seqpe_engine"].append(engine(args.binary, batch, tokens, steps))

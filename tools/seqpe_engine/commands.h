@@ -49,8 +49,9 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_footer(const CLI::App* app) const override;
 };
 
-/// The command line as a shell would read it again.
+/// The command line as a shell would read it again, and its first word.
 std::string& command_line();
+std::string program();
 
 /// The exit code of a command that did not fail by an error, for main.
 int& exit_code();

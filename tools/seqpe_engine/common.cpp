@@ -98,6 +98,10 @@ std::string& command_line() {
   return line;
 }
 
+std::string program() {
+  return command_line().substr(0, command_line().find(' '));
+}
+
 int& exit_code() {
   static int code = 0;
   return code;

@@ -55,8 +55,8 @@ void run(const Options& options) {
   const auto tokenizer =
       options.tokenizer.empty() ? std::nullopt : std::optional(options.tokenizer);
   // Looked for once: the run may still train, and its best checkpoint change.
-  const auto weights = models::find_weights(options.checkpoint);
-  const auto model = models::open_language_model(weights, tokenizer, overrides_of(options));
+  const models::StoredModel stored = models::find_model(options.checkpoint);
+  const auto model = models::open_language_model(stored, tokenizer, overrides_of(options));
   const models::Config& config = model->config();
   model->move_to(use_device(config.train));
   log.detail(version_text());
@@ -71,7 +71,7 @@ void run(const Options& options) {
     for (const LengthResult& result : results) rows.push_back(result_json(result));
     const nlohmann::ordered_json out = {{"task", "lm"},
                                         {"checkpoint", options.checkpoint},
-                                        {"weights_sha256", models::weights_sha256(weights)},
+                                        {"weights_sha256", models::weights_sha256(stored)},
                                         {"data", path},
                                         {"results", rows}};
     fmt::print("{}\n", out.dump(1));

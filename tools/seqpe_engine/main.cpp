@@ -1,3 +1,4 @@
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,14 +17,23 @@ namespace {
 
 constexpr int kUsage = 2;
 
-/// CLI11 names the word that it does not know; say which command is nearest.
-void suggest_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-  fmt::print(stderr, "seqpe_engine: '{}' is no command. Did you mean '{}'?\n", argv[1],
-             seqpe::config::nearest(argv[1], names));
+/// What is wrong with a command line whose first words are no command; empty if they are one.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> names{"seqpe_engine"};
+  for (const CLI::App* command = &app;;) {
+    std::vector<std::string> known;
+    for (const CLI::App* sub : command->get_subcommands({})) known.push_back(sub->get_name());
+    const auto place = static_cast<int>(names.size());
+    if (known.empty() || place >= argc || argv[place][0] == '-') return {};
+    const std::string word = argv[place];
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      return fmt::format("'{}' is no command of '{}', which has: {}.{}", word,
+                         fmt::join(names, " "), fmt::join(known, ", "),
+                         seqpe::config::did_you_mean(word, known));
+    }
+    command = command->get_subcommand(word);
+    names.push_back(word);
+  }
 }
 
 /// In single quotes where a shell would read something else.
@@ -37,8 +47,8 @@ std::string quoted(const std::string& word) {
 }
 
 /// Threads that wait for each other spin for some 20 us and then sleep: beside other work on the
-/// same cores spinning on makes a step up to ten times longer, and sleeping at once costs a tenth on
-/// idle ones. OpenMP reads its variables when it is loaded, so the program starts once more.
+/// same cores spinning on makes a step up to ten times longer, and sleeping at once costs a tenth
+/// on idle ones. OpenMP reads its variables when it is loaded, so the program starts once more.
 void let_waiting_threads_sleep(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
@@ -49,7 +59,7 @@ void let_waiting_threads_sleep(char** argv) {
 int run(int argc, char** argv) {
   // A file over the size limit is an error of that write, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
-  seqpe::tools::command_line() = "seqpe_engine";
+  seqpe::tools::command_line() = quoted(argv[0]);
   for (int i = 1; i < argc; ++i) seqpe::tools::command_line() += " " + quoted(argv[i]);
 
   CLI::App app{"Transformers with sequential position encoding (SeqPE), from scratch."};
@@ -74,8 +84,12 @@ int run(int argc, char** argv) {
     return seqpe::tools::exit_code();
   } catch (const CLI::ParseError& error) {
     const bool asked_for_text = error.get_exit_code() == 0;
-    app.exit(error);
-    if (!asked_for_text) suggest_command(app, argc, argv);
+    const std::string unknown = asked_for_text ? "" : unknown_command(app, argc, argv);
+    if (unknown.empty()) {
+      app.exit(error);
+    } else {
+      fmt::print(stderr, "seqpe_engine: error: {}\n", unknown);
+    }
     return asked_for_text ? 0 : kUsage;
   } catch (const seqpe::StoppedError& stopped) {
     fmt::print(stderr, "seqpe_engine: {}\n", stopped.what());

@@ -67,7 +67,8 @@ TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
 TEST(Config, DefaultsAreThoseOfTheSchemaNotOfARecipe) {
   const Config config = load_config({}, {});
   EXPECT_EQ(config.model.layers, 12);
-  EXPECT_EQ(config.train.encoder_rate(), config.train.learning_rate);
+  EXPECT_EQ(config.train.peak_rate(config.train.groups.at("encoder")),
+            config.train.groups.at("model").learning_rate);
   EXPECT_EQ(config.train.micro_batch(), config.train.batch_size);
 }
 

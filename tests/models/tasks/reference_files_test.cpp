@@ -116,7 +116,7 @@ TEST(ReferenceFiles, WhatWeWriteReadsBack) {
                           .temperature = 0.5,
                           .activation = ActivationName::gelu};
   config.seqpe.contrastive.logit_scale = config.seqpe.transfer.logit_scale = 0.3;
-  config.train.encoder_weight_decay = 0.125;
+  config.train.groups.at("encoder").weight_decay = 0.125;
   for (const PositionKind kind : {PositionKind::seqpe, PositionKind::learned, PositionKind::none}) {
     config.model.position = kind;
     const TemporaryDirectory run;

@@ -1,0 +1,28 @@
+// SHA-256 (FIPS 180-4).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace seqpe::io {
+
+/// The hash of bytes that come in pieces.
+class Sha256 {
+ public:
+  void add(const void* data, std::size_t bytes);
+  /// 64 hexadecimal digits, of all that was added. To be called once.
+  std::string digest();
+
+ private:
+  std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  std::array<unsigned char, 64> block_{};  // the first bytes_ % 64 of it wait for the others
+  std::uint64_t bytes_ = 0;
+};
+
+/// The hash of bytes that are all here.
+std::string sha256(const void* data, std::size_t bytes);
+
+}  // namespace seqpe::io

@@ -1,0 +1,101 @@
+// Which values fit together.
+#include <fmt/ranges.h>
+
+#include <set>
+
+#include "models/config/config.h"
+#include "models/seqpe/digits.h"
+#include "models/seqpe/seqpe_position.h"
+#include "models/seqpe/training_samplers.h"
+
+namespace seqpe::models {
+namespace {
+
+// More is a mistake; OpenMP takes an int.
+constexpr std::int64_t kMostThreads = 4096;
+
+bool divides(std::int64_t small, std::int64_t large) {
+  return large % small == 0;
+}
+
+/// The largest position of an evaluation must be one that the model can tell.
+void validate_lengths(const Config& config) {
+  const auto& eval = config.eval;
+  const PositionKind position = config.model.position;
+  const SeqpeOptions& seqpe = config.seqpe;
+  const std::int64_t digits = seqpe.max_digits > 0
+                                  ? seqpe.max_digits
+                                  : digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+  for (const std::int64_t length : evaluation_lengths(config)) {
+    require<ConfigError>(length >= 1, "[config] eval.lengths must be >= 1, got {}.", length);
+    require<ConfigError>(eval.stride <= length,
+                         "[config] eval.stride must be at most the length {}, got {}.", length,
+                         eval.stride);
+    const std::int64_t needed = digits_needed(eval.start + length, 1, seqpe.base);
+    require<ConfigError>(
+        position != PositionKind::seqpe || needed <= digits,
+        "[config] position {} (eval.start plus a length of eval.lengths) needs {} digits in base "
+        "{}, seqpe.max_digits is {}. Hint: train with more digits or evaluate at shorter lengths.",
+        eval.start + length - 1, needed, seqpe.base, digits);
+    require<ConfigError>(
+        position != PositionKind::learned || eval.start == 0 ||
+            eval.start + length <= config.data.block_size,
+        "[config] eval.start must be 0 for learned positions beyond their table of {}, got {}.",
+        config.data.block_size, eval.start);
+  }
+}
+
+}  // namespace
+
+void validate_model(const Config& config) {
+  const ModelConfig& model = config.model;
+  const SeqpeOptions& seqpe = config.seqpe;
+  require<ConfigError>(divides(model.heads, model.width),
+                       "[config] model.heads must divide model.width {}, got {}.", model.width,
+                       model.heads);
+  require<ConfigError>(config.train.threads <= kMostThreads,
+                       "[config] train.threads must be at most {}, got {}.", kMostThreads,
+                       config.train.threads);
+  validate_lengths(config);
+  if (model.position != PositionKind::seqpe) return;
+  require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
+                       "[config] seqpe.encoder.heads must divide seqpe.encoder.width {}, got {}.",
+                       seqpe.encoder.width, seqpe.encoder.heads);
+  const std::int64_t needed = digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+  require<ConfigError>(
+      seqpe.max_digits == 0 || seqpe.max_digits >= needed,
+      "[config] seqpe.max_digits must be at least {} for seqpe.max_position {} in base {}, got {}.",
+      needed, seqpe.max_position, seqpe.base, seqpe.max_digits);
+}
+
+void validate_training(const Config& config) {
+  const auto& [model, seqpe, train, data, eval, checkpoint, log, compare] = config;
+  require<ConfigError>(divides(train.micro_batch(), train.batch_size),
+                       "[config] train.micro_batch_size must divide train.batch_size {}, got {}.",
+                       train.batch_size, train.micro_batch());
+  require<ConfigError>(train.warmup_steps <= train.steps,
+                       "[config] train.warmup_steps must be at most train.steps {}, got {}.",
+                       train.steps, train.warmup_steps);
+  for (const double beta : train.betas) {
+    require<ConfigError>(beta >= 0 && beta < 1,
+                         "[config] train.betas must lie in [0, 1), got [{}, {}].", train.betas[0],
+                         train.betas[1]);
+  }
+  require<ConfigError>(train.eps > 0, "[config] train.eps must be > 0, got {}.", train.eps);
+  if (model.position == PositionKind::seqpe) {
+    // They check their options.
+    TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), data.block_size,
+                     train.batch_size, static_cast<std::uint64_t>(train.seed));
+  }
+  std::set<PositionKind> positions{model.position};
+  for (const Config& rival : rivals_of(config)) {
+    require<ConfigError>(positions.insert(rival.model.position).second,
+                         "[config] compare must name each rival once and not model.position {}, "
+                         "got [{}].",
+                         name_of(model.position), fmt::join(compare, ", "));
+    validate_model(rival);
+    validate_training(rival);
+  }
+}
+
+}  // namespace seqpe::models

@@ -1,0 +1,84 @@
+#include "tools/seqpe_engine/plan.h"
+
+#include <fmt/format.h>
+
+#include "engine/ops/cross_entropy.h"
+
+namespace seqpe::tools {
+namespace {
+
+constexpr double kMegabyte = 1024.0 * 1024.0;
+
+// Widths that a token of a block keeps for its backward, and those of the moment at the peak; both
+// measured (-v tells the peak) at several depths, batches and encoders.
+constexpr double kModelWidths = 18, kModelOnce = 14, kEncoderWidths = 14, kEncoderOnce = 2;
+
+/// Numbers of the position encoder's activations, all blocks of a shifted step and both losses. Its
+/// last block computes one token a position.
+double encoder_numbers(const models::Config& config) {
+  if (config.model.position != models::PositionKind::seqpe) return 0;
+  const auto& shift = config.seqpe.shift;
+  const auto& contrastive = config.seqpe.contrastive;
+  const auto& transfer = config.seqpe.transfer;
+  const bool shifts = shift.rate > 0 && config.train.batch_size % shift.blocks == 0;
+  std::int64_t positions = (shifts ? shift.blocks : 1) * config.data.block_size;
+  if (contrastive.weight > 0) positions += contrastive.pivots * (1 + contrastive.candidates);
+  if (transfer.weight > 0) positions += transfer.starts * transfer.indices;
+  const auto& encoder = config.seqpe.encoder;
+  return static_cast<double>(positions * (config.seqpe.max_digits + 1) * encoder.width) *
+         (kEncoderWidths * static_cast<double>(encoder.layers - 1) + kEncoderOnce);
+}
+
+/// Bytes of tensors while training: weights, gradients and both moments (in mixed precision the
+/// rounded weights too); activations; the head.
+double expected_peak(const models::LanguageModel& model, std::int64_t parameter_count) {
+  const models::Config& config = model.config();
+  const auto tokens = static_cast<double>(config.train.micro_batch() * config.data.block_size);
+  const double activations = tokens * static_cast<double>(config.model.width) *
+                             (kModelWidths * static_cast<double>(config.model.layers) + kModelOnce);
+  const std::int64_t vocab = model.tokenizer().vocab_size();
+  const std::int64_t rows =
+      ops::rows_of_logits_at_once(config.train.micro_batch() * config.data.block_size, vocab);
+  // A chunk of logits, and the head's gradient before it is added to that of the embedding.
+  const auto head = static_cast<double>((rows + config.model.width) * vocab);
+  const auto compute = config.train.compute_dtype();
+  const auto element = static_cast<double>(size_of(compute.value_or(DType::f32)));
+  const double a_parameter = 4 * sizeof(float) + (compute ? element : 0.0);
+  return a_parameter * static_cast<double>(parameter_count) +
+         element * (activations + head + encoder_numbers(config));
+}
+
+/// 3456 as "3.5 K", 858000 as "0.86 M".
+std::string shortened(std::int64_t count) {
+  const auto value = static_cast<double>(count);
+  return count < 100'000 ? fmt::format("{:.1f} K", value / 1e3)
+                         : fmt::format("{:.2f} M", value / 1e6);
+}
+
+/// "0.215 MB", "787 MB", "48.8 GB".
+std::string size_text(double bytes) {
+  const double megabytes = bytes / kMegabyte;
+  return megabytes < 1000 ? fmt::format("{:.3g} MB", megabytes)
+                          : fmt::format("{:.1f} GB", megabytes / 1024);
+}
+
+}  // namespace
+
+void say_plan(const models::LanguageModel& model, const models::LmTask& task, train::Log& log) {
+  const models::Config& config = model.config();
+  std::int64_t model_count = 0, encoder_count = 0;
+  for (const auto& parameter : model.parameters()) {
+    (parameter.group == "encoder" ? encoder_count : model_count) += parameter.value.numel();
+  }
+  const std::int64_t all = model_count + encoder_count;
+  log.say(fmt::format("positions {}, {} parameters in the model, {} in the position encoder",
+                      name_of(config.model.position), shortened(model_count),
+                      shortened(encoder_count)));
+  log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
+                      config.train.batch_size * config.data.block_size, task.training_tokens()));
+  log.say(fmt::format("about {} of tensors at peak, {} a checkpoint",
+                      size_text(expected_peak(model, all)),
+                      size_text(static_cast<double>(3 * all) * sizeof(float))));
+}
+
+}  // namespace seqpe::tools

@@ -1,0 +1,76 @@
+#include "tools/seqpe_engine/run_folder.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "engine/core/version.h"
+#include "engine/io/file.h"
+#include "engine/train/checkpoint.h"
+#include "kernels/common/isa.h"
+#include "models/tasks/stored_model.h"
+#include "tools/seqpe_engine/commands.h"
+
+namespace seqpe::tools {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool holds_no_run(const fs::path& folder) {
+  if (!fs::exists(folder)) return true;
+  require<UsageError>(fs::is_directory(folder), "[run] {} must be a folder, it is a file.",
+                      folder.string());
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename() != ".lock") return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+fs::path new_run_folder(const std::string& recipe) {
+  const std::time_t now = std::time(nullptr);
+  const fs::path base =
+      fs::path("runs") / fmt::format("{}-{:%Y%m%d-%H%M%S}", recipe, fmt::localtime(now));
+  fs::path folder = base;
+  for (int n = 2; fs::exists(folder); ++n) folder = fmt::format("{}-{}", base.string(), n);
+  return folder;
+}
+
+std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs::path& run) {
+  if (resume.empty()) {
+    require<UsageError>(
+        holds_no_run(run),
+        "[run] {} must be empty for a new run. Hint: --resume auto goes on with it.", run.string());
+    return std::nullopt;
+  }
+  if (resume == kResumeAuto) return train::newest_checkpoint(run);
+  require<UsageError>(
+      holds_no_run(run) || train::is_of_run(resume, run),
+      "[run] {} must be empty to go on from {}, which is not of that run. Hint: choose another "
+      "--run.",
+      run.string(), resume);
+  return fs::path(resume);
+}
+
+void write_run_files(const fs::path& run, const models::Config& config) {
+  models::Config copy = config;
+  io::write_file_atomic(run / models::kConfigFile, config::dump(models::fields_of(copy)));
+  std::string commands;  // a run that was resumed has several
+  if (fs::exists(run / "command.txt")) commands = io::read_text<Error>(run / "command.txt");
+  io::write_file_atomic(run / "command.txt", commands + command_line() + "\n");
+  const nlohmann::ordered_json environment = {
+      {"version", version()},
+      {"commit", SEQPE_COMMIT},
+      {"compiler", SEQPE_COMPILER},
+      {"gemm", SEQPE_GEMM_NAME},
+      {"instruction_set", kernels::name_of(kernels::active_isa())},
+      {"threads", omp_get_max_threads()}};
+  io::write_file_atomic(run / "env.json", environment.dump(1) + "\n");
+}
+
+}  // namespace seqpe::tools

@@ -1,0 +1,26 @@
+// The folder of a training run: where it is, whether it may be used, what describes the run in it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "models/config/config.h"
+
+namespace seqpe::tools {
+
+/// --resume with this word goes on with the newest checkpoint.
+inline constexpr const char* kResumeAuto = "auto";
+
+/// A name that is not taken: runs/RECIPE-DATE-TIME.
+std::filesystem::path new_run_folder(const std::string& recipe);
+
+/// The checkpoint that --resume means for `run`: none to start fresh. Throws UsageError where the
+/// run would be mixed with another.
+std::optional<std::filesystem::path> checkpoint_to_resume(const std::string& resume,
+                                                          const std::filesystem::path& run);
+
+/// config.yaml, command.txt (this command after those before) and env.json.
+void write_run_files(const std::filesystem::path& run, const models::Config& config);
+
+}  // namespace seqpe::tools
