@@ -7,11 +7,14 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layer_norm.h"
 #include "engine/ops/linear.h"
+#include "tests/support/leaf.h"
 #include "tests/support/op_check.h"
 #include "tests/support/tensor_compare.h"
 
 namespace seqpe {
 namespace {
+
+using test::leaf;
 
 Tensor norm(const Tensor& x) {
   return ops::layer_norm(x, Tensor::full({x.dim(-1)}, 1.0, DType::f64),
@@ -35,12 +38,6 @@ TEST(Backward, ViewsShareTheGradient) {
 
 constexpr const char* kFreed =
     "[backward] the graph was freed by an earlier backward. Hint: run the forward pass again.";
-
-Tensor leaf(const std::vector<double>& values) {
-  Tensor x = Tensor::from({static_cast<std::int64_t>(values.size())}, values);
-  x.set_requires_grad();
-  return x;
-}
 
 Tensor ones(const Shape& shape) {
   return Tensor::full(shape, 1.0, DType::f64);

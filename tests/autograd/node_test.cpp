@@ -5,18 +5,14 @@
 #include "engine/autograd/backward.h"
 #include "engine/core/allocator.h"
 #include "engine/ops/elementwise.h"
+#include "tests/support/leaf.h"
 #include "tests/support/op_check.h"
 
 namespace seqpe {
 namespace {
 
 using autograd::NoGradGuard;
-
-Tensor leaf(const std::vector<double>& values) {
-  Tensor x = Tensor::from({static_cast<std::int64_t>(values.size())}, values);
-  x.set_requires_grad();
-  return x;
-}
+using test::leaf;
 
 TEST(Node, ConstantsRecordNothing) {
   const Tensor x = Tensor::zeros({2});

@@ -3,6 +3,7 @@
 #include "kernels/cross_entropy.h"
 
 #include "tests/cuda/device_array.h"
+#include "tests/support/class_labels.h"
 
 namespace seqpe::kernels {
 namespace {
@@ -32,14 +33,6 @@ const Case kCases[] = {{.rows = 0},
                        {.cols = 20, .low = -200.0, .high = 200.0},
                        {.cols = 20, .smoothing = 0.1, .low = 1000.0, .high = 1001.0}};
 
-/// Labels at both ends of a row, between, and some ignored.
-std::vector<std::int64_t> labels_of(const Case& c) {
-  std::vector<std::int64_t> labels;
-  for (std::int64_t row = 0; row < c.rows; ++row)
-    labels.push_back(row % 4 == 3 ? kIgnoreIndex : row % 4 == 1 ? c.cols - 1 : row * 5 % c.cols);
-  return labels;
-}
-
 /// displaced: elsewhere, at other places within a pack than the logits.
 enum class Gradient { none, elsewhere, displaced, in_place };
 
@@ -48,7 +41,7 @@ struct Problem {
   Case c;
   std::int64_t stride = c.cols + c.gap;
   std::vector<T> logits = test::random_vector<T>(c.rows * stride, 1, c.low, c.high);
-  std::vector<std::int64_t> labels = labels_of(c);
+  std::vector<std::int64_t> labels = test::labels_of_every_kind(c.rows, c.cols);
 
   bool in_gap(std::size_t i) const { return static_cast<std::int64_t>(i) % stride >= c.cols; }
 };

@@ -7,7 +7,7 @@
 
 #include "models/gpt/gpt.h"
 #include "models/seqpe/seqpe_position.h"
-#include "tests/golden_support.h"
+#include "tests/golden_tests/golden_support.h"
 
 namespace seqpe::test {
 

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "models/seqpe/samplers.h"
-#include "tests/golden_support.h"
+#include "tests/golden_tests/golden_support.h"
 
 namespace seqpe::models {
 namespace {

@@ -1,6 +1,7 @@
 #include "kernels/cross_entropy.h"
 
 #include "tests/reference/cross_entropy.h"
+#include "tests/support/class_labels.h"
 #include "tests/support/kernel_test.h"
 
 namespace seqpe::kernels {
@@ -29,20 +30,12 @@ template <typename T>
 class CrossEntropyKernel : public testing::Test {};
 TYPED_TEST_SUITE(CrossEntropyKernel, test::Floating);
 
-/// Labels at both ends of a row, between, and some ignored.
-std::vector<std::int64_t> labels_of(const Case& c) {
-  std::vector<std::int64_t> labels;
-  for (std::int64_t row = 0; row < c.rows; ++row)
-    labels.push_back(row % 4 == 3 ? kIgnoreIndex : row % 4 == 1 ? c.cols - 1 : row * 5 % c.cols);
-  return labels;
-}
-
 template <typename T>
 struct Problem {
   Case c;
   std::int64_t stride = c.cols + c.gap;
   std::vector<T> logits = test::random_vector<T>(c.rows * stride, 1, c.low, c.high);
-  std::vector<std::int64_t> labels = labels_of(c);
+  std::vector<std::int64_t> labels = test::labels_of_every_kind(c.rows, c.cols);
   std::vector<Acc<T>> losses = test::poisoned<Acc<T>>(c.rows);
 
   explicit Problem(const Case& which) : c(which) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/modules.h"
 #include "tests/support/tensor_compare.h"
 
 namespace seqpe::nn {
@@ -30,20 +31,14 @@ class Tree final : public Module {
   Leaf first{3}, second{3};
 };
 
-std::vector<std::string> names_of(const Module& module) {
-  std::vector<std::string> names;
-  for (const Parameter& parameter : module.parameters()) names.push_back(parameter.name);
-  return names;
-}
-
 TEST(Module, ParametersInOrderOfRegistrationOwnOnesFirst) {
   Tree tree;
   tree.set_name("");
-  EXPECT_EQ(names_of(tree), (std::vector<std::string>{"scale", "first.weight", "first.bias",
-                                                      "second.weight", "second.bias"}));
+  EXPECT_EQ(test::names_of(tree), (std::vector<std::string>{"scale", "first.weight", "first.bias",
+                                                            "second.weight", "second.bias"}));
   tree.set_name("model.h.0");
-  EXPECT_EQ(names_of(tree)[1], "model.h.0.first.weight");
-  EXPECT_EQ(names_of(tree.first)[0], "model.h.0.first.weight");
+  EXPECT_EQ(test::names_of(tree)[1], "model.h.0.first.weight");
+  EXPECT_EQ(test::names_of(tree.first)[0], "model.h.0.first.weight");
   EXPECT_EQ(tree.second.name(), "model.h.0.second");
   EXPECT_EQ(tree.first.renamed, (std::vector<std::string>{"first", "model.h.0.first"}));
   EXPECT_EQ(tree.parameter_count(), 12);
@@ -73,7 +68,8 @@ TEST(Module, InitializationDependsOnSeedAndFullNameOnly) {
   const auto value = [](const Tree& one, const std::string& name) {
     return test::elements<double>(one.parameter(name));
   };
-  for (const std::string& name : names_of(tree)) EXPECT_EQ(value(tree, name), value(swapped, name));
+  for (const std::string& name : test::names_of(tree))
+    EXPECT_EQ(value(tree, name), value(swapped, name));
   EXPECT_NE(value(tree, "first.weight"), value(tree, "second.weight"));
   EXPECT_NE(value(tree, "first.weight"), value(elsewhere, "other.first.weight"));
   EXPECT_EQ(value(tree, "first.bias"), std::vector<double>{1});

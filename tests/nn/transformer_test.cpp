@@ -28,12 +28,6 @@ Tensor linear(const Module& module, const std::string& name, const Tensor& x,
                      WeightLayout::in_out, activation);
 }
 
-std::vector<std::string> names_of(const Module& module) {
-  std::vector<std::string> names;
-  for (const Parameter& parameter : module.parameters()) names.push_back(parameter.name);
-  return names;
-}
-
 /// Rows [begin, end) of `whole` must come out when they are computed on their own.
 template <typename F>
 void expect_rows_on_their_own(const Tensor& whole, const F& forward) {
@@ -55,8 +49,9 @@ class MlpTest : public testing::Test {
 };
 
 TEST_F(MlpTest, IsTwoLinearLayersWithAGelu) {
-  EXPECT_EQ(names_of(mlp_), (std::vector<std::string>{"mlp.c_fc.weight", "mlp.c_fc.bias",
-                                                      "mlp.c_proj.weight", "mlp.c_proj.bias"}));
+  EXPECT_EQ(test::names_of(mlp_),
+            (std::vector<std::string>{"mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight",
+                                      "mlp.c_proj.bias"}));
   const Tensor inner = linear(mlp_, "mlp.c_fc", x_, Activation::gelu_tanh);
   test::expect_close(mlp_.add_to(residual_, x_, {}),
                      ops::add(residual_, linear(mlp_, "mlp.c_proj", inner)));
@@ -116,7 +111,7 @@ class SelfAttentionTest : public testing::Test {
 };
 
 TEST_F(SelfAttentionTest, IsProjectionAttentionProjection) {
-  EXPECT_EQ(names_of(attention_),
+  EXPECT_EQ(test::names_of(attention_),
             (std::vector<std::string>{"attn.c_attn.weight", "attn.c_attn.bias",
                                       "attn.c_proj.weight", "attn.c_proj.bias"}));
   for (const bool causal : {true, false}) {

@@ -185,7 +185,7 @@ void expect_fused_equals_two_ops(const test::OpCase& op, const Tensor& targets, 
                two = run(x, weight, targets, divisor, false);
   EXPECT_EQ(fused.loss.counted, two.loss.counted);
   EXPECT_NEAR(fused.loss.sum, two.loss.sum,
-              test::tolerance(dtype, op, std::max(1.0, two.loss.sum)));
+              test::tolerance(dtype, op) * std::max(1.0, two.loss.sum));
   test::expect_close(fused.loss.loss, two.loss.loss, op, dtype, "loss");
   test::expect_close(fused.grad_x, two.grad_x, op, dtype, "gradient of x");
   test::expect_close(fused.grad_weight, two.grad_weight, op, dtype, "gradient of weight");

@@ -31,4 +31,11 @@ void expect_error(const std::function<void()>& statement, const std::string& mes
   EXPECT_EQ(error_of<E>(statement), message);
 }
 
+/// Runs `statement`; the message of the E that it must throw holds `part`.
+template <typename E = Error>
+void expect_error_with(const std::function<void()>& statement, const std::string& part) {
+  const std::string message = error_of<E>(statement);
+  EXPECT_NE(message.find(part), std::string::npos) << message << "\nexpected " << part;
+}
+
 }  // namespace seqpe::test

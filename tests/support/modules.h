@@ -1,7 +1,8 @@
-// Modules as tests need them: with parameters that are neither 0 nor 1.
+// Modules as tests need them: with parameters that are neither 0 nor 1, and the names of all.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/nn/module.h"
 #include "tests/support/random_tensor.h"
@@ -19,6 +20,12 @@ inline void randomize(nn::Module& module, const std::string& name = "") {
                                             parameter.value.dtype(), is_norm ? 0.5 : -0.5,
                                             is_norm ? 1.5 : 0.5));
   }
+}
+
+inline std::vector<std::string> names_of(const nn::Module& module) {
+  std::vector<std::string> names;
+  for (const nn::Parameter& parameter : module.parameters()) names.push_back(parameter.name);
+  return names;
 }
 
 }  // namespace seqpe::test

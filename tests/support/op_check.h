@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "tests/support/gradient_check.h"
+#include "tests/support/tensor_compare.h"
 #include "tests/support/thread_count.h"
 
 namespace seqpe::test {
@@ -37,25 +37,18 @@ inline double unit_roundoff(DType dtype) {
   }
 }
 
-/// What a result of the largest size `magnitude` may be off. Rounding errors have independent
+/// What a result may be off, as a share of the largest one. Rounding errors have independent
 /// signs, so in a sum they grow with the root of the number of terms (Higham and Mary, 2019); the
 /// constant covers the few operations around the sum and the float polynomials for exp, tanh and
 /// erf, each good to a few units. Kernels sum in float32 or wider.
-inline double tolerance(DType dtype, const OpCase& op, double magnitude) {
+inline double tolerance(DType dtype, const OpCase& op) {
   const double sum = unit_roundoff(dtype == DType::f64 ? DType::f64 : DType::f32);
-  return (op.roundings * unit_roundoff(dtype) + 8 * std::sqrt(op.terms + 1) * sum) * magnitude;
+  return op.roundings * unit_roundoff(dtype) + 8 * std::sqrt(op.terms + 1) * sum;
 }
 
 /// The elements of a floating tensor, widened.
 inline std::vector<double> values_of(const Tensor& tensor) {
-  const Tensor wide = tensor.to(DType::f64);
-  const auto values = wide.span<double>();
-  return {values.begin(), values.end()};
-}
-
-inline bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
-         (a.numel() == 0 || std::memcmp(a.data(), b.data(), a.bytes()) == 0);
+  return elements<double>(tensor.to(DType::f64));
 }
 
 /// The output of an op and its gradients for a random output gradient; undefined for inputs that
@@ -86,14 +79,8 @@ inline Pass run_pass(const OpCase& op, DType dtype, DType computed_in,
 
 inline void expect_close(const Tensor& actual, const Tensor& expected, const OpCase& op,
                          DType dtype, const std::string& what) {
-  ASSERT_EQ(actual.shape(), expected.shape()) << what;
-  const std::vector<double> left = values_of(actual), right = values_of(expected);
-  double largest = 1.0;
-  for (const double value : right) largest = std::max(largest, std::abs(value));
-  const double allowed = tolerance(dtype, op, largest);
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    ASSERT_NEAR(left[i], right[i], allowed) << what << ", element " << i;
-  }
+  SCOPED_TRACE(what);
+  expect_close(actual, expected, tolerance(dtype, op));
 }
 
 /// The op in a narrower dtype against the same rounded inputs in float64.

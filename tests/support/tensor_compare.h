@@ -12,11 +12,16 @@
 
 namespace seqpe::test {
 
+inline bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         (a.numel() == 0 || std::memcmp(a.data(), b.data(), a.bytes()) == 0);
+}
+
 /// Equal shape, dtype and bytes.
 inline void expect_same(const Tensor& a, const Tensor& b) {
   ASSERT_EQ(a.shape(), b.shape());
   ASSERT_EQ(a.dtype(), b.dtype());
-  EXPECT_TRUE(a.bytes() == 0 || std::memcmp(a.data(), b.data(), a.bytes()) == 0);
+  EXPECT_TRUE(same_bits(a, b));
 }
 
 /// Equal shape, and every element of `a` within `tolerance` * max(1, largest |b|) of that of `b`.

@@ -135,9 +135,7 @@ TEST(Checkpoint, VerifyNamesTheFileThatDiffers) {
     const fs::path checkpoint = write(run.path(), 1);
     verify_checkpoint(checkpoint);
     damage(checkpoint);
-    EXPECT_NE(error_of<CheckpointError>([&] { verify_checkpoint(checkpoint); }).find(message),
-              std::string::npos)
-        << message;
+    test::expect_error_with<CheckpointError>([&] { verify_checkpoint(checkpoint); }, message);
   }
 }
 

@@ -194,8 +194,8 @@ TEST(Loop, MomentsOfAnotherShapeAreACheckpointError) {
   ToyRun run(folder.path());
   run.options.resume = checkpoint;
   ToyTask task;
-  const std::string message = test::error_of<CheckpointError>([&] { run.train(task); });
-  EXPECT_NE(message.find("'m.w' must have shape [3], has [4]"), std::string::npos) << message;
+  test::expect_error_with<CheckpointError>([&] { run.train(task); },
+                                           "'m.w' must have shape [3], has [4]");
 }
 
 TEST(Loop, WritesTheLineThatIsPromised) {
@@ -305,8 +305,8 @@ TEST(Loop, OnStartComesAfterTheCheckpointIsAccepted) {
   bool started = false;
   run.options.on_start = [&] { started = true; };
   ToyTask again;
-  const std::string message = test::error_of<CheckpointError>([&] { run.train(again); });
-  EXPECT_NE(message.find("train.seed 1, asked to go on with 7"), std::string::npos) << message;
+  test::expect_error_with<CheckpointError>([&] { run.train(again); },
+                                           "train.seed 1, asked to go on with 7");
   EXPECT_FALSE(started);
   run.options.train.seed = TrainConfig().seed;
   run.options.train.steps = 3;
@@ -331,8 +331,7 @@ TEST(Loop, AStateFileOfAnotherKindIsACheckpointError) {
     ToyRun run(folder.path());
     run.options.resume = checkpoint;
     ToyTask task;
-    const std::string message = test::error_of<CheckpointError>([&] { run.train(task); });
-    EXPECT_NE(message.find("trainer_state.json"), std::string::npos) << message;
+    test::expect_error_with<CheckpointError>([&] { run.train(task); }, "trainer_state.json");
   }
 }
 

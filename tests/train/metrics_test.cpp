@@ -44,10 +44,8 @@ TEST(Metrics, AreCutBackToTheResumedStep) {
 
 TEST(Metrics, TellWhereTheyCannotBeWritten) {
   const test::TemporaryDirectory folder;
-  EXPECT_NE(test::error_of<Error>([&] {
-              Metrics(folder / "missing/metrics.jsonl", 0);
-            }).find("missing/metrics.jsonl: No such file"),
-            std::string::npos);
+  test::expect_error_with([&] { Metrics(folder / "missing/metrics.jsonl", 0); },
+                          "missing/metrics.jsonl: No such file");
 }
 
 }  // namespace

@@ -78,12 +78,6 @@ Tensor ids_of(const std::vector<std::int64_t>& ids) {
 }
 const std::vector<std::int64_t> kIds{1, 5, 0, 3, 2, 2, 6, 4, 0, 1, 2, 3, 6, 5, 4, 4};
 
-std::vector<std::string> names_of(const nn::Module& module) {
-  std::vector<std::string> names;
-  for (const auto& parameter : module.parameters()) names.push_back(parameter.name);
-  return names;
-}
-
 TEST(Gpt, ParametersAreThoseOfPublishedCheckpoints) {
   GptOptions options = gpt_options();
   options.layers = 1;
@@ -101,10 +95,10 @@ TEST(Gpt, ParametersAreThoseOfPublishedCheckpoints) {
     names.insert(names.end(), {"transformer.ln_f.weight", "transformer.ln_f.bias"});
     return names;
   };
-  EXPECT_EQ(names_of(Gpt(options, std::make_unique<NoPosition>())), expected({}));
-  EXPECT_EQ(names_of(Gpt(options, std::make_unique<LearnedPosition>(9, kWidth, DType::f64))),
+  EXPECT_EQ(test::names_of(Gpt(options, std::make_unique<NoPosition>())), expected({}));
+  EXPECT_EQ(test::names_of(Gpt(options, std::make_unique<LearnedPosition>(9, kWidth, DType::f64))),
             expected({"transformer.wpe.weight"}));
-  EXPECT_EQ(names_of(Model(seqpe_options(), options).gpt),
+  EXPECT_EQ(test::names_of(Model(seqpe_options(), options).gpt),
             expected({"transformer.pe_qk.weight", "transformer.pe_qk.bias"}));
 }
 

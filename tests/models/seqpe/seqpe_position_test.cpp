@@ -45,12 +45,6 @@ nn::SelfAttention::Extra extra_of(const SeqpePosition& position, std::int64_t la
   return extra;
 }
 
-std::vector<std::string> names_of(const nn::Module& module) {
-  std::vector<std::string> names;
-  for (const auto& parameter : module.parameters()) names.push_back(parameter.name);
-  return names;
-}
-
 TEST(SeqpeOutDim, IsTheModelsWidthOrOneHeads) {
   const auto out_dim = [](Apply apply, bool multi_head) {
     return seqpe_out_dim(options_of(apply, QkProjection::single, multi_head), 12, 3);
@@ -72,7 +66,7 @@ TEST(RunsOfPositions, FollowTheirStarts) {
 TEST(SeqpePosition, ProjectionsBelongToTheModelTheEncoderDoesNot) {
   using Names = std::vector<std::string>;
   const auto names = [](Apply apply, QkProjection projection) {
-    return names_of(*make_position(options_of(apply, projection, true)));
+    return test::names_of(*make_position(options_of(apply, projection, true)));
   };
   EXPECT_EQ(names(Apply::attn_scalar, QkProjection::single),
             (Names{"transformer.pe_qk.weight", "transformer.pe_qk.bias"}));

@@ -161,9 +161,7 @@ TEST(ReferenceFiles, MalformedFilesAreRefusedByFileAndKey) {
   for (const auto& [text, message] : cases) {
     const TemporaryDirectory run;
     write_run(run, text);
-    const std::string got =
-        test::error_of<CheckpointError>([&] { read_reference_config(run.path()); });
-    EXPECT_NE(got.find(message), std::string::npos) << got << "\nexpected " << message;
+    test::expect_error_with<CheckpointError>([&] { read_reference_config(run.path()); }, message);
   }
 }
 

@@ -1,39 +1,18 @@
-// Perplexity and sampling, of models whose probabilities are known.
+// Perplexity, of models whose probabilities are known.
+#include "models/tasks/lm_evaluation.h"
+
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "engine/autograd/node.h"
-#include "models/tasks/lm_evaluation.h"
-#include "models/tasks/lm_generation.h"
-#include "tests/support/expect_error.h"
+#include "tests/support/tiny_language_model.h"
 
 namespace seqpe::models {
 namespace {
 
-/// Bytes with settings of a tiny model.
-LanguageModel tiny_model(std::vector<std::string> settings) {
-  settings.insert(settings.begin(),
-                  {"model.layers=1", "model.width=4", "model.heads=2", "seqpe.encoder.width=4",
-                   "seqpe.encoder.heads=2", "seqpe.encoder.layers=1", "data.block_size=8"});
-  return LanguageModel(load_model_config({}, settings), data::make_byte_tokenizer(), DType::f64);
-}
-
-/// A model without positions whose logits are ln(weight) at every token: the last layer norm
-/// answers (1, 0, 0, 0), and the first column of the head holds the logits.
-LanguageModel unigram_model(const std::map<char, double>& weights,
-                            std::vector<std::string> settings = {}) {
-  settings.emplace_back("model.position=none");
-  LanguageModel model = tiny_model(std::move(settings));
-  for (const nn::Parameter& parameter : model.parameters()) parameter.value.clear();
-  model.gpt().parameter("transformer.ln_f.bias").data_as<double>()[0] = 1;
-  const Tensor head = model.gpt().parameter("transformer.wte.weight");
-  for (const auto& [byte, weight] : weights)
-    head.data_as<double>()[static_cast<unsigned char>(byte) * head.dim(1)] = std::log(weight);
-  return model;
-}
+using test::tiny_language_model;
+using test::unigram_model;
 
 data::Chunks chunks_of(const std::vector<std::string>& texts) {
   data::Chunks chunks;
@@ -97,8 +76,7 @@ TEST(EvaluateLength, BlocksOfAStrideCountTheirOverlapAgain) {
 
 TEST(EvaluateLength, EveryBlockBeginsAtTheConfiguredPosition) {
   for (const std::int64_t start : {0, 7}) {
-    const LanguageModel model = tiny_model({"eval.start=" + std::to_string(start)});
-    model.initialize(3);
+    const LanguageModel model = tiny_language_model({"eval.start=" + std::to_string(start)});
     const data::Chunks chunks = chunks_of({"It was the best of times"});
     double sum = 0;
     for (const data::Block& block : data::evaluation_blocks(chunks, 10, 10, false)) {
@@ -123,42 +101,26 @@ TEST(EvaluateLength, TellsWhatIsDone) {
   EXPECT_EQ(done, (std::vector<std::int64_t>{4, 5})) << "the shorter block on its own";
 }
 
-TEST(Generate, IsReproducibleBySeed) {
-  const LanguageModel model = tiny_model({});
-  model.initialize(3);
-  const std::string one = generate(model, "It was", 20, 1.0, 5);
-  EXPECT_EQ(one, generate(model, "It was", 20, 1.0, 5));
-  EXPECT_NE(one, generate(model, "It was", 20, 1.0, 6));
-  EXPECT_TRUE(one.starts_with("It was"));
-  EXPECT_EQ(one.size(), 26u);
-}
-
-TEST(Generate, DrawsByTheProbabilitiesAtATemperature) {
-  // 'a' has 765 of 765 + 255 at temperature 1, sqrt(765) of sqrt(765) + 255 at 2. Bounds: four
-  // standard deviations of 400 draws.
-  const LanguageModel model = unigram_model({{'a', 765}});
-  const std::pair<double, double> cases[] = {
-      {0.01, 1.0}, {1.0, 0.75}, {2.0, std::sqrt(765.0) / (std::sqrt(765.0) + 255)}};
-  for (const auto& [temperature, share] : cases) {
-    const std::string text = generate(model, "b", 400, temperature, 1).substr(1);
-    const auto got = static_cast<double>(std::count(text.begin(), text.end(), 'a')) / 400;
-    EXPECT_NEAR(got, share, 4 * std::sqrt(share * (1 - share) / 400)) << temperature;
+TEST(EvaluateLength, AShortRestBlockTakesTheRowsOfItsOwnLength) {
+  // A table of 8 rows, blocks of 32: the rest of 20 tokens is stretched over 20, the rest of 5
+  // takes five rows as they are.
+  const LanguageModel model = tiny_language_model({"model.position=learned"});
+  std::vector<std::int32_t> tokens;
+  for (std::int32_t i = 0; i < 32 + 20; ++i) tokens.push_back(i * 37 % 256);
+  for (const std::size_t rest : {20U, 5U}) {
+    const std::vector<std::int32_t> all(tokens.begin(), tokens.begin() + 32 + rest),
+        first(tokens.begin(), tokens.begin() + 33), last(all.end() - rest, all.end());
+    const LengthEvaluation both = evaluate_length(model, {all}, 32),
+                           whole = evaluate_length(model, {first}, 32),
+                           alone = evaluate_length(model, {last}, static_cast<std::int64_t>(rest));
+    EXPECT_EQ(both.tokens, whole.tokens + alone.tokens);
+    // `first` has one token more than a block, predicted from but not predicting.
+    EXPECT_NEAR(both.nll * static_cast<double>(both.tokens),
+                whole.nll * static_cast<double>(whole.tokens) +
+                    alone.nll * static_cast<double>(alone.tokens),
+                1e-10)
+        << rest;
   }
-}
-
-TEST(Generate, EndsWhereTheModelHasNoMorePositions) {
-  const LanguageModel model =
-      tiny_model({"seqpe.base=3", "seqpe.max_position=9", "seqpe.max_digits=2", "data.block_size=4",
-                  "seqpe.contrastive.weight=0", "seqpe.transfer.weight=0", "seqpe.shift.rate=0"});
-  model.initialize(3);
-  EXPECT_EQ(generate(model, "four", 3, 1.0, 1).size(), 7u);
-  EXPECT_EQ(generate(model, "four", 20, 1.0, 1).size(), 9u) << "3^2 positions";
-  EXPECT_EQ(generate(model, "nine bytes", 20, 1.0, 1), "nine bytes");
-}
-
-TEST(Generate, RefusesAnEmptyPrompt) {
-  test::expect_error<DataError>([] { generate(unigram_model({}), "", 1, 1.0, 1); },
-                                "[generate] the prompt must hold at least one token, it is empty.");
 }
 
 }  // namespace
