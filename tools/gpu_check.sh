@@ -32,7 +32,7 @@ python=${PYTHON:-python3}
 
 if [ -f PACK ]; then
   bin=$root/bin
-  export SEQPE_GOLDENS=$root/tests/golden SEQPE_DATA=$root/tests/data
+  export SEQPE_TESTS=$root/tests
   use_packed_libraries
   cp bounds.json "$out/data/kernel_bounds.json"
   station unpack cat PACK
@@ -53,7 +53,8 @@ need_gpu() {
   [ -x "$bin/cuda_test" ] || skip "there is no $bin/cuda_test, the build failed"
   local answer
   answer=$("$bin/cuda_test" --gtest_filter=none 2>&1) && return
-  skip "$(tail -1 <<< "${answer#SKIPPED: }")"
+  answer=$(tail -1 <<< "${answer#SKIPPED: }")
+  skip "${answer%%. The preset*}"
 }
 
 machine() {

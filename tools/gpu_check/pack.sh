@@ -33,7 +33,7 @@ cp -r tools/gpu_check tools/gpu_check.sh tools/bench "$pack/tools/"
   echo "compiled for: sm_$(sed -n 's/^CMAKE_CUDA_ARCHITECTURES:.*=//p' "$gpu_build/CMakeCache.txt" | sed 's/;/, sm_/g')"
 } > "$pack/PACK"
 
-tar -C "$work" -czf "$work/pack.tar.gz" gpu_check
+tar -C "$work" -c gpu_check | gzip -9 > "$work/pack.tar.gz"
 size=$(stat -c %s "$work/pack.tar.gz")
 if [ "$size" -gt "$most" ]; then
   du -ak "$pack" | sort -rn | head -12 >&2
