@@ -11,9 +11,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # NAME|ARCHITECTURE REGISTERS, the name as kernels/simt/source_line.cpp shortens it: no namespaces, result and arguments.
+# Without the tests' own kernels.
 registers_in() {
   sed -nE "s/.*Compiling entry function '([^']+)' for '(sm_[0-9]+)'.*/\1 \2/p; s/.*Used ([0-9]+) registers.*/\1/p" "$@" | paste -d ' ' - - | c++filt |
-    sed -E 's/_GLOBAL__N__[0-9a-zA-Z_]+:://g; s/\(anonymous namespace\):://g; s/(seqpe|kernels|cuda|simt):://g; s/^void //; s/\(.*\)//; s/ (sm_[0-9]+ [0-9]+)$/|\1/' | sort -u
+    sed -E 's/_GLOBAL__N__[0-9a-zA-Z_]+:://g; s/\(anonymous namespace\):://g; s/(seqpe|kernels|cuda|simt):://g; s/^void //; s/\(.*\)//; s/ (sm_[0-9]+ [0-9]+)$/|\1/; /^test::/d' | sort -u
 }
 
 if [ "${1:-}" = "--check" ]; then

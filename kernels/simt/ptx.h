@@ -98,7 +98,8 @@ inline std::uint32_t pack_bf16x2(float low, float high) {
   return bf16(low).bits | static_cast<std::uint32_t>(bf16(high).bits) << 16;
 }
 inline float exp2_approximate(float x) {
-  return std::exp2(x);
+  const float power = std::exp2(x);
+  return power < 0x1p-126f ? 0.0f : power;
 }
 
 #endif

@@ -16,16 +16,22 @@
 
 namespace seqpe::test {
 
+/// The project's tests: where they were built, or SEQPE_TESTS on another machine.
+inline std::filesystem::path tests_dir() {
+  const char* moved = std::getenv("SEQPE_TESTS");
+  return moved ? moved : SEQPE_TESTS_DIR;
+}
+
 /// SEQPE_GOLDENS/room, or the small copies that the project ships.
 inline std::filesystem::path goldens_dir(const std::string& room) {
   const char* given = std::getenv("SEQPE_GOLDENS");
-  return std::filesystem::path(given ? given : SEQPE_TESTS_DIR "/golden") / room;
+  return (given ? given : tests_dir() / "golden") / room;
 }
 
 /// SEQPE_DATA, or the small copies that the project ships.
 inline std::filesystem::path data_dir() {
   const char* given = std::getenv("SEQPE_DATA");
-  return given ? given : SEQPE_TESTS_DIR "/data";
+  return given ? given : tests_dir() / "data";
 }
 
 /// Every file of a room whose name begins with `kind`; at least one must be there.

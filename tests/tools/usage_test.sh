@@ -39,12 +39,13 @@ expect 2 "" "$engine" train
 expect 2 "" "$engine" train lm --no-such-option
 expect 2 "" "$engine" train lm --device tpu
 expect 2 "" "$engine" train lm --quiet -v
+expect 2 "kernels needs --emulated, which counts, or --device cuda" "$engine" bench kernels
+expect 2 "excludes" "$engine" bench kernels --emulated --device cuda
 expect 2 "--resume auto needs --run" train --resume auto
 expect 2 "--checkpoint is required" "$engine" eval lm
 expect 2 "must be a whole number >= 1, got '0'" "$engine" eval lm --checkpoint x --lengths 0
 expect 2 "must be a whole number >= 0, got '-1'" "$engine" eval lm --checkpoint x --max-lines -1
 expect 2 "cannot make the folder" train --run /proc/x --set train.steps=2
-expect 2 "--emulated is required" "$engine" bench kernels
 
 # 3: configuration
 expect 3 "unknown key 'train.stepz' (--set). Did you mean 'train.steps'" train --set train.stepz=1
@@ -140,6 +141,7 @@ if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
   expect 6 "cuda is not here" train --device cuda
   expect 6 "cuda is not here" train --set train.device=cuda
   expect 6 "Hint: cmake --preset emulated" "$engine" bench kernels --emulated
+  expect 6 "kernels --device cuda times on a GPU" "$engine" bench kernels --device cuda
   expect 6 "cuda is not here" "$engine" eval lm --checkpoint "$tests/golden/checkpoint_lm" \
     --tokenizer "$tests/data/gpt2_tokenizer" --device cuda
 elif [[ "$("$engine" --version)" == *"CUDA emulated"* ]]; then

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""A GPT-2 124M training step, fp32, of this engine and of PyTorch (eager, compiled), on two pinned cores.
+"""A GPT-2 124M training step of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores, or bf16 on a GPU
+(--device cuda), there also the published SeqPE recipe at one of its four GPUs' counts, with concatenated queries and
+keys in PyTorch.
 
 The programs take turns in every round, so that a machine that slows down slows all of them; the medians over all
-rounds are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python.
+rounds are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only
+the engine is timed.
 
     tools/bench/train_step.py --python venv/bin/python --rounds 3
 """
@@ -14,27 +17,63 @@ import statistics
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-STEPS = {(4, 64): 6, (4, 512): 2}  # steps a round of (batch, tokens)
+GPT2 = ["--set", "model.position=learned"]
+SEQPE = ["--config", "lm_wikitext103_seqpe", "--set", "seqpe.shift.rate=0", "--set", "seqpe.contrastive.pivots=16",
+         "--set", "seqpe.transfer.starts=16"]
+# model, options of the engine, of PyTorch, batch, tokens, steps a round
+CPU = [("GPT-2", GPT2, [], 4, 64, 6), ("GPT-2", GPT2, [], 4, 512, 2)]
+GPU = [("GPT-2", GPT2, [], 8, 512, 20), ("GPT-2", GPT2, [], 32, 512, 10), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 10)]
 
 
-def run(command):
-    environment = dict(os.environ, OMP_NUM_THREADS="2", OMP_PROC_BIND="true")
-    out = subprocess.run(["taskset", "-c", "0,1", *map(str, command)], check=True, env=environment,
-                         stdout=subprocess.PIPE, text=True).stdout
+def run(command, device):
+    if device == "cuda":
+        environment = os.environ
+    else:
+        command = ["taskset", "-c", "0,1", *command]
+        environment = dict(os.environ, OMP_NUM_THREADS="2", OMP_PROC_BIND="true")
+    out = subprocess.run([str(word) for word in command], check=True, env=environment, stdout=subprocess.PIPE,
+                         text=True).stdout
     return json.loads(out)
 
 
-def engine(binary, batch, tokens, steps):
-    settings = {"model.position": "learned", "train.batch_size": batch, "data.block_size": tokens, "train.threads": 2}
-    command = [binary, "bench", "train", "--json", "--steps", steps]
+def engine(args, options, batch, tokens, steps):
+    settings = {"train.batch_size": batch, "data.block_size": tokens, "train.device": args.device}
+    settings.update({"train.precision": "bf16"} if args.device == "cuda" else {"train.threads": 2})
+    command = [args.binary, "bench", "train", "--json", "--steps", steps, "--warmup", 2, *options]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
-    return run(command)
+    return run(command, args.device)
 
 
-def pytorch(python, batch, tokens, steps, *flags):
+def pytorch(args, options, batch, tokens, steps):
     script = pathlib.Path(__file__).with_name("pytorch_baseline.py")
-    return run([python, script, "--batch", batch, "--tokens", tokens, "--steps", steps, "--warmup", 2, *flags])
+    device = ["--device", "cuda", "--bf16"] if args.device == "cuda" else []
+    return run([args.python, script, "--batch", batch, "--tokens", tokens, "--steps", steps, "--warmup", 2, *device,
+                *options], args.device)
+
+
+def rows_of(args, model, ours, theirs, batch, tokens, steps):
+    """The medians of each program on one shape."""
+    programs = {"seqpe_engine": lambda: engine(args, ours, batch, tokens, steps)}
+    if args.python:
+        programs["PyTorch eager"] = lambda: pytorch(args, theirs, batch, tokens, steps)
+        programs["PyTorch compiled"] = lambda: pytorch(args, [*theirs, "--compile"], batch, tokens, steps)
+    results = {name: [] for name in programs}
+    for _ in range(args.rounds):
+        for name, program in programs.items():
+            results[name].append(program())
+    rows = []
+    for name, rounds in results.items():
+        row = {"model": model, "batch": batch, "tokens": tokens, "program": name}
+        for key in ("median_s", "resident_peak_mb", "tensor_peak_mb", "device_peak_mb"):
+            if key in rounds[0]:
+                row[key] = statistics.median(r[key] for r in rounds)
+        if "shares" in rounds[0]:
+            inside = ("matmul", "attention_forward", "attention_backward")
+            row["outside"] = statistics.median(1 - sum(r["shares"].get(n, 0) for n in inside) for r in rounds)
+        row["speed_up"] = row["median_s"] / rows[0]["median_s"] if rows else None
+        rows.append(row)
+    return rows
 
 
 def shape(text):
@@ -45,29 +84,28 @@ def shape(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=ROOT / "build/cpu/bin/seqpe_engine")
-    parser.add_argument("--python", default="python3", help="an interpreter with torch")
+    parser.add_argument("--python", help="an interpreter with torch")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; default: 4x64 and 4x512")
+    parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; of GPT-2; default: those of the device")
+    parser.add_argument("--json", help="a file for the results")
     args = parser.parse_args()
-    print("| shape | program | step | speed-up of the engine | resident peak | outside GEMM and attention |")
-    print("|---|---|---|---|---|---|")
-    for batch, tokens in args.shape or STEPS:
-        steps = STEPS.get((batch, tokens), 2)
-        results = {"seqpe_engine": [], "PyTorch eager": [], "PyTorch compiled": []}
-        for _ in range(args.rounds):
-            results["seqpe_engine"].append(engine(args.binary, batch, tokens, steps))
-            results["PyTorch eager"].append(pytorch(args.python, batch, tokens, steps))
-            results["PyTorch compiled"].append(pytorch(args.python, batch, tokens, steps, "--compile"))
-        median = {name: statistics.median(r["median_s"] for r in rounds) for name, rounds in results.items()}
-        for name, rounds in results.items():
-            peak = statistics.median(r["resident_peak_mb"] for r in rounds)
-            rest = ""
-            if "shares" in rounds[0]:
-                inside = ("matmul", "attention_forward", "attention_backward")
-                rest = f"{statistics.median(1 - sum(r['shares'][n] for n in inside) for r in rounds):.1%}"
-            speed_up = "" if name == "seqpe_engine" else f"{median[name] / median['seqpe_engine']:.2f}x"
-            print(f"| B {batch}, T {tokens} | {name} | {median[name] * 1e3:.0f} ms | {speed_up} | {peak:.0f} MB | {rest} |",
-                  flush=True)
+    print("| model | shape | program | step | speed-up of the engine | resident peak | outside GEMM and attention |")
+    print("|---|---|---|---|---|---|---|")
+    results = []
+    workloads = GPU if args.device == "cuda" else CPU
+    if args.shape:
+        workloads = [("GPT-2", GPT2, [], batch, tokens, 2) for batch, tokens in args.shape]
+    for workload in workloads:
+        rows = rows_of(args, *workload)
+        results += rows
+        for row in rows:
+            speed_up = f"{row['speed_up']:.2f}x" if row["speed_up"] else ""
+            rest = f"{row['outside']:.1%}" if "outside" in row else ""
+            print(f"| {row['model']} | B {row['batch']}, T {row['tokens']} | {row['program']} | {row['median_s'] * 1e3:.0f} ms | "
+                  f"{speed_up} | {row['resident_peak_mb']:.0f} MB | {rest} |", flush=True)
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps({"device": args.device, "results": results}, indent=1))
 
 
 if __name__ == "__main__":

@@ -3,30 +3,48 @@
 #include <algorithm>
 
 #include "kernels/common/error.h"
-#include "kernels/simt/device_memory.h"
+#include "kernels/device.h"
+#include "tools/kernel_costs/case_memory.h"
 
 namespace seqpe::costs {
 
 Arrays::~Arrays() {
-  for (void* block : blocks_) simt::free_device(block);
+  for (const Block& block : blocks_) free_zeroed(block.begin);
 }
 
 bool Arrays::hold(const void* begin) const {
-  return std::find(blocks_.begin(), blocks_.end(), begin) != blocks_.end();
+  return std::any_of(blocks_.begin(), blocks_.end(),
+                     [&](const Block& block) { return block.begin == begin; });
+}
+
+const std::int64_t* Arrays::indices(const std::vector<std::int64_t>& values) {
+  const bool is_new = next_ == blocks_.size();
+  auto* device = input<std::int64_t>(static_cast<std::int64_t>(values.size()));
+  if (is_new) {
+    kernels::copy_bytes({Device::cuda, nullptr}, device, values.data(),
+                        values.size() * sizeof(values[0]));
+  }
+  return device;
+}
+
+void Arrays::begin_again() {
+  next_ = 0;
+  moved_ = 0;
 }
 
 void* Arrays::allocate(std::size_t bytes) {
-  void* block = simt::allocate_zeroed_device(bytes);
-  require<DeviceError>(block != nullptr, "[bench] out of memory: an array of {} bytes.", bytes);
-  blocks_.push_back(block);
-  return block;
-}
-
-std::vector<Case> all_cases() {
-  std::vector<Case> all = row_cases();
-  for (const auto& cases : {table_cases(), attention_cases()})
-    all.insert(all.end(), cases.begin(), cases.end());
-  return all;
+  if (next_ == blocks_.size()) {
+    void* block = allocate_zeroed(bytes);
+    require<DeviceError>(block != nullptr, "[bench] out of memory: an array of {} bytes.", bytes);
+    blocks_.push_back({block, bytes});
+  }
+  const Block& block = blocks_[next_];
+  require(block.bytes == bytes,
+          "[bench] every call of a case must ask for the same arrays, array {} had {} bytes, got "
+          "{}.",
+          next_, block.bytes, bytes);
+  ++next_;
+  return block.begin;
 }
 
 }  // namespace seqpe::costs

@@ -1,4 +1,5 @@
-// Calls of kernels on the shapes of the published recipe, whose costs are counted.
+// Calls of kernels on the shapes of the published recipe, whose costs are counted on the emulator
+// and whose times are measured on a GPU.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +10,8 @@
 
 namespace seqpe::costs {
 
-/// Arrays on the emulated device, zeros at first. What is not touched costs no memory, so full
-/// shapes can be sampled. Also adds up the bytes that a call must move: each input and each output
-/// once.
+/// Arrays on the device, zeros at first. Also adds up the bytes that a call must move: each input
+/// and each output once.
 class Arrays {
  public:
   Arrays() = default;
@@ -43,6 +43,13 @@ class Arrays {
     return in_place<T>(count, count);
   }
 
+  /// An input of these numbers, which are copied when it is first asked for.
+  const std::int64_t* indices(const std::vector<std::int64_t>& values);
+
+  /// A call that begins is to get the arrays of the one before, as that left them. Throws Error if
+  /// it then asks for others.
+  void begin_again();
+
   double moved_bytes() const { return static_cast<double>(moved_); }
   bool hold(const void* begin) const;
 
@@ -51,9 +58,14 @@ class Arrays {
   static std::size_t bytes(std::int64_t count) {
     return static_cast<std::size_t>(count) * sizeof(T);
   }
+  struct Block {
+    void* begin;
+    std::size_t bytes;
+  };
   void* allocate(std::size_t bytes);
 
-  std::vector<void*> blocks_;
+  std::vector<Block> blocks_;
+  std::size_t next_ = 0;  // block to hand out; blocks_.size(): a new one
   std::size_t moved_ = 0;
 };
 
@@ -72,5 +84,7 @@ std::vector<Case> table_cases();
 std::vector<Case> attention_cases();
 /// All of them.
 std::vector<Case> all_cases();
+/// Those with `part` in their name. Throws UsageError if there are none.
+std::vector<Case> cases_named(const std::string& part);
 
 }  // namespace seqpe::costs

@@ -1,19 +1,20 @@
-// The program behind `seqpe_engine bench kernels --emulated`: the device kernels with a hook at
-// every access to memory, which would slow down the command itself.
+// The programs behind `seqpe_engine bench kernels`: seqpe_kernel_costs, whose device kernels have a
+// hook at every access to memory, which would slow down the command itself, and seqpe_kernel_times.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "kernels/common/error.h"
 #include "tools/kernel_costs/options.h"
-#include "tools/kernel_costs/table.h"
+#include "tools/kernel_costs/program.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"Counts what the device kernels ask of a GPU, on the emulator."};
+  CLI::App app{
+      "Counts what the device kernels ask of a GPU, on the emulator, or times them on one."};
   seqpe::costs::Options options;
   seqpe::costs::add_options(app, options);
   try {
     app.parse(argc, argv);
-    seqpe::costs::print_costs(options);
+    seqpe::costs::print_results(options);
     return 0;
   } catch (const CLI::ParseError& error) {
     constexpr int kUsage = 2;

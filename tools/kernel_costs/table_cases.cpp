@@ -18,10 +18,14 @@ constexpr std::int64_t kVocabulary = 50257, kStride = 50304;
 
 /// Different token ids, in no order: each row of the table is used once, as its bytes are counted.
 const std::int64_t* token_ids(Arrays& arrays) {
-  auto* ids = arrays.input<std::int64_t>(kTokens);
-  for (std::int64_t i = 0; i < kTokens; ++i) ids[i] = i * (kVocabulary / kTokens);
-  std::shuffle(ids, ids + kTokens, std::mt19937(1));
-  return ids;
+  static const std::vector<std::int64_t> ids = [] {
+    std::vector<std::int64_t> all(kTokens);
+    for (std::int64_t i = 0; i < kTokens; ++i)
+      all[static_cast<std::size_t>(i)] = i * (kVocabulary / kTokens);
+    std::shuffle(all.begin(), all.end(), std::mt19937(1));
+    return all;
+  }();
+  return arrays.indices(ids);
 }
 
 void embedding_forward(Arrays& arrays) {

@@ -1,5 +1,5 @@
-// seqpe_engine bench kernels --emulated: starts the program beside this one whose kernels have a
-// hook at every access to memory.
+// seqpe_engine bench kernels: starts the program beside this one that counts on the emulator, its
+// kernels having a hook at every access to memory, or the one that times on a GPU.
 #include "tools/seqpe_engine/bench_kernels.h"
 
 #include <unistd.h>
@@ -17,13 +17,24 @@
 namespace seqpe::tools {
 namespace {
 
+/// Where the program lies whether it was built or not.
+std::filesystem::path beside_this_one(const char* program) {
+  return std::filesystem::read_symlink("/proc/self/exe").replace_filename(program);
+}
+
 void run(const costs::Options& options) {
+  const bool on_gpu = !options.device.empty();
+  require<UsageError>(on_gpu || options.emulated,
+                      "[bench] kernels needs --emulated, which counts, or --device cuda, which "
+                      "times on a GPU.");
   const std::filesystem::path program =
-      std::filesystem::read_symlink("/proc/self/exe").replace_filename("seqpe_kernel_costs");
+      beside_this_one(on_gpu ? "seqpe_kernel_times" : "seqpe_kernel_costs");
   require<DeviceError>(
-      std::filesystem::exists(program),
-      "[bench] kernels --emulated counts on the SIMT emulator, which this build does not have. "
-      "Hint: cmake --preset emulated && cmake --build --preset emulated.");
+      std::filesystem::exists(program), "{}",
+      on_gpu ? "[bench] kernels --device cuda times on a GPU, for which this build has no kernels. "
+               "Hint: cmake --preset cuda && cmake --build --preset cuda."
+             : "[bench] kernels --emulated counts on the SIMT emulator, which this build does not "
+               "have. Hint: cmake --preset emulated && cmake --build --preset emulated.");
   std::vector<std::string> words = costs::words_of(options);
   words.insert(words.begin(), program);
   std::vector<char*> arguments;
@@ -40,10 +51,12 @@ void run(const costs::Options& options) {
 void add_bench_kernels_command(CLI::App& bench) {
   CLI::App* kernels = bench.add_subcommand(
       "kernels",
-      "Count what each device kernel asks of a GPU, on the shapes of the published recipe");
+      "Count what each device kernel asks of a GPU, or time it on one, on the shapes of the "
+      "published recipe");
   kernels->footer(
       "  seqpe_engine bench kernels --emulated\n"
-      "  seqpe_engine bench kernels --emulated --only layer_norm --launches --lines");
+      "  seqpe_engine bench kernels --emulated --only layer_norm --launches --lines\n"
+      "  seqpe_engine bench kernels --device cuda --json");
   const auto options = std::make_shared<costs::Options>();
   costs::add_options(*kernels, *options);
   kernels->callback([options] { run(*options); });

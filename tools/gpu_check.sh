@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# What a person with a GPU runs: everything that the emulator cannot prove, station by station, into OUT/report.md and
+# OUT/report.json. A station that cannot run says SKIPPED and why; one that fails lets the others run and makes the exit status 1.
+#   tools/gpu_check.sh OUT                      builds with nvcc first
+#   tools/gpu_check.sh --pack FILE.tar.gz       packs what a check needs, at most 60 MB, on a machine with nvcc; no GPU needed
+#   tools/gpu_check.sh OUT --from-pack FILE     checks with a pack: no compiler, no network. An unpacked one needs OUT alone
+# PYTHON names an interpreter with torch, SEQPE_CUDA_ARCHITECTURES what to compile for (default: the GPU's; in a pack 80;90).
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+usage() {
+  sed -n 's/^#   //p' "$0" >&2
+  exit 2
+}
+case "$#:${1:-}:${2:-}" in
+  2:--pack:*) exec "$root/tools/gpu_check/pack.sh" "$2" ;;
+  3:*:--from-pack)
+    mkdir -p "$1" && tar -xzf "$3" -C "$1" && exec "$1/gpu_check/tools/gpu_check.sh" "$1"
+    exit 1
+    ;;
+  1:-*) usage ;;
+  1:*) ;;
+  *) usage ;;
+esac
+command -v python3 > /dev/null || { echo "gpu_check: python3 is needed (its standard library alone)." >&2; exit 1; }
+mkdir -p "$1" && out=$(cd "$1" && pwd) || exit 1
+cd "$root" || exit 1
+source tools/gpu_check/stations.sh
+source tools/gpu_check/build.sh
+clear_stations
+smi=$(command -v nvidia-smi || true)
+python=${PYTHON:-python3}
+
+if [ -f PACK ]; then
+  bin=$root/bin
+  export SEQPE_TESTS=$root/tests
+  use_packed_libraries
+  cp bounds.json "$out/data/kernel_bounds.json"
+  station unpack cat PACK
+else
+  bin=$root/$gpu_build/bin
+  architectures=$([ -n "$smi" ] && "$smi" --query-gpu=compute_cap --format=csv,noheader 2> /dev/null | head -1 | tr -dc 0-9)
+  station build build_for_gpu "${SEQPE_CUDA_ARCHITECTURES:-${architectures:-$both_architectures}}"
+  station bounds write_bounds "$out/data/kernel_bounds.json"
+fi
+
+# skip WHY: ends a station that cannot run.
+skip() {
+  echo "SKIPPED: $*"
+  exit 77
+}
+# What a station on the GPU asks first. The program itself says why not.
+need_gpu() {
+  [ -x "$bin/cuda_test" ] || skip "there is no $bin/cuda_test, the build failed"
+  local answer
+  answer=$("$bin/cuda_test" --gtest_filter=none 2>&1) && return
+  answer=$(tail -1 <<< "${answer#SKIPPED: }")
+  skip "${answer%%. The preset*}"
+}
+
+machine() {
+  if [ -n "$smi" ]; then "$smi"; else echo "There is no nvidia-smi."; fi
+  [ -x "$bin/seqpe_engine" ] || skip "there is no $bin/seqpe_engine, the build failed"
+  "$bin/seqpe_engine" doctor
+  "$bin/seqpe_engine" doctor --json > "$out/data/machine.json"
+}
+device_tests() {
+  need_gpu
+  timeout 1800 "$bin/cuda_test" "$@"
+}
+goldens() {
+  need_gpu
+  timeout 1800 "$bin/golden_test"
+}
+# Kernels that share memory between threads, on the small shapes of their tests.
+small='PtxCuda.*:LayerNormCuda*:SoftmaxCuda*:ReduceCuda*:EmbeddingCuda*:AttentionCudaTensorCores.*'
+sanitizer() {
+  need_gpu
+  local program
+  program=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2> /dev/null) ||
+    skip "there is no compute-sanitizer (CUDA Toolkit)"
+  timeout 1800 "$program" --tool "$1" --error-exitcode 9 "$bin/cuda_test" --gtest_filter="$small"
+}
+kernel_times() {
+  need_gpu
+  timeout 1800 "$bin/seqpe_engine" bench kernels --device cuda --json > "$out/data/kernel_times.json"
+  python3 tools/gpu_check/kernels.py "$out/data"
+}
+training_steps() {
+  need_gpu
+  timeout 1800 python3 tools/bench/train_step.py --device cuda --binary "$bin/seqpe_engine" --json "$out/data/training_steps.json" "$@"
+}
+beside_pytorch() {
+  need_gpu
+  "$python" -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null ||
+    skip "$python has no torch that sees a GPU. Hint: PYTHON=venv/bin/python"
+  training_steps --python "$python"
+}
+
+station machine machine
+station ptx_conformance device_tests --gtest_filter='PtxCuda.*'
+station device_tests device_tests
+station goldens goldens
+station memcheck sanitizer memcheck
+station racecheck sanitizer racecheck
+station kernel_times kernel_times
+station beside_pytorch beside_pytorch
+# Without PyTorch the engine's own steps at least.
+[ "$(result_of beside_pytorch)" != SKIPPED ] || station training_steps training_steps
+
+exec python3 tools/gpu_check/report.py "$out"

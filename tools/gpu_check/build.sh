@@ -1,0 +1,37 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Building what a check runs, and finding the libraries of what was built elsewhere. Source it at the project's root, with
+# $root, $bin and $python set for use_packed_libraries.
+gpu_build=build/gpu_check
+both_architectures='80;90'
+
+# build_for_gpu ARCHITECTURES: the command, the program that times kernels, and the tests that use the device.
+build_for_gpu() {
+  command -v nvcc > /dev/null || [ -x /usr/local/cuda/bin/nvcc ] || { echo "SKIPPED: there is no nvcc (CUDA Toolkit)"; exit 77; }
+  tools/install_packages.sh
+  cmake --preset cuda -B "$gpu_build" -DSEQPE_TESTS=ON "-DCMAKE_CUDA_ARCHITECTURES=$1"
+  cmake --build "$gpu_build" --target cuda_test golden_test seqpe_engine
+}
+
+# write_bounds FILE: the cost model's least times of every kernel, counted on the emulator.
+write_bounds() {
+  tools/install_packages.sh
+  cmake --preset emulated
+  cmake --build --preset emulated --target seqpe_kernel_costs
+  build/emulated/bin/seqpe_kernel_costs --emulated --json > "$1.part"
+  mv "$1.part" "$1"
+}
+
+# Libraries of a pack: its own; cuBLASLt from this machine's CUDA or from PyTorch's; the C++ library of the pack only if this
+# machine's is too old or missing, for the newer one serves both.
+use_packed_libraries() {
+  local folder missing
+  export LD_LIBRARY_PATH=$root/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  ! ldd "$bin/cuda_test" 2>&1 | grep -qE "GLIBCXX|CXXABI|GCC_|lib(stdc\+\+|gcc_s).*not found" ||
+    export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$root/lib/gcc
+  missing=$(ldd "$bin/cuda_test" 2> /dev/null | sed -n 's/^\s*\(libcublasLt\S*\) => not found/\1/p')
+  [ -n "$missing" ] || return 0
+  for folder in /usr/local/cuda*/lib64 /usr/local/cuda*/lib /usr/local/cuda*/targets/*/lib \
+    $("$python" -c 'import sys; print(*(path + "/nvidia/cu13/lib " + path + "/nvidia/cublas/lib" for path in sys.path if path))' 2> /dev/null); do
+    [ ! -f "$folder/$missing" ] || { export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$folder; return 0; }
+  done
+}

@@ -1,0 +1,29 @@
+#include "tools/kernel_costs/case_time.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/device.h"
+#include "tools/kernel_costs/moment.h"
+
+namespace seqpe::costs {
+
+CaseTime time(const Case& one, const Timing& timing) {
+  const Context cuda{Device::cuda, nullptr};
+  Arrays arrays, others;
+  auto* const cold = others.output<std::byte>(static_cast<std::int64_t>(timing.cold_bytes));
+  std::vector<std::pair<Moment, Moment>> calls;
+  for (int call = 0; call < timing.warmup + timing.repeats; ++call) {
+    arrays.begin_again();
+    kernels::clear_bytes(cuda, cold, timing.cold_bytes);
+    const Moment begin(cuda);
+    one.run(arrays);
+    if (call >= timing.warmup) calls.emplace_back(begin, Moment(cuda));
+  }
+  CaseTime result{one.name, one.shape, arrays.moved_bytes(), {}};
+  for (const auto& [begin, end] : calls) result.seconds.push_back(end.seconds_since(begin));
+  std::sort(result.seconds.begin(), result.seconds.end());
+  return result;
+}
+
+}  // namespace seqpe::costs
