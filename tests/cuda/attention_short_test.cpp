@@ -74,19 +74,36 @@ TYPED_TEST(AttentionCudaShort, PaddingMayHoldAnyNumber) {
   }
 }
 
-// Rows that do not all begin at multiples of 16 bytes are left to other kernels.
+// Rows that are not whole packs, or do not all begin at multiples of 16 bytes, are left to others.
 TYPED_TEST(AttentionCudaShort, RowsOffTheirAlignment) {
-  AttentionProblem<TypeParam> problem({"", 2, 2, 5, 5, 8, 8, true}, Write::overwrite);
-  for (std::size_t n = 0; n < 3; ++n) {
-    test::Placement& place = problem.places[n];
-    place.token_stride += 1;
-    place.batch_stride = place.tokens * place.token_stride;
-    place.count = place.batch * place.batch_stride;
-    problem.inputs[n] = test::random_operand<TypeParam>(place, 20 + n);
-    problem.initial[n] = problem.before(place, 40 + n);
+  struct Strides {
+    const char* off;
+    std::int64_t size, head, token, batch;
+  };
+  for (const Strides& strides :
+       {Strides{"size", 6, 8, 16, 128}, Strides{"head", 8, 9, 24, 192},
+        Strides{"token", 8, 8, 17, 136}, Strides{"batch", 8, 8, 16, 129}}) {
+    SCOPED_TRACE(strides.off);
+    AttentionProblem<TypeParam> problem({"", 2, 2, 8, 8, strides.size, strides.size, true},
+                                        Write::overwrite);
+    const auto move = [&](test::Placement& place) {
+      place.head_stride = strides.head;
+      place.token_stride = strides.token;
+      place.batch_stride = strides.batch;
+      place.count = place.batch * place.batch_stride;
+    };
+    move(problem.out_place);
+    problem.grad_out = test::random_operand<TypeParam>(problem.out_place, 30);
+    problem.initial_out = problem.before(problem.out_place, 31);
+    for (std::size_t n = 0; n < 3; ++n) {
+      test::Placement& place = problem.places[n];
+      move(place);
+      problem.inputs[n] = test::random_operand<TypeParam>(place, 20 + n);
+      problem.initial[n] = problem.before(place, 40 + n);
+    }
+    test::expect_as_good_as(test::run_attention<TypeParam, test::HostArray>(test::kCpu, problem),
+                            problem);
   }
-  test::expect_as_good_as(test::run_attention<TypeParam, test::HostArray>(test::kCpu, problem),
-                          problem);
 }
 
 }  // namespace
