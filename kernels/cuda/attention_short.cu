@@ -16,11 +16,6 @@ namespace seqpe::kernels::cuda {
 namespace {
 
 template <int N>
-__device__ __forceinline__ void copy(float (&out)[N], const float (&x)[N]) {
-#pragma unroll
-  for (int c = 0; c < N; ++c) out[c] = x[c];
-}
-template <int N>
 __device__ __forceinline__ void add_scaled(float (&sums)[N], float factor, const float (&x)[N]) {
 #pragma unroll
   for (int c = 0; c < N; ++c) sums[c] += factor * x[c];
@@ -34,21 +29,17 @@ __global__ void __launch_bounds__(kShortThreads)
   constexpr int kColumns = Group::kColumns, kOwnKeys = Group::kOwnKeys;
   const AttentionShape& shape = args.shape;
   const Group group(shape);
-  float next[kColumns], keys[kOwnKeys][kColumns], values[kOwnKeys][kColumns];
-  group.load(next, args.q, 0, group.q_len);
-#pragma unroll
-  for (int n = 0; n < kOwnKeys; ++n) {
-    group.load(keys[n], args.k, group.key(n), group.kv_len);
-    group.load(values[n], args.v, group.key(n), group.kv_len);
-  }
+  auto next = group.load(args.q, 0, group.q_len);
+  float keys[kOwnKeys][kColumns], values[kOwnKeys][kColumns];
+  group.load(keys, values, args.k, args.v);
   const unsigned allowed = group.allowed_keys(args.key_mask);
   const auto scale = static_cast<float>(shape.scale);
   float own_lse = 0.0f;
 #pragma unroll 1
   for (int i = 0; i < group.q_len; ++i) {
     float query[kColumns];
-    copy(query, next);
-    group.load(next, args.q, i + 1, group.q_len);
+    Group::convert(query, next);
+    next = group.load(args.q, i + 1, group.q_len);
     const unsigned seen = seen_keys(shape, allowed, i), kept = group.kept_keys(mask, shape, i);
     float logits[kOwnKeys], maximum = -INFINITY;
 #pragma unroll
@@ -81,31 +72,18 @@ __global__ void __launch_bounds__(kShortThreads)
     static_cast<float*>(args.lse)[group.pair * shape.q_len + group.number] = own_lse;
 }
 
-/// The rows of a lane's keys or values: in registers, or, where these would be too many, read
-/// again.
-template <typename Group, bool kInRegisters>
-class OwnRows {
- public:
-  __device__ __forceinline__ OwnRows(const Group& group, const AttentionOperand& x)
-      : group_(group), x_(x) {
-    if constexpr (kInRegisters) {
+/// The row of the lane's n-th key: from registers, or, where these hold none, from memory.
+template <typename Group, int kRows>
+__device__ __forceinline__ void get_own_row(float (&row)[Group::kColumns],
+                                            const float (&rows)[kRows][Group::kColumns],
+                                            const Group& group, const AttentionOperand& x, int n) {
+  if constexpr (kRows == Group::kOwnKeys) {
 #pragma unroll
-      for (int n = 0; n < Group::kOwnKeys; ++n) group.load(rows_[n], x, group.key(n), group.kv_len);
-    }
+    for (int c = 0; c < Group::kColumns; ++c) row[c] = rows[n][c];
+  } else {
+    Group::convert(row, group.load(x, group.key(n), group.kv_len));
   }
-  __device__ __forceinline__ void get(float (&row)[Group::kColumns], int n) const {
-    if constexpr (kInRegisters) {
-      copy(row, rows_[n]);
-    } else {
-      group_.load(row, x_, group_.key(n), group_.kv_len);
-    }
-  }
-
- private:
-  const Group& group_;
-  const AttentionOperand& x_;
-  float rows_[kInRegisters ? Group::kOwnKeys : 1][Group::kColumns];
-};
+}
 
 /// grad_q, grad_k, grad_v (=|+=).
 template <typename T, int kHead, int kKeys>
@@ -113,13 +91,15 @@ __global__ void __launch_bounds__(kShortThreads)
     attention_backward_short_lanes_per_head_kernel(AttentionBackwardArgs args, DropoutMask mask) {
   using Group = ShortGroup<T, kHead, kKeys>;
   constexpr int kColumns = Group::kColumns, kOwnKeys = Group::kOwnKeys;
-  using Rows = OwnRows<Group, kOwnKeys * kColumns <= 32>;
+  // More rows than that do not fit into the registers beside their gradients; then each query reads
+  // them again.
+  constexpr int kKept = kOwnKeys * kColumns <= 32 ? kOwnKeys : 1;
   const AttentionShape& shape = args.shape;
   const Group group(shape);
-  float next_query[kColumns], next_grad_out[kColumns];
-  group.load(next_query, args.q, 0, group.q_len);
-  group.load(next_grad_out, args.grad_out, 0, group.q_len);
-  const Rows keys(group, args.k), values(group, args.v);
+  auto next_query = group.load(args.q, 0, group.q_len),
+       next_grad_out = group.load(args.grad_out, 0, group.q_len);
+  float keys[kKept][kColumns], values[kKept][kColumns];
+  if constexpr (kKept == kOwnKeys) group.load(keys, values, args.k, args.v);
   const unsigned allowed = group.allowed_keys(args.key_mask);
   const float own_lse =
       group.exists && group.number < group.q_len
@@ -130,10 +110,10 @@ __global__ void __launch_bounds__(kShortThreads)
 #pragma unroll 1
   for (int i = 0; i < group.q_len; ++i) {
     float query[kColumns], grad_out[kColumns];
-    copy(query, next_query);
-    copy(grad_out, next_grad_out);
-    group.load(next_query, args.q, i + 1, group.q_len);
-    group.load(next_grad_out, args.grad_out, i + 1, group.q_len);
+    Group::convert(query, next_query);
+    Group::convert(grad_out, next_grad_out);
+    next_query = group.load(args.q, i + 1, group.q_len);
+    next_grad_out = group.load(args.grad_out, i + 1, group.q_len);
     const float lse = group.of_lane(own_lse, i);
     // Every allowed logit was -inf: no weight, where e^(-inf - -inf) would be NaN.
     const unsigned seen = lse == -INFINITY ? 0 : seen_keys(shape, allowed, i),
@@ -143,9 +123,9 @@ __global__ void __launch_bounds__(kShortThreads)
     for (int n = 0; n < kOwnKeys; ++n) {
       if (!group.has_keys(n)) continue;
       float row[kColumns];
-      keys.get(row, n);
+      get_own_row(row, keys, group, args.k, n);
       const float logit = scale * group.dot(query, row);
-      values.get(row, n);
+      get_own_row(row, values, group, args.v, n);
       const float grad_weight = group.dot(grad_out, row);
       const bool is_seen = (seen >> group.key(n) & 1) != 0;
       const float keep = (kept >> group.key(n) & 1) != 0 ? mask.scale : 0.0f;
@@ -161,7 +141,7 @@ __global__ void __launch_bounds__(kShortThreads)
       if (!group.has_keys(n)) continue;
       const float grad_product = scale * weights[n] * (grad_weights[n] - delta);
       float row[kColumns];
-      keys.get(row, n);
+      get_own_row(row, keys, group, args.k, n);
       add_scaled(grad_query, grad_product, row);
       add_scaled(grad_keys[n], grad_product, query);
     }

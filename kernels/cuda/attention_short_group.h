@@ -49,13 +49,43 @@ class ShortGroup {
   /// Whether any lane has an n-th key: the same for all, as shuffles need it.
   __device__ __forceinline__ bool has_keys(int n) const { return kParts * n < kv_len; }
 
-  /// The lane's columns of row t; zeros where there is no such row or column.
-  __device__ __forceinline__ void load(float (&values)[kColumns], const AttentionOperand& x, int t,
-                                       int rows) const {
+  /// The lane's columns of a row as they lie in memory, in registers of 32 bits.
+  using Words = simt::Pack<std::uint32_t, 4>;
+  /// Of row t; zeros where there is no such row or column. To convert them at once is to wait for
+  /// this load before the next is sent.
+  __device__ __forceinline__ Words load(const AttentionOperand& x, int t, int rows) const {
+    const T* row = begin<const T>(x) + t * x.token_stride;
+    Words words = {};
     if (has_columns_ && t < rows)
-      return load_floats(values, begin<const T>(x) + t * x.token_stride);
+      words = simt::load_pack<4>(reinterpret_cast<const std::uint32_t*>(row));
+    return words;
+  }
+  static __device__ __forceinline__ void convert(float (&values)[kColumns], const Words& words) {
 #pragma unroll
-    for (int c = 0; c < kColumns; ++c) values[c] = 0.0f;
+    for (int w = 0; w < 4; ++w) {
+      const std::uint32_t word = words.values[w];
+      if constexpr (kColumns == 4) {
+        values[w] = __uint_as_float(word);
+      } else {
+        values[2 * w] = __uint_as_float(word << 16);
+        values[2 * w + 1] = __uint_as_float(word & 0xffff0000u);
+      }
+    }
+  }
+  /// The rows of the lane's keys.
+  __device__ __forceinline__ void load(float (&keys)[kOwnKeys][kColumns],
+                                       float (&values)[kOwnKeys][kColumns],
+                                       const AttentionOperand& k, const AttentionOperand& v) const {
+    Words key_words[kOwnKeys], value_words[kOwnKeys];
+#pragma unroll
+    for (int n = 0; n < kOwnKeys; ++n) key_words[n] = load(k, key(n), kv_len);
+#pragma unroll
+    for (int n = 0; n < kOwnKeys; ++n) value_words[n] = load(v, key(n), kv_len);
+#pragma unroll
+    for (int n = 0; n < kOwnKeys; ++n) {
+      convert(keys[n], key_words[n]);
+      convert(values[n], value_words[n]);
+    }
   }
   /// Row t (=|+=) values.
   __device__ __forceinline__ void write(const AttentionOutput& x, int t, int rows,
