@@ -1,6 +1,6 @@
-// The launchers: tensor cores where they take the arguments (attention_mma.h), else FMA units,
-// whose kernels are here. Those compute in float32 throughout; attention_tile.h tells how a block
-// walks.
+// The launchers, which choose: at most 16 tokens go to the kernels of attention_short.h, what
+// tensor cores take to those of attention_mma.h, the rest to FMA units, whose kernels are here.
+// Those compute in float32 throughout; attention_tile.h tells how a block walks.
 //
 // Forward keeps for each query the running maximum, the sum of exponentials and the weighted values
 // (online softmax). Backward recomputes the weights P from the log-sum-exp. With dP = dO V^T, delta
@@ -13,6 +13,7 @@
 #include "kernels/common/error.h"
 #include "kernels/cuda/attention_mma.h"
 #include "kernels/cuda/attention_position_sum.h"
+#include "kernels/cuda/attention_short.h"
 #include "kernels/cuda/attention_tile.h"
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/scratch.h"
@@ -354,6 +355,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
   const AttentionShape& shape = args.shape;
   check_attention(shape);
   if (shape.batch * shape.heads * shape.q_len == 0) return;
+  if (is_for_short(args)) return attention_forward_short(context, args);
   if (is_for_mma(args)) return attention_forward_mma(context, args);
   dispatch("attention", args.dtype, [&](auto tag) {
     const int width = static_cast<int>(shape.head_size + shape.pe_size);
@@ -369,6 +371,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
 
 void attention_backward(const Context& context, const AttentionBackwardArgs& args) {
   check_attention(args.shape);
+  if (is_for_short(args)) return attention_backward_short(context, args);
   if (is_for_mma(args)) return attention_backward_mma(context, args);
   dispatch("attention", args.dtype,
            [&](auto tag) { backward<typename decltype(tag)::type>(context, args); });

@@ -12,8 +12,8 @@ using test::AttentionMask;
 const AttentionCase kCases[] = {
     {"one_tile", 1, 1, 64, 64, 64, 64},
     {"several_tiles_causal", 2, 2, 150, 150, 64, 64, true},
-    {"no_queries", 1, 1, 0, 3, 32, 32},
-    {"no_keys", 1, 1, 3, 0, 32, 32},
+    {"no_queries", 1, 1, 0, 17, 32, 32},
+    {"no_keys", 1, 1, 17, 0, 32, 32},
     {"odd_lengths", 2, 2, 33, 131, 32, 32, true, AttentionMask::holes, 0.3},
     {"empty_sequence", 2, 1, 40, 40, 32, 32, false, AttentionMask::first_sequence_empty},
     {"pe_blocks", 3, 2, 70, 70, 64, 64, true, AttentionMask::none, 0, 64, 2, 1, 0.5},

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/cuda/attention_support.h"
 
 namespace seqpe::kernels {
@@ -6,8 +8,6 @@ namespace {
 using test::AttentionCase;
 using test::AttentionProblem;
 using test::AttentionResults;
-using test::kAllGradients;
-using test::kAttentionInputs;
 using test::kGradientNames;
 using test::run_attention;
 
@@ -35,32 +35,34 @@ TYPED_TEST(AttentionCuda, GradientsThatNobodyWantsChangeNoOther) {
       continue;
     SCOPED_TRACE(c.name);
     ++cases;
-    const AttentionProblem<TypeParam> problem(c, Write::accumulate);
-    const auto all = run_attention<TypeParam, test::DeviceArray>(test::kCuda, problem);
-    // None, each alone, all but each.
-    for (unsigned gradient = 0; gradient <= kAttentionInputs; ++gradient) {
-      const unsigned alone = gradient == kAttentionInputs ? 0 : 1u << gradient;
-      for (const unsigned wanted : {alone, kAllGradients - alone}) {
-        const auto some = run_attention<TypeParam, test::DeviceArray>(test::kCuda, problem, wanted);
-        for (std::size_t n = 0; n < kAttentionInputs; ++n) {
-          const auto& expected = (wanted >> n & 1) != 0 ? all.gradients[n] : problem.initial[n];
-          EXPECT_TRUE(test::bits_of(some.gradients[n]) == test::bits_of(expected))
-              << kGradientNames[n] << ", wanted " << wanted;
-        }
-      }
-    }
+    test::expect_gradients_by_themselves(AttentionProblem<TypeParam>(c, Write::accumulate));
   }
   EXPECT_EQ(cases, 2) << "cases are found by name";
 }
 
-/// Queries in float32 against three keys and values of width one, forward and backward on a device.
-AttentionResults<float> three_keys(const Context& context, const std::vector<float>& queries,
-                                   float key) {
-  const auto count = static_cast<std::int64_t>(queries.size());
-  AttentionProblem<float> problem({.name = "", .q_len = count, .kv_len = 3}, Write::overwrite);
-  problem.inputs[0] = queries;
-  problem.inputs[1] = {key, key, key};
-  problem.inputs[2] = {1, 2, 3};
+// Heads of 1 go to the FMA units' kernels, heads of 4 to those for few tokens.
+const std::int64_t kHeadSizes[] = {1, 4};
+
+/// Queries in float32 against three keys and values, forward and backward on a device. Queries and
+/// keys are zeros behind their first column, values are the same in all.
+AttentionResults<float> three_keys(const Context& context, std::int64_t head_size,
+                                   const std::vector<float>& queries, float key) {
+  const auto size = static_cast<std::size_t>(head_size);
+  AttentionProblem<float> problem({.name = "",
+                                   .q_len = static_cast<std::int64_t>(queries.size()),
+                                   .kv_len = 3,
+                                   .head_size = head_size,
+                                   .value_size = head_size},
+                                  Write::overwrite);
+  problem.shape.scale = 1.0;
+  for (std::size_t n = 0; n < 2; ++n)
+    std::fill(problem.inputs[n].begin(), problem.inputs[n].end(), 0.0f);
+  for (std::size_t i = 0; i < queries.size(); ++i) problem.inputs[0][i * size] = queries[i];
+  for (std::size_t j = 0; j < 3; ++j) {
+    problem.inputs[1][j * size] = key;
+    std::fill_n(problem.inputs[2].begin() + static_cast<std::ptrdiff_t>(j * size), size,
+                static_cast<float>(j + 1));
+  }
   return context.device == Device::cpu ? run_attention<float, test::HostArray>(context, problem)
                                        : run_attention<float, test::DeviceArray>(context, problem);
 }
@@ -68,38 +70,46 @@ AttentionResults<float> three_keys(const Context& context, const std::vector<flo
 // A diverged model must not look like a masked row, whose output is 0.
 TEST(AttentionCudaRows, NanQueriesGiveNan) {
   const float nan = std::nanf("");
-  test::under_every_schedule([&] {
-    const AttentionResults<float> results = three_keys(test::kCuda, {nan, 1, nan}, 1);
-    for (const std::size_t row : {0u, 2u}) {
-      EXPECT_TRUE(std::isnan(results.out[row]) && std::isnan(results.lse[row])) << row;
-      EXPECT_TRUE(std::isnan(results.gradients[0][row])) << row;
-    }
-    EXPECT_NEAR(results.out[1], 2.0f, 1e-6f);
-    EXPECT_NEAR(results.lse[1], 1 + std::log(3.0), 1e-6);
-  });
+  for (const std::int64_t head_size : kHeadSizes) {
+    const auto size = static_cast<std::size_t>(head_size);
+    test::under_every_schedule([&] {
+      const AttentionResults<float> results = three_keys(test::kCuda, head_size, {nan, 1, nan}, 1);
+      for (const std::size_t row : {0u, 2u}) {
+        EXPECT_TRUE(std::isnan(results.out[row * size]) && std::isnan(results.lse[row])) << row;
+        EXPECT_TRUE(std::isnan(results.gradients[0][row * size])) << row;
+      }
+      EXPECT_NEAR(results.out[size], 2.0f, 1e-6f);
+      EXPECT_NEAR(results.lse[1], 1 + std::log(3.0), 1e-6);
+    });
+  }
 }
 
 // Logits beyond float32 leave a row nothing, as if no key were allowed: its output is 0, and its
 // gradients are.
 TEST(AttentionCudaRows, LogitsOfMinusInfinityGiveNothing) {
-  const auto check = [](const Context& context) {
+  const auto check = [](const Context& context, std::int64_t head_size) {
+    const auto size = static_cast<std::size_t>(head_size);
     // The second query's logits are -1e60.
-    const AttentionResults<float> results = three_keys(context, {1e-30f, -1e30f}, 1e30f),
-                                  first = three_keys(context, {1e-30f}, 1e30f);
-    EXPECT_EQ(results.out[1], 0.0f);
+    const auto results = three_keys(context, head_size, {1e-30f, -1e30f}, 1e30f),
+               first = three_keys(context, head_size, {1e-30f}, 1e30f);
     EXPECT_EQ(results.lse[1], -INFINITY);
-    EXPECT_EQ(results.gradients[0][1], 0.0f);
-    EXPECT_EQ(results.out[0], first.out[0]);
-    EXPECT_EQ(results.gradients[0][0], first.gradients[0][0]);
+    for (std::size_t c = 0; c < size; ++c) {
+      EXPECT_EQ(results.out[size + c], 0.0f);
+      EXPECT_EQ(results.gradients[0][size + c], 0.0f);
+      EXPECT_EQ(results.out[c], first.out[c]);
+      EXPECT_EQ(results.gradients[0][c], first.gradients[0][c]);
+    }
     for (const std::size_t n : {1u, 2u}) {
-      for (std::size_t key = 0; key < 3; ++key) {
-        EXPECT_EQ(results.gradients[n][key], first.gradients[n][key])
-            << kGradientNames[n] << "[" << key << "]";
+      for (std::size_t e = 0; e < 3 * size; ++e) {
+        EXPECT_EQ(results.gradients[n][e], first.gradients[n][e])
+            << kGradientNames[n] << "[" << e << "]";
       }
     }
   };
-  check(test::kCpu);
-  test::under_every_schedule([&] { check(test::kCuda); });
+  for (const std::int64_t head_size : kHeadSizes) {
+    check(test::kCpu, head_size);
+    test::under_every_schedule([&] { check(test::kCuda, head_size); });
+  }
 }
 
 TEST(AttentionCudaErrors, HeadsThatRegistersDoNotHold) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "tools/kernel_costs/case_cost.h"
 
@@ -16,13 +17,18 @@ class KernelCosts : public testing::TestWithParam<Case> {
   ~KernelCosts() override { simt::set_sampling({}); }
 };
 
+/// The language model's: over the encoder's few tokens attention needs no shared memory.
+bool is_tiled_attention(const CaseResult& result) {
+  return result.name.rfind("attention", 0) == 0 &&
+         result.shape.find(" T 512 ") != std::string::npos;
+}
+
 /// Share of the roofline that a kernel must be able to reach.
 double least_share(const CaseResult& result) {
-  // Six tokens fill little of a tile; backward waits for shared memory, and with positions it
-  // writes partial gradients of them. Of so few blocks the counter sees more heavy ones than there
-  // are: the command, which counts more, gives 0.54 and 0.28.
-  if (result.name == "attention_forward") return 0.36;
-  if (result.name == "attention_backward") return 0.2;
+  // Backward waits for shared memory, and with positions it writes partial gradients of them. Of so
+  // few blocks the counter sees more heavy ones than there are: the command, which counts more,
+  // gives 0.92 and 0.28.
+  if (is_tiled_attention(result)) return result.name == "attention_forward" ? 0.54 : 0.2;
   // Sorting 4096 indices occupies 4 multiprocessors.
   if (result.name == "embedding_backward") return 0.54;
   // Its two kernels read the gradient of queries and keys, one after the other.
@@ -40,10 +46,10 @@ TEST_P(KernelCosts, KeepsItsGoals) {
   // Nothing that must be moved is missed by the counter, but for a few blocks' uneven share.
   EXPECT_LE(result.memory_efficiency, 1.005);
   for (const double share : result.roofline) EXPECT_GE(share, least_share(result));
-  if (result.memory_bound) {
-    EXPECT_GE(result.sector_efficiency, 0.95);
-  } else {
+  if (is_tiled_attention(result)) {
     EXPECT_LE(result.bank_conflict, 2u);
+  } else {
+    EXPECT_GE(result.sector_efficiency, 0.95);
   }
 }
 

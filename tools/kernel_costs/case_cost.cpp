@@ -74,7 +74,6 @@ CaseResult count(const Case& one) {
   CaseResult result;
   result.name = one.name;
   result.shape = one.shape;
-  result.memory_bound = one.matrix_flops == 0;
   Arrays arrays;
   one.run(arrays);
   const std::vector<simt::LaunchCost> costs = simt::take_launch_costs();
@@ -86,10 +85,12 @@ CaseResult count(const Case& one) {
     on_shared += cost.total(true).units;
     result.bank_conflict = std::max(result.bank_conflict, cost.total(true).degree);
   }
-  // Products that no tensor core did are FMAs, in the launches that use shared memory most.
+  // Products that no tensor core did are FMAs, in the launches that use shared memory most, or in
+  // all alike.
   const double fma_flops = std::max(0.0, one.matrix_flops - mma_flops);
   for (const simt::LaunchCost& cost : costs) {
-    const double part = on_shared > 0 ? cost.total(true).units / on_shared : 0.0;
+    const double part = on_shared > 0 ? cost.total(true).units / on_shared
+                                      : 1.0 / static_cast<double>(costs.size());
     result.launches.push_back(result_of(cost, arrays, fma_flops * part));
     moved += result.launches.back().tensor_bytes;
   }

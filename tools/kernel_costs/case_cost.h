@@ -33,7 +33,6 @@ struct LaunchResult {
 
 struct CaseResult {
   std::string name, shape;
-  bool memory_bound = true;
   double moved_bytes = 0;        // that must be moved
   double sector_efficiency = 0;  // bytes asked for / bytes of the sectors moved, request by request
   double memory_efficiency = 0;  // bytes that must be moved / tensor_bytes
