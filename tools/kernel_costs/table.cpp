@@ -9,37 +9,12 @@
 #include "kernels/common/error.h"
 #include "kernels/simt/source_line.h"
 #include "tools/kernel_costs/case_cost.h"
+#include "tools/kernel_costs/markdown_table.h"
 
 namespace seqpe::costs {
 namespace {
 
 constexpr std::size_t kA100 = 0, kH100 = 1;
-
-/// Rows of cells as a Markdown table whose columns are aligned.
-class Table {
- public:
-  explicit Table(std::vector<std::string> head) { add(std::move(head)); }
-  void add(std::vector<std::string> cells) {
-    widths_.resize(cells.size());
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      widths_[i] = std::max(widths_[i], cells[i].size());
-    rows_.push_back(std::move(cells));
-  }
-  void print() const {
-    for (std::size_t row = 0; row < rows_.size(); ++row) {
-      for (std::size_t i = 0; i < widths_.size(); ++i)
-        fmt::print("| {:<{}} ", rows_[row][i], widths_[i]);
-      fmt::print("|\n");
-      if (row > 0) continue;
-      for (const std::size_t width : widths_) fmt::print("|{:-<{}}", "", width + 2);
-      fmt::print("|\n");
-    }
-  }
-
- private:
-  std::vector<std::size_t> widths_;
-  std::vector<std::vector<std::string>> rows_;
-};
 
 std::string percent(double share) {
   return fmt::format("{:.1f} %", 100 * share);
