@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes kernels/cuda/registers.inc: the registers that ptxas gives each kernel, which the cost model takes for the occupancy.
+# Writes kernels/cuda/registers.inc: the registers that ptxas gives each kernel (those of the lessons of docs/cuda.md, too), which
+# the cost model takes for the occupancy.
 # Needs nvcc, but no GPU.
 #   tools/kernel_registers.sh              writes the file
 #   tools/kernel_registers.sh --check LOG  fails if a kernel in LOG, the output of nvcc -Xptxas -v for sm_90, has others
@@ -29,7 +30,7 @@ fi
 
 nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)
 [ -n "$nvcc" ] || { echo "kernel_registers: there is no nvcc (CUDA Toolkit)." >&2; exit 1; }
-for source in kernels/cuda/*.cu; do
+for source in kernels/cuda/*.cu tests/cuda/lessons/*.cu; do
   "$nvcc" -std=c++17 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -O3 -I. -Xptxas -v -c "$source" \
     -o "$work/object.o" >> "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 done

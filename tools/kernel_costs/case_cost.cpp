@@ -85,8 +85,8 @@ CaseResult count(const Case& one) {
     on_shared += cost.total(true).units;
     result.bank_conflict = std::max(result.bank_conflict, cost.total(true).degree);
   }
-  // Products that no tensor core did are FMAs, in the launches that use shared memory most, or in
-  // all alike.
+  // Products that no tensor core did are FMAs, in the launches that use shared memory most; where
+  // none does, in all alike.
   const double fma_flops = std::max(0.0, one.matrix_flops - mma_flops);
   for (const simt::LaunchCost& cost : costs) {
     const double part = on_shared > 0 ? cost.total(true).units / on_shared

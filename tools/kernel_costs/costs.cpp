@@ -9,7 +9,10 @@
 #include "kernels/simt/source_line.h"
 #include "tools/kernel_costs/case_cost.h"
 #include "tools/kernel_costs/markdown_table.h"
+<<<<<<< HEAD:tools/kernel_costs/costs.cpp
 #include "tools/kernel_costs/program.h"
+=======
+>>>>>>> h_t4:tools/kernel_costs/table.cpp
 
 namespace seqpe::costs {
 namespace {

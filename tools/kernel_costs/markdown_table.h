@@ -1,9 +1,11 @@
+// Tables on stdout.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace seqpe::costs {
