@@ -1,8 +1,6 @@
 // How far two matrices of log-probabilities are apart, as one mean over all elements.
 //   kl_div: mean(exp(t) * (t - s)), t the target's, s the student's
-//
 //   mse: mean((t - s)^2)
-//
 // kl_div is PyTorch's with reduction mean and log_target.
 #pragma once
 

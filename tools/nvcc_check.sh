@@ -8,7 +8,8 @@ if ! { command -v nvcc || ls /usr/local/cuda/bin/nvcc; } > /dev/null 2>&1; then
   exit 0
 fi
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# After a failure nothing stays built: what ptxas said of it would be missing from the next run's log.
+trap 'status=$?; rm -f "$log"; [ $status -eq 0 ] || cmake --build --preset cuda --target clean > /dev/null 2>&1 || true' EXIT
 cmake --preset cuda -DSEQPE_TESTS=ON -DCMAKE_CUDA_FLAGS=-Xptxas=-v > "$log" || { cat "$log"; exit 1; }
 cmake --build --preset cuda --target device_tests > "$log" 2>&1 ||
   { grep -vE '^ptxas info' "$log" | tail -40; echo "nvcc_check: the preset cuda does not build."; exit 1; }

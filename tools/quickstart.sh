@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh Debian 12 machine to a trained SeqPE language model: installs packages, builds, trains (about a minute).
 set -euo pipefail
-cd "$(dirname "$0")/.."
-tools/install_packages.sh
-cmake --preset cpu -DSEQPE_TESTS=OFF
-cmake --build --preset cpu --target seqpe_engine
-exec build/cpu/bin/seqpe_engine train lm "$@"
+root=$(cd "$(dirname "$0")/.." && pwd)
+"$root/tools/install_packages.sh"
+(cd "$root" && cmake --preset cpu -DSEQPE_TESTS=OFF && cmake --build --preset cpu --target seqpe_engine)
+exec "$root/build/cpu/bin/seqpe_engine" train lm "$@" # paths in it are the caller's

@@ -4,6 +4,10 @@
 #   tools/test.sh            all of it
 #   tools/test.sh --quick    the optimised build and its tests only
 set -euo pipefail
+case "$*" in
+  '' | --quick) ;;
+  *) echo "test.sh: expected no argument or --quick, got: $*" >&2; exit 2 ;;
+esac
 cd "$(dirname "$0")/.."
 tools/install_packages.sh clang-format python3
 tools/format.sh --check
@@ -11,6 +15,7 @@ cmake --preset cpu -DSEQPE_TESTS=ON
 cmake --build --preset cpu
 ctest --preset cpu -j "$(nproc)"
 [ "${1:-}" = "--quick" ] && exit 0
+tools/gemm_twins.sh
 cmake --preset emulated
 cmake --build --preset emulated --target device_tests
 ctest --preset emulated -L 'cuda|golden' -j "$(nproc)"

@@ -59,7 +59,14 @@ void assign(const YAML::Node& value, const std::string& key, std::vector<Field>&
                          field.type, shown(value), where);
     return;
   }
-  std::string suggestion = did_you_mean(key, keys_of(fields));
+  std::vector<std::string> known = keys_of(fields);
+  for (std::size_t i = 0, keys = known.size(); i < keys; ++i) {
+    for (auto dot = known[i].find('.'); dot != std::string::npos; dot = known[i].find('.', dot + 1))
+      known.push_back(known[i].substr(0, dot));  // a section
+  }
+  require<ConfigError>(std::find(known.begin(), known.end(), key) == known.end(),
+                       "[config] '{}' is a section ({}): one of its keys must be set.", key, where);
+  std::string suggestion = did_you_mean(key, known);
   if (suggestion.empty()) suggestion = " Hint: `seqpe_engine config keys` lists all.";
   throw ConfigError(fmt::format("[config] unknown key '{}' ({}).{}", key, where, suggestion));
 }

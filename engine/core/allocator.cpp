@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
-#include <map>
 #include <mutex>
-#include <unordered_map>
 
+#include "kernels/common/block_pool.h"
 #include "kernels/common/error.h"
 #include "kernels/common/scratch.h"
 #include "kernels/device.h"
@@ -63,7 +62,7 @@ class CachingAllocator final : public Allocator {
   void deallocate(void* block, std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
     stats_.current -= bytes;
-    cached_.emplace(sizes_.at(block), block);
+    pool_.give_back(block);
   }
 
   MemoryStats stats() const override {
@@ -85,16 +84,8 @@ class CachingAllocator final : public Allocator {
 
  private:
   void* find_block(std::size_t wanted) {
-    void* block = take_cached(wanted);
+    void* block = pool_.take(wanted, wanted + wanted / kWasteDivisor);
     return block != nullptr ? block : take_from_system(wanted);
-  }
-
-  void* take_cached(std::size_t wanted) {
-    const auto found = cached_.lower_bound(wanted);
-    if (found == cached_.end() || found->first > wanted + wanted / kWasteDivisor) return nullptr;
-    void* block = found->second;
-    cached_.erase(found);
-    return block;
   }
 
   /// Null if the system has no such memory.
@@ -105,25 +96,24 @@ class CachingAllocator final : public Allocator {
       block = source_.allocate(wanted);
     }
     if (block == nullptr) return nullptr;
-    sizes_.emplace(block, wanted);
+    try {
+      pool_.add(block, wanted);
+    } catch (...) {
+      source_.free(block);
+      throw;
+    }
     stats_.reserved += wanted;
     return block;
   }
 
   void drop_cached() {
-    for (const auto& [size, block] : cached_) {
-      sizes_.erase(block);
-      stats_.reserved -= size;
-      source_.free(block);
-    }
-    cached_.clear();
+    stats_.reserved -= pool_.release(source_.free);
     source_.release_kept();
   }
 
   const Source source_;
   mutable std::mutex mutex_;
-  std::multimap<std::size_t, void*> cached_;
-  std::unordered_map<void*, std::size_t> sizes_;  // of every block, live or waiting
+  kernels::BlockPool pool_;
   MemoryStats stats_;
 };
 

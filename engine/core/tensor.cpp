@@ -15,12 +15,10 @@ namespace {
 
 /// True if the bytes of the shape can be counted.
 bool fits_memory(const Shape& shape, DType dtype) {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return true;
   std::int64_t left = std::numeric_limits<std::int64_t>::max();
   left /= static_cast<std::int64_t>(size_of(dtype));
-  for (const std::int64_t extent : shape) {
-    if (extent == 0) return true;
-    left /= extent;
-  }
+  for (const std::int64_t extent : shape) left /= extent;
   return left > 0;
 }
 
@@ -84,11 +82,11 @@ Tensor Tensor::view(Shape wanted) const {
   const auto open = std::find(wanted.begin(), wanted.end(), -1);
   if (open != wanted.end()) {
     *open = 1;
-    const std::int64_t rest = element_count(wanted);
+    const std::int64_t rest = fits_memory(wanted, dtype()) ? element_count(wanted) : 0;
     *open = rest == 0 ? 0 : numel() / rest;
   }
   const bool counts = std::all_of(wanted.begin(), wanted.end(), [](auto n) { return n >= 0; });
-  require(counts && element_count(wanted) == numel(),
+  require(counts && fits_memory(wanted, dtype()) && element_count(wanted) == numel(),
           "[view] shape {} of {} elements cannot be seen as {}.", to_string(shape()), numel(),
           to_string(asked));
   auto impl = std::make_shared<Impl>(*impl_);

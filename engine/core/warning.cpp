@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
+#include "engine/core/message.h"
 
 namespace seqpe {
 
 void warn(const std::string& message) {
-  fmt::print(stderr, "seqpe_engine: warning: {}\n", message);
+  tell(fmt::format("seqpe_engine: warning: {}\n", message));
 }
 
 }  // namespace seqpe

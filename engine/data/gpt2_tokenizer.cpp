@@ -124,6 +124,7 @@ class Gpt2Tokenizer final : public Tokenizer {
   }
 
   void read_merges(const std::string& file) {
+    std::vector<bool> made(tokens_.size(), false);
     std::int32_t rank = 0;
     std::size_t line_number = 0;
     for (std::size_t begin = 0; begin < merges_text_.size();) {
@@ -148,6 +149,14 @@ class Gpt2Tokenizer final : public Tokenizer {
           "[tokenizer] {}:{}: the tokens of '{}' and their merge must be in vocab.json.", file,
           line_number, line);
       merges_.emplace(pair_key(left_id->second, right_id->second), Merge{rank++, merged->second});
+      made[static_cast<std::size_t>(merged->second)] = true;
+    }
+    for (std::size_t id = 0; id < tokens_.size(); ++id) {
+      const bool whole = tokens_[id].size() == 1 || tokens_[id] == kEndOfText;
+      require<DataError>(whole || made[id],
+                         "[tokenizer] {}: there is no merge that makes token {} of vocab.json: is "
+                         "the file complete?",
+                         file, id);
     }
   }
 

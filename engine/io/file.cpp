@@ -83,14 +83,18 @@ void sync_directory(const std::filesystem::path& path) {
 
 void write_file_atomic(const std::filesystem::path& path, std::string_view content) {
   const std::filesystem::path temporary = path.string() + ".tmp";
-  FileWriter writer(temporary);
-  writer.write(content.data(), content.size());
-  writer.close();
-  std::error_code error;
-  std::filesystem::rename(temporary, path, error);
-  std::error_code ignored;
-  if (error) std::filesystem::remove(temporary, ignored);
-  require(!error, "[file] cannot write {}: {}.", path.string(), error.message());
+  try {
+    FileWriter writer(temporary);
+    writer.write(content.data(), content.size());
+    writer.close();
+    std::error_code error;
+    std::filesystem::rename(temporary, path, error);
+    require(!error, "[file] cannot write {}: {}.", path.string(), error.message());
+  } catch (...) {
+    std::error_code ignored;  // the first error is the one to tell
+    std::filesystem::remove(temporary, ignored);
+    throw;
+  }
   sync_directory(path.has_parent_path() ? path.parent_path() : ".");
 }
 

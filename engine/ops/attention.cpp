@@ -98,6 +98,10 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   const std::int64_t channels = sources.channels, heads = options.heads;
   require(options.dropout >= 0.0 && options.dropout < 1.0,
           "[attention] dropout must lie in [0, 1), got {}.", options.dropout);
+  const std::int64_t queries = options.queries > 0 ? options.queries : q.dim(1);
+  require(options.first_query >= 0 && options.first_query + q.dim(1) <= queries,
+          "[attention] queries [{}, {}) must lie in [0, {}) (AttentionOptions::queries).",
+          options.first_query, options.first_query + q.dim(1), queries);
   kernels::AttentionShape shape;
   shape.batch = q.dim(0);
   shape.heads = heads;

@@ -17,6 +17,8 @@ namespace seqpe::train {
 inline constexpr int kCheckpointFormat = 1;
 /// What the loop keeps beside the weights: step, tokens, best evaluation.
 inline constexpr const char* kStateFile = "trainer_state.json";
+/// Begins the names of the files of the optimiser's moments.
+inline constexpr const char* kOptimizerFiles = "optimizer.";
 
 /// Writes a checkpoint of `step`; `write_files` fills the folder it is given. Returns the final
 /// path, and points `latest` (and `best`, if asked) at it.
@@ -41,9 +43,12 @@ bool is_of_training(const std::filesystem::path& checkpoint);
 /// A COMPLETE is there: it was written to its end.
 bool is_complete(const std::filesystem::path& checkpoint);
 
-/// Throws CheckpointError unless `checkpoint` has a COMPLETE of a known format that fits every
-/// file.
-void verify_checkpoint(const std::filesystem::path& checkpoint);
+/// Which files of a checkpoint somebody needs: all to go on training, the model's to compute it.
+enum class Needed : std::uint8_t { all, model };
+
+/// Throws CheckpointError unless `checkpoint` has a COMPLETE of a known format that fits the files
+/// that are needed.
+void verify_checkpoint(const std::filesystem::path& checkpoint, Needed needed = Needed::all);
 
 /// The checkpoint of a run that was written last and is complete; none if there is none.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);

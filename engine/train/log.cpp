@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "engine/core/message.h"
 #include "engine/io/file.h"
 
 namespace seqpe::train {
@@ -50,7 +51,7 @@ void Log::open(const std::filesystem::path& path) {
 
 void Log::say(const std::string& line) {
   clear();
-  if (verbosity_ != Verbosity::quiet) fmt::print(stderr, "{}\n", line);
+  if (verbosity_ != Verbosity::quiet) tell(line + '\n');
   record(line);
 }
 
@@ -73,13 +74,12 @@ void Log::draw(std::int64_t done, std::int64_t total, const std::string& text) {
   const auto filled = static_cast<std::size_t>(kBarWidth * done / std::max<std::int64_t>(1, total));
   const std::string bar = fmt::format("[{}{}] {}", std::string(filled, '#'),
                                       std::string(kBarWidth - filled, '.'), text);
-  fmt::print(stderr, "\r\x1b[K{}", bar.substr(0, terminal_columns()));
-  std::fflush(stderr);
+  tell("\r\x1b[K" + bar.substr(0, terminal_columns()));
   drawn_ = true;
 }
 
 void Log::clear() {
-  if (drawn_) fmt::print(stderr, "\r\x1b[K");
+  if (drawn_) tell("\r\x1b[K");
   drawn_ = false;
 }
 

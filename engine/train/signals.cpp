@@ -1,6 +1,7 @@
 #include "engine/train/signals.h"
 
 #include <csignal>
+#include <iterator>
 
 #include "kernels/common/error.h"
 
@@ -9,27 +10,36 @@ namespace {
 
 volatile std::sig_atomic_t requested = 0;
 
-void on_signals(void (*handler)(int)) {
-  struct sigaction action {};
-  action.sa_handler = handler;
-  action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGTERM, SIGINT}) ::sigaction(signal, &action, nullptr);
+constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
+/// What was done at each of them before.
+struct sigaction before[std::size(kSignals)];
+
+void restore() {
+  for (std::size_t i = 0; i < std::size(kSignals); ++i)
+    ::sigaction(kSignals[i], &before[i], nullptr);
 }
 
 void request_stop(int) {
   requested = 1;
-  on_signals(SIG_DFL);
+  restore();
 }
 
 }  // namespace
 
 SignalGuard::SignalGuard() {
   requested = 0;
-  on_signals(request_stop);
+  struct sigaction action {};
+  action.sa_handler = request_stop;
+  action.sa_flags = SA_RESTART;
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+    ::sigaction(kSignals[i], nullptr, &before[i]);
+    const bool ignored = kSignals[i] == SIGHUP && before[i].sa_handler == SIG_IGN;  // nohup
+    if (!ignored) ::sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 SignalGuard::~SignalGuard() {
-  on_signals(SIG_DFL);
+  restore();
   requested = 0;
 }
 

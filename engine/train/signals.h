@@ -1,10 +1,10 @@
-// SIGTERM and SIGINT as a request that the work looks at when it can stop.
+// SIGTERM, SIGINT and SIGHUP as a request that the work looks at when it can stop.
 #pragma once
 
 namespace seqpe::train {
 
-/// While it lives, the first SIGTERM or SIGINT is a request; the second one ends the process, as
-/// without it. One at a time.
+/// While it lives, the first SIGTERM, SIGINT or SIGHUP (unless nohup has it ignored) is a request;
+/// the second one does what it did without the guard. One at a time.
 class SignalGuard {
  public:
   SignalGuard();

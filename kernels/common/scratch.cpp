@@ -2,9 +2,9 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <map>
 #include <mutex>
 
+#include "kernels/common/block_pool.h"
 #include "kernels/common/error.h"
 
 namespace seqpe::kernels {
@@ -29,16 +29,11 @@ class Pool {
   }
   void give_back(void* block) {
     const std::lock_guard lock(mutex_);
-    waiting_.emplace(sizes_.at(block), block);
+    blocks_.give_back(block);
   }
   void release() {
     const std::lock_guard lock(mutex_);
-    for (const auto& [bytes, block] : waiting_) {
-      sizes_.erase(block);
-      reserved_ -= bytes;
-      std::free(block);
-    }
-    waiting_.clear();
+    reserved_ -= blocks_.release(std::free);
   }
   std::size_t reserved() {
     const std::lock_guard lock(mutex_);
@@ -49,24 +44,24 @@ class Pool {
   /// A block at most twice as large as asked for.
   void* take_waiting(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    const auto found = waiting_.lower_bound(bytes);
-    if (found == waiting_.end() || found->first > 2 * bytes) return nullptr;
-    void* block = found->second;
-    waiting_.erase(found);
-    return block;
+    return blocks_.take(bytes, 2 * bytes);
   }
   void* take_from_system(std::size_t bytes) {
     void* block = std::aligned_alloc(kAlignment, bytes);
     if (block == nullptr) return nullptr;
     const std::lock_guard lock(mutex_);
-    sizes_.emplace(block, bytes);
+    try {
+      blocks_.add(block, bytes);
+    } catch (...) {
+      std::free(block);
+      throw;
+    }
     reserved_ += bytes;
     return block;
   }
 
   std::mutex mutex_;
-  std::multimap<std::size_t, void*> waiting_;
-  std::map<void*, std::size_t> sizes_;  // of every block, in use or waiting
+  BlockPool blocks_;
   std::size_t reserved_ = 0;
 };
 

@@ -1,6 +1,9 @@
 // GEMM by a CBLAS: f32 and f64; bf16 goes to our own loops.
 #include <cblas.h>
 
+#include <limits>
+
+#include "kernels/common/error.h"
 #include "kernels/cpu/gemm_packed.h"
 
 namespace seqpe::kernels::cpu {
@@ -8,7 +11,12 @@ namespace {
 
 template <typename T, typename Function>
 void multiply(const MatmulArgs& args, Function gemm_function) {
-  const auto int_of = [](std::int64_t value) { return static_cast<blasint>(value); };
+  const auto int_of = [](std::int64_t value) {
+    require(value <= std::numeric_limits<blasint>::max(),
+            "[matmul] this CBLAS takes sizes up to {}, got {}.",
+            std::numeric_limits<blasint>::max(), value);
+    return static_cast<blasint>(value);
+  };
   for (std::int64_t item = 0; item < args.batch; ++item) {
     gemm_function(CblasRowMajor, args.trans_a ? CblasTrans : CblasNoTrans,
                   args.trans_b ? CblasTrans : CblasNoTrans, int_of(args.m), int_of(args.n),

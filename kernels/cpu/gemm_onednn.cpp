@@ -81,6 +81,7 @@ class Bf16Products {
     const Key key{args.m,       args.n,       args.k,     args.lda,   args.ldb,     args.ldc,
                   args.trans_a, args.trans_b, args.alpha, args.write, args.wide_out};
     auto found = products_.find(key);
+    if (found == products_.end() && products_.size() == kMostProducts) products_.clear();
     if (found == products_.end()) found = products_.emplace(key, create(args)).first;
     const Product& product = found->second;
     if (!product.primitive) return false;
@@ -136,6 +137,7 @@ class Bf16Products {
     return product;
   }
 
+  static constexpr std::size_t kMostProducts = 1024;
   std::mutex mutex_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream_{engine_};

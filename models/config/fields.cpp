@@ -7,7 +7,7 @@ namespace {
 using config::Field;
 
 void add_model(std::vector<Field>& fields, ModelConfig& model) {
-  fields.push_back(config::integer("model.layers", model.layers, "Transformer blocks", 1));
+  fields.push_back(config::integer("model.layers", model.layers, "Transformer blocks", 1, 10000));
   fields.push_back(
       config::integer("model.width", model.width, "channels of the residual stream", 1));
   fields.push_back(
@@ -31,7 +31,7 @@ void add_encoder(std::vector<Field>& fields, EncoderOptions& encoder) {
       config::integer("seqpe.encoder.width", encoder.width, "channels of the position encoder", 1));
   fields.push_back(config::integer("seqpe.encoder.heads", encoder.heads, "its attention heads", 1));
   fields.push_back(
-      config::integer("seqpe.encoder.layers", encoder.layers, "its Transformer blocks", 1));
+      config::integer("seqpe.encoder.layers", encoder.layers, "its Transformer blocks", 1, 10000));
   fields.push_back(config::enumeration("seqpe.encoder.attention", encoder.attention,
                                        {"causal", "bidirectional"}, "which digits a digit sees"));
   fields.push_back(config::boolean("seqpe.encoder.mask_padding", encoder.mask_padding,

@@ -13,6 +13,13 @@ namespace {
 
 // More is a mistake; OpenMP takes an int.
 constexpr std::int64_t kMostThreads = 4096;
+// Sums and products of a few sizes must be numbers.
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
+
+void check_size(const char* key, std::int64_t value) {
+  require<ConfigError>(value <= kMostTokens, "[config] {} must be at most {}, got {}.", key,
+                       kMostTokens, value);
+}
 
 bool divides(std::int64_t small, std::int64_t large) {
   return large % small == 0;
@@ -26,7 +33,9 @@ void validate_lengths(const Config& config) {
   const std::int64_t digits = seqpe.max_digits > 0
                                   ? seqpe.max_digits
                                   : digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+  check_size("eval.start", eval.start);
   for (const std::int64_t length : evaluation_lengths(config)) {
+    check_size("eval.lengths", length);
     require<ConfigError>(length >= 1, "[config] eval.lengths must be >= 1, got {}.", length);
     require<ConfigError>(eval.stride <= length,
                          "[config] eval.stride must be at most the length {}, got {}.", length,
@@ -56,6 +65,9 @@ void validate_model(const Config& config) {
   require<ConfigError>(config.train.threads <= kMostThreads,
                        "[config] train.threads must be at most {}, got {}.", kMostThreads,
                        config.train.threads);
+  check_size("data.block_size", config.data.block_size);
+  check_size("model.width", model.width);
+  check_size("seqpe.max_position", seqpe.max_position);
   validate_lengths(config);
   if (model.position != PositionKind::seqpe) return;
   require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
@@ -70,6 +82,7 @@ void validate_model(const Config& config) {
 
 void validate_training(const Config& config) {
   const auto& [model, seqpe, train, data, eval, checkpoint, log, compare] = config;
+  check_size("train.batch_size", train.batch_size);
   require<ConfigError>(divides(train.micro_batch(), train.batch_size),
                        "[config] train.micro_batch_size must divide train.batch_size {}, got {}.",
                        train.batch_size, train.micro_batch());

@@ -48,6 +48,8 @@ Gpt::Gpt(const GptOptions& options, std::unique_ptr<PositionEncoding> position)
   require<ConfigError>(options.heads >= 1 && options.width % options.heads == 0,
                        "[gpt] model.width must be a multiple of model.heads, got {} and {}.",
                        options.width, options.heads);
+  require<ConfigError>(options.layers >= 1, "[gpt] model.layers must be >= 1, got {}.",
+                       options.layers);
   add_child("transformer.wte", wte_);
   add_child("transformer", *position_);
   add_child("transformer.drop", dropout_);

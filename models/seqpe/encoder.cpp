@@ -46,6 +46,9 @@ SeqpeEncoder::SeqpeEncoder(const SeqpeOptions& options, std::int64_t out_dim, DT
                  .layout = ops::WeightLayout::out_in,
                  .init_std = kInitStd,
                  .dtype = dtype}) {
+  require<ConfigError>(options.encoder.layers >= 1,
+                       "[seqpe] seqpe.encoder.layers must be >= 1, got {}.",
+                       options.encoder.layers);
   const std::int64_t width = options.encoder.width;
   add_child("token_of_seqpe_embed", digit_embedding_);
   add_child("pos_of_seqpe_embed", place_embedding_);

@@ -16,11 +16,11 @@ StoredModel find_model(const fs::path& path) {
     if (!found || !train::is_complete(*found)) found = train::newest_checkpoint(path);
     require<CheckpointError>(
         found.has_value(), "[checkpoint] the run {} holds no complete checkpoint.", path.string());
-    train::verify_checkpoint(*found);
+    train::verify_checkpoint(*found, train::Needed::model);
     return {*found, {}};
   }
   if (train::is_of_training(path)) {
-    train::verify_checkpoint(path);
+    train::verify_checkpoint(path, train::Needed::model);
     return {path, {}};
   }
   if (fs::exists(path / kConfigFile) && fs::exists(path / kModelFile)) return {path, {}};

@@ -21,7 +21,8 @@ struct StoredModel {
 };
 
 /// Finds the model in a checkpoint folder, a run of ours (best, else latest checkpoint) or a run of
-/// the reference (best_model, step_N); a checkpoint that a training wrote is verified. Throws
+/// the reference (best_model, step_N); the files of a checkpoint that a training wrote are
+/// verified, but for the optimiser's, which may be missing. Throws
 /// CheckpointError where there is none.
 StoredModel find_model(const std::filesystem::path& path);
 

@@ -12,7 +12,10 @@ for file in model.safetensors model_1.safetensors optimizer.rank_000_of_001.safe
   cp -r whole damaged
   python3 -c "$flip" "damaged/$step/$file"
   expect 5 "$file was changed since it was written: its SHA-256 differs" train --run damaged --resume auto --set train.steps=6
-  expect 5 "$file was changed" "$engine" eval lm --checkpoint damaged
+  case $file in
+    optimizer.*) expect 0 "token ppl" "$engine" eval lm --checkpoint damaged ;; # an evaluation needs no moments
+    *) expect 5 "$file was changed" "$engine" eval lm --checkpoint damaged ;;
+  esac
   truncate -s -1 "damaged/$step/$file"
   expect 5 "$file must have" train --run damaged --resume auto --set train.steps=6
   rm "damaged/$step/$file"

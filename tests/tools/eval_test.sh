@@ -8,6 +8,14 @@ check "a run of ours" train --quiet --run ours --set train.steps=2
 expect 4 "the tokeniser must have the model's vocabulary of 256 tokens, has 50257" "$engine" eval lm --checkpoint ours \
   --tokenizer "$tests/data/gpt2_tokenizer"
 expect 4 "nowhere.txt" "$engine" eval lm --checkpoint ours --data nowhere.txt
+cp -r ours/checkpoints/latest/ without_moments
+rm without_moments/optimizer.*
+expect 0 "token ppl" "$engine" eval lm --checkpoint without_moments
+rm without_moments/model_1.safetensors
+expect 5 "model_1.safetensors" "$engine" eval lm --checkpoint without_moments
+cp -r "$tests/data/gpt2_tokenizer" cut_tokenizer && chmod -R u+w cut_tokenizer
+sed -i 2,50d cut_tokenizer/merges.txt
+expect 4 "there is no merge that makes token" "$engine" eval lm --checkpoint ours --tokenizer cut_tokenizer
 : > empty.txt
 expect 4 "empty.txt must hold text, it is empty" "$engine" eval lm --checkpoint ours --data empty.txt
 printf '\n \n' > blank.txt

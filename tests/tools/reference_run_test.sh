@@ -48,7 +48,7 @@ pe_config.json|s/^(SEQPE_INIT_NORM_WEIGHT):.*/\1: 0.5/|SEQPE_INIT_NORM_WEIGHT mu
 pe_config.json|s/^(PE_DATA_DIM):.*/\1: 2/|PE_DATA_DIM must be 1, got 2
 pe_config.json|s/^(PE_OUT_PROJ_DIM):.*/\1: 7/|PE_OUT_PROJ_DIM must be
 pe_config.json|s/^(SEQPE_MAX_DIGITS):.*/\1: many/|seqpe.max_digits: expected integer >= 1 or auto, got "many"
-pe_config.json|s/^(SEQPE_LAYER_NUM):.*/\1: 1000000/|must hold 1000000 layers (seqpe.encoder.layers), it holds
+pe_config.json|s/^(SEQPE_LAYER_NUM):.*/\1: 1000/|must hold 1000 layers (seqpe.encoder.layers), it holds
 pe_config.json|s/^(SEQPE_MAX_DIGITS):.*/\1: 100000000/|must have extent 100000000 in dimension 0 (seqpe.max_digits), it is
 pe_config.json|s/^PE_EMBED_DIM:.*/&0000/|(seqpe.encoder.width), it is
 pe_config.json|1s/.*/[/|variant/pe_config.json
@@ -56,7 +56,7 @@ config.json|s/("scale_attn_by_inverse_layer_idx"): false/\1: true/|scale_attn_by
 config.json|s/("activation_function"): "gelu_new"/\1: "relu"/|model.activation: expected one of gelu, gelu_new, got "relu"
 config.json|s/("vocab_size"): [0-9]+/\1: 50000/|must have extent 50000 in dimension 0 (vocab_size), it is
 config.json|s/("vocab_size"): [0-9]+/\1: "many"/|vocab_size must be a whole number, got 'many'
-config.json|s/("n_layer"): [0-9]+/\1: 1000000/|must hold 1000000 layers (model.layers), it holds
+config.json|s/("n_layer"): [0-9]+/\1: 1000/|must hold 1000 layers (model.layers), it holds
 TABLE
 # Keys that change no result are read all the same: the checkpoint of a training that starts from there writes them back.
 variant 's/^(SEQPE_LOGIT_SCALED_LOSS):.*/\1: 0.5/; s/^(PE_RANDOM_SHIFT_RATE):.*/\1: 0.25/; s/^(SEQPE_TRANSFER_BETA):.*/\1: 0.75/' pe_config.json

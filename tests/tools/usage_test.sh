@@ -18,6 +18,11 @@ check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$eng
 
 expect 0 "GOMP_SPINCOUNT = '1000'" env -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=verbose "$engine" --version
 expect 0 "OMP_WAIT_POLICY = 'ACTIVE'" env OMP_WAIT_POLICY=active OMP_DISPLAY_ENV=true "$engine" --version
+# What stderr cannot take ends no work.
+check "a full stderr" bash -c '"$engine" train lm "$@" 2> /dev/full' _ --config "$tests/tools/tiny.yaml" --run full --set train.steps=3
+check "saves all the same" test -f full/checkpoints/step_00000003/COMPLETE
+bash -c '"$engine" eval lm --checkpoint missing 2> /dev/full'
+check "an error that cannot be told keeps its exit code" test $? -eq 5
 expect 1 "standard output is not complete: No space left on device" bash -c '"$engine" config recipes > /dev/full'
 
 "$engine" config keys --markdown > configuration.md
@@ -32,6 +37,8 @@ assert set(facts) == {"machine", "cpu", "cuda"} and "driver" in facts["cuda"], f
 PYTHON
 
 # 2: usage
+expect 2 "--resume: must not be empty" train --resume "" --run never
+expect 2 "--run: must not be empty" "$engine" train lm --run ""
 expect 2 "'trian' is no command of 'seqpe_engine', which has: train, eval, config, bench, doctor. Did you mean 'train'?" "$engine" trian lm
 expect 2 "'vit' is no command of 'seqpe_engine train', which has: lm." "$engine" train vit
 expect 2 "" "$engine"

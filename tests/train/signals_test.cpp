@@ -8,7 +8,7 @@ namespace seqpe::train {
 namespace {
 
 TEST(Signals, TheFirstOneIsARequest) {
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     const SignalGuard guard;
     EXPECT_FALSE(stop_requested()) << "what came in the life of another guard is forgotten";
     EXPECT_NO_THROW(stop_here_if_requested());

@@ -28,6 +28,9 @@ inline const std::vector<std::string> kDevices{"auto", "cpu", "cuda"};
 /// A whole number of at least `least`, else an error that says so.
 CLI::Validator at_least(std::int64_t least);
 
+/// Not "", which an unset variable of a shell leaves.
+CLI::Validator not_empty();
+
 /// Uses `threads` CPU threads; 0: one a core.
 void set_threads(std::int64_t threads);
 
@@ -49,9 +52,11 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_footer(const CLI::App* app) const override;
 };
 
-/// The command line as a shell would read it again, and its first word.
-std::string& command_line();
-std::string program();
+/// A word in single quotes where a shell would read something else.
+std::string shell_quoted(const std::string& word);
+
+/// The words of the command line, for messages and files that repeat them.
+std::vector<std::string>& command_line();
 
 /// The exit code of a command that did not fail by an error, for main.
 int& exit_code();

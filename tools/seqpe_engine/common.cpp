@@ -50,6 +50,13 @@ CLI::Validator at_least(std::int64_t least) {
           fmt::format("INT >= {}", least)};
 }
 
+CLI::Validator not_empty() {
+  return {[](const std::string& text) {
+            return text.empty() ? std::string("must not be empty") : std::string();
+          },
+          ""};
+}
+
 void set_threads(std::int64_t threads) {
   if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
 }
@@ -93,13 +100,18 @@ std::string HelpFormatter::make_footer(const CLI::App*) const {
   return "";
 }
 
-std::string& command_line() {
-  static std::string line;
-  return line;
+std::string shell_quoted(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
 }
 
-std::string program() {
-  return command_line().substr(0, command_line().find(' '));
+std::vector<std::string>& command_line() {
+  static std::vector<std::string> words;
+  return words;
 }
 
 int& exit_code() {

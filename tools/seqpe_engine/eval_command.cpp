@@ -74,7 +74,8 @@ void run(const Options& options) {
                                         {"weights_sha256", models::weights_sha256(stored)},
                                         {"data", path},
                                         {"results", rows}};
-    fmt::print("{}\n", out.dump(1));
+    // A path may hold bytes that are no UTF-8.
+    fmt::print("{}\n", out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}", evaluation_table(results));
   }
@@ -103,9 +104,11 @@ void add_eval_command(CLI::App& app) {
   lm->add_option("--checkpoint", options->checkpoint,
                  "A checkpoint, a run (best, else latest checkpoint) or a run of the reference")
       ->required();
-  lm->add_option("--data", options->data, "Text file; default: the run's data.valid_path");
+  lm->add_option("--data", options->data, "Text file; default: the run's data.valid_path")
+      ->check(not_empty());
   lm->add_option("--tokenizer", options->tokenizer,
-                 "Folder of tokenizer files, or bytes; default: the checkpoint's own");
+                 "Folder of tokenizer files, or bytes; default: the checkpoint's own")
+      ->check(not_empty());
   lm->add_option("--lengths", options->lengths, "Tokens a block; default: the run's eval.lengths")
       ->delimiter(',')
       ->check(at_least(1));

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "engine/config/load.h"
+#include "engine/core/message.h"
 #include "kernels/common/error.h"
 #include "tools/seqpe_engine/commands.h"
 
@@ -36,16 +37,6 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
   }
 }
 
-/// In single quotes where a shell would read something else.
-std::string quoted(const std::string& word) {
-  constexpr const char* kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 /// Threads that wait for each other spin for some 20 us and then sleep: beside other work on the
 /// same cores spinning on makes a step up to ten times longer, and sleeping at once costs a tenth
 /// on idle ones. OpenMP reads its variables when it is loaded, so the program starts once more.
@@ -59,8 +50,7 @@ void let_waiting_threads_sleep(char** argv) {
 int run(int argc, char** argv) {
   // A file over the size limit is an error of that write, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
-  seqpe::tools::command_line() = quoted(argv[0]);
-  for (int i = 1; i < argc; ++i) seqpe::tools::command_line() += " " + quoted(argv[i]);
+  seqpe::tools::command_line().assign(argv, argv + argc);
 
   CLI::App app{"Transformers with sequential position encoding (SeqPE), from scratch."};
   app.footer(
@@ -88,20 +78,20 @@ int run(int argc, char** argv) {
     if (unknown.empty()) {
       app.exit(error);
     } else {
-      fmt::print(stderr, "seqpe_engine: error: {}\n", unknown);
+      seqpe::tell(fmt::format("seqpe_engine: error: {}\n", unknown));
     }
     return asked_for_text ? 0 : kUsage;
   } catch (const seqpe::StoppedError& stopped) {
-    fmt::print(stderr, "seqpe_engine: {}\n", stopped.what());
+    seqpe::tell(fmt::format("seqpe_engine: {}\n", stopped.what()));
     return stopped.exit_code();
   } catch (const seqpe::Error& error) {
-    fmt::print(stderr, "seqpe_engine: error: {}\n", error.what());
+    seqpe::tell(fmt::format("seqpe_engine: error: {}\n", error.what()));
     return error.exit_code();
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "seqpe_engine: error: [cpu] out of memory.\n");
+    seqpe::tell(fmt::format("seqpe_engine: error: [cpu] out of memory.\n"));
     return seqpe::DeviceError("").exit_code();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "seqpe_engine: error: {}\n", error.what());
+    seqpe::tell(fmt::format("seqpe_engine: error: {}\n", error.what()));
     return 1;
   }
 }
@@ -112,7 +102,7 @@ int main(int argc, char** argv) {
   let_waiting_threads_sleep(argv);
   const int code = run(argc, argv);
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  fmt::print(stderr, "seqpe_engine: error: standard output is not complete: {}.\n",
-             std::strerror(errno));
+  seqpe::tell(fmt::format("seqpe_engine: error: standard output is not complete: {}.\n",
+                          std::strerror(errno)));
   return code == 0 ? 1 : code;
 }

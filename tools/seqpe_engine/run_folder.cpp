@@ -60,9 +60,12 @@ std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs
 void write_run_files(const fs::path& run, const models::Config& config) {
   models::Config copy = config;
   io::write_file_atomic(run / models::kConfigFile, config::dump(models::fields_of(copy)));
+  std::string command;
+  for (const std::string& word : command_line())
+    command += (command.empty() ? "" : " ") + shell_quoted(word);
   std::string commands;  // a run that was resumed has several
   if (fs::exists(run / "command.txt")) commands = io::read_text<Error>(run / "command.txt");
-  io::write_file_atomic(run / "command.txt", commands + command_line() + "\n");
+  io::write_file_atomic(run / "command.txt", commands + command + "\n");
   const nlohmann::ordered_json environment = {
       {"version", version()},
       {"commit", SEQPE_COMMIT},

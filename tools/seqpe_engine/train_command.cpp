@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine/core/allocator.h"
+#include "engine/core/message.h"
 #include "engine/io/file.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/loop.h"
@@ -169,9 +170,10 @@ class Session {
 
   /// The run's own configuration holds every --set of the command that is stopped.
   void say_how_to_go_on() const {
-    fmt::print(stderr,
-               "stopped by a signal; go on with: {} train lm --config {} --run {} --resume auto\n",
-               program(), (folder_ / models::kConfigFile).string(), folder_.string());
+    tell(fmt::format(
+        "stopped by a signal; go on with: {} train lm --config {} --run {} --resume auto\n",
+        shell_quoted(command_line()[0]), shell_quoted((folder_ / models::kConfigFile).string()),
+        shell_quoted(folder_.string())));
     exit_code() = StoppedError("").exit_code();
   }
 
@@ -209,14 +211,17 @@ void add_train_command(CLI::App& app) {
                  "KEY=VALUE over every --config, VALUE as YAML (see `config keys`)")
       ->allow_extra_args(false);
   lm->add_option("--run", options->run,
-                 "Folder of the run, new or empty; default runs/RECIPE-DATE-TIME");
+                 "Folder of the run, new or empty; default runs/RECIPE-DATE-TIME")
+      ->check(not_empty());
   lm->add_option("--resume", options->resume,
                  "auto: go on with the newest checkpoint of --run, or start where it has none; or "
-                 "a checkpoint folder, with its own --run or a new one; default: start");
+                 "a checkpoint folder, with its own --run or a new one; default: start")
+      ->check(not_empty());
   lm->add_option(
-      "--init-from", options->init_from,
-      "Start from the weights of a checkpoint or run, without rivals (compare); default: "
-      "random weights");
+        "--init-from", options->init_from,
+        "Start from the weights of a checkpoint or run, without rivals (compare); default: "
+        "random weights")
+      ->check(not_empty());
   lm->add_option("--device", options->device, "Where to compute; default train.device")
       ->check(CLI::IsMember(kDevices));
   lm->add_flag("--dry-run", options->dry_run,

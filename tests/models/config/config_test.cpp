@@ -24,11 +24,6 @@ TEST(Config, SchemaHasEveryKeyOnceWithItsMeaning) {
   }
 }
 
-/// train.precision, so far.
-bool has_one_value(const config::Field& field) {
-  return field.type.starts_with("one of ") && field.type.find(',') == std::string::npos;
-}
-
 /// Sets the field to some value that it takes and that is not its present one.
 void change(const config::Field& field) {
   std::vector<std::string> values{"7",    "3",      "0.25",        "true",     "false",
@@ -53,7 +48,6 @@ TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
   Config untouched;
   const auto defaults = fields_of(untouched);
   for (std::size_t key = 0; key < defaults.size(); ++key) {
-    if (has_one_value(defaults[key])) continue;
     Config config;
     const auto fields = fields_of(config);
     change(fields[key]);
