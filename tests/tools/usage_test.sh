@@ -17,6 +17,8 @@ done
 check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$engine" train lm --help)"
 
 expect 0 "GOMP_SPINCOUNT = '1000'" env -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=verbose "$engine" --version
+places() { env -u OMP_WAIT_POLICY "$@" OMP_PROC_BIND=true OMP_DISPLAY_ENV=true "$engine" --version 2>&1 | grep OMP_PLACES | tail -1; }
+check "bound threads keep their cores" test "$(places A=1)" = "$(places OMP_WAIT_POLICY=active)"
 expect 0 "OMP_WAIT_POLICY = 'ACTIVE'" env OMP_WAIT_POLICY=active OMP_DISPLAY_ENV=true "$engine" --version
 # What stderr cannot take ends no work.
 check "a full stderr" bash -c '"$engine" train lm "$@" 2> /dev/full' _ --config "$tests/tools/tiny.yaml" --run full --set train.steps=3

@@ -39,9 +39,14 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
 
 /// Threads that wait for each other spin for some 20 us and then sleep: beside other work on the
 /// same cores spinning on makes a step up to ten times longer, and sleeping at once costs a tenth
-/// on idle ones. OpenMP reads its variables when it is loaded, so the program starts once more.
+/// on idle ones. OpenMP reads its variables when it is loaded, so the program starts once more; not
+/// where somebody set them: with OMP_PROC_BIND this thread is bound by now, and all threads of the
+/// program that comes would share its core.
 void let_waiting_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  for (const char* name :
+       {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"}) {
+    if (std::getenv(name) != nullptr) return;
+  }
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
   ::setenv("GOMP_SPINCOUNT", "1000", 1);
   ::execv("/proc/self/exe", argv);  // where it fails, the threads spin
