@@ -49,9 +49,11 @@ void check_same_model(const LanguageModel& model, const fs::path& directory) {
   for (std::size_t i = 0; i < ours.size(); ++i) {
     require<CheckpointError>(
         !describes_model(ours[i].key, asked.model.position) || ours[i].get() == theirs[i].get(),
-        "[checkpoint] {} is of another model: {} is {} there, {} was asked for. Hint: a new run "
-        "takes its weights by --init-from, where the shapes fit.",
-        directory.string(), ours[i].key, theirs[i].get(), ours[i].get());
+        "[checkpoint] {} is of another model: {} is {} there, {} was asked for. Hint: --config {} "
+        "takes its configuration; a new run takes its weights by --init-from, where the shapes "
+        "fit.",
+        directory.string(), ours[i].key, theirs[i].get(), ours[i].get(),
+        (directory / kConfigFile).string());
   }
   const auto stored_tokenizer = data::load_tokenizer(directory.string());
   const std::int64_t vocab_size = stored_tokenizer->vocab_size();

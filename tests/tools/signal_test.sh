@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SIGTERM and SIGINT while training, evaluating and saving: exit 75, and the run goes on bit-equal.
+# SIGTERM, SIGINT and SIGHUP while training, evaluating and saving: exit 75, and the run goes on bit-equal.
 # shellcheck disable=SC2016  # bash -c expands it
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -8,6 +8,7 @@ stop() { # SIGNAL RUN WHAT
   end "$1"
   status=$?
   check "$1 while $3 exits 75, got $status" test "$status" -eq 75
+  check "$1 while $3 is told in train.log" test "$(tail -n 1 "$2/train.log")" = "stopped by a signal"
   check "$1 while $3 tells how to go on" grep -q -- "--config $2/config.yaml --run $2 --resume auto" "$2.err"
 }
 # go_on RUN END: resumes to END steps, evaluations and all, and compares with the run that nobody stopped.
@@ -22,7 +23,7 @@ go_on() {
 }
 many=(--set train.steps=1000000 --set train.schedule=constant)
 
-for signal in TERM INT; do
+for signal in TERM INT HUP; do
   start "training_$signal" "${many[@]}"
   check "training starts" wait_for test -s "training_$signal/metrics.jsonl"
   stop $signal "training_$signal" training

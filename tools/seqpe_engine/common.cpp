@@ -7,6 +7,7 @@
 #include "kernels/common/error.h"
 #include "kernels/common/isa.h"
 #include "kernels/device.h"
+#include "seqpe_engine/commit.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
@@ -36,7 +37,7 @@ std::string version_text() {
   return fmt::format(
       "seqpe_engine {}\ncommit {}\ncompiler {}\nCPU GEMM {}\ninstruction sets {}, in use {}\nCUDA "
       "{}",
-      version(), SEQPE_COMMIT, SEQPE_COMPILER, SEQPE_GEMM_NAME, SEQPE_ISA_NAMES,
+      version(), kCommit, SEQPE_COMPILER, SEQPE_GEMM_NAME, SEQPE_ISA_NAMES,
       kernels::name_of(kernels::active_isa()), kernels::name_of(kernels::cuda_device()));
 }
 

@@ -12,6 +12,7 @@
 #include "engine/train/checkpoint.h"
 #include "kernels/common/isa.h"
 #include "models/tasks/stored_model.h"
+#include "seqpe_engine/commit.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
@@ -68,7 +69,7 @@ void write_run_files(const fs::path& run, const models::Config& config) {
   io::write_file_atomic(run / "command.txt", commands + command + "\n");
   const nlohmann::ordered_json environment = {
       {"version", version()},
-      {"commit", SEQPE_COMMIT},
+      {"commit", kCommit},
       {"compiler", SEQPE_COMPILER},
       {"gemm", SEQPE_GEMM_NAME},
       {"instruction_set", kernels::name_of(kernels::active_isa())},

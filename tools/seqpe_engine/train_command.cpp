@@ -127,6 +127,7 @@ class Session {
       if (created && !started) fs::remove_all(where);  // a refused checkpoint leaves no trace
       throw;
     }
+    if (trained.outcome == train::Outcome::interrupted) log.record("stopped by a signal");
     if (!trained.results.empty())
       table_.emplace_back(name_of(config.model.position), trained.results);
     if (sample_.empty()) sample_ = trained.sample;
