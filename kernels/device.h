@@ -47,12 +47,16 @@ void copy_bytes(const Context& context, void* to, const void* from, std::size_t 
 /// Sets device memory to zero bytes, in the order of the context's stream.
 void clear_bytes(const Context& context, void* to, std::size_t bytes);
 
-/// A named span in the trace of a GPU (NVTX, which Nsight Systems shows); nothing elsewhere. `name`
-/// is a string literal.
+/// Begins and ends a span in the trace of a GPU (NVTX, which Nsight Systems shows); nothing
+/// elsewhere.
+void begin_trace_range(const char* name);
+void end_trace_range();
+
+/// A span from construction to destruction. `name` is a string literal.
 class TraceRange {
  public:
-  explicit TraceRange(const char* name);
-  ~TraceRange();
+  explicit TraceRange(const char* name) { begin_trace_range(name); }
+  ~TraceRange() { end_trace_range(); }
   TraceRange(const TraceRange&) = delete;
   TraceRange& operator=(const TraceRange&) = delete;
 };

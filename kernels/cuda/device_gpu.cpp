@@ -85,10 +85,10 @@ void clear_bytes(const Context& context, void* to, std::size_t bytes) {
              "cudaMemsetAsync");
 }
 
-TraceRange::TraceRange(const char* name) {
+void begin_trace_range(const char* name) {
   nvtxRangePushA(name);
 }
-TraceRange::~TraceRange() {
+void end_trace_range() {
   nvtxRangePop();
 }
 
