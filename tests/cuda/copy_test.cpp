@@ -63,14 +63,17 @@ std::vector<To> converted(const Context& context, std::int64_t count, std::int64
 
 template <typename From, typename To>
 void expect_the_cpu_s_bits() {
-  for (const auto& [count, offset] :
-       {std::pair<std::int64_t, std::int64_t>{0, 0}, {1, 0}, {1027, 0}, {1027, 1}}) {
+  struct Run {
+    std::int64_t count, offset;
+  };
+  for (const Run& run : {Run{0, 0}, {1, 0}, {1027, 0}, {1027, 1}}) {
     for (const Write write : test::kWrites) {
-      SCOPED_TRACE(testing::Message() << count << " elements from " << offset);
-      const auto cpu = converted<From, To, test::HostArray>(test::kCpu, count, offset, write);
+      SCOPED_TRACE(testing::Message() << run.count << " elements from " << run.offset);
+      const auto cpu =
+          converted<From, To, test::HostArray>(test::kCpu, run.count, run.offset, write);
       test::under_every_schedule([&] {
         const auto device =
-            converted<From, To, test::DeviceArray>(test::kCuda, count, offset, write);
+            converted<From, To, test::DeviceArray>(test::kCuda, run.count, run.offset, write);
         EXPECT_TRUE(test::bits_of(device) == test::bits_of(cpu));
       });
     }
