@@ -51,6 +51,11 @@ std::string shown(const YAML::Node& node) {
   return node.IsScalar() ? "\"" + node.Scalar() + "\"" : text;
 }
 
+bool is_section(const std::string& key, const std::vector<Field>& fields) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const Field& field) { return field.key.starts_with(key + "."); });
+}
+
 void assign(const YAML::Node& value, const std::string& key, std::vector<Field>& fields,
             const std::string& where) {
   for (Field& field : fields) {
@@ -59,13 +64,13 @@ void assign(const YAML::Node& value, const std::string& key, std::vector<Field>&
                          field.type, shown(value), where);
     return;
   }
+  require<ConfigError>(!is_section(key, fields),
+                       "[config] '{}' is a section ({}): one of its keys must be set.", key, where);
   std::vector<std::string> known = keys_of(fields);
   for (std::size_t i = 0, keys = known.size(); i < keys; ++i) {
     for (auto dot = known[i].find('.'); dot != std::string::npos; dot = known[i].find('.', dot + 1))
       known.push_back(known[i].substr(0, dot));  // a section
   }
-  require<ConfigError>(std::find(known.begin(), known.end(), key) == known.end(),
-                       "[config] '{}' is a section ({}): one of its keys must be set.", key, where);
   std::string suggestion = did_you_mean(key, known);
   if (suggestion.empty()) suggestion = " Hint: `seqpe_engine config keys` lists all.";
   throw ConfigError(fmt::format("[config] unknown key '{}' ({}).{}", key, where, suggestion));
@@ -81,10 +86,7 @@ void walk(const YAML::Node& node, const std::string& prefix, std::vector<Field>&
     require<ConfigError>(seen.insert(key).second, "[config] {}: the key '{}' occurs twice.", where,
                          key);
     if (prefix.empty() && (name == "include" || name == "format_version")) continue;
-    const bool is_section = std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
-      return field.key.starts_with(key + ".");
-    });
-    if (!is_section) {
+    if (!is_section(key, fields)) {
       assign(item.second, key, fields, where);
     } else {
       require<ConfigError>(item.second.IsMap(),

@@ -14,11 +14,11 @@ namespace {
 // More is a mistake; OpenMP takes an int.
 constexpr std::int64_t kMostThreads = 4096;
 // Sums and products of a few sizes must be numbers.
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
+constexpr std::int64_t kLargestSize = std::int64_t{1} << 30;
 
 void check_size(const char* key, std::int64_t value) {
-  require<ConfigError>(value <= kMostTokens, "[config] {} must be at most {}, got {}.", key,
-                       kMostTokens, value);
+  require<ConfigError>(value <= kLargestSize, "[config] {} must be at most {}, got {}.", key,
+                       kLargestSize, value);
 }
 
 bool divides(std::int64_t small, std::int64_t large) {

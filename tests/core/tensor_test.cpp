@@ -173,6 +173,11 @@ TEST(Tensor, Errors) {
          a.view({0, -1});
        },
        "[view] shape [2, 3] of 6 elements cannot be seen as [0, -1]."},
+      // 2^32 times 2^32 would wrap to no elements.
+      {[] {
+         Tensor::zeros({0}).view({std::int64_t{1} << 32, std::int64_t{1} << 32});
+       },
+       "[view] shape [0] of 0 elements cannot be seen as [4294967296, 4294967296]."},
       {[&] { a.rows(1, 3); }, "[rows] [1, 3) does not lie in shape [2, 3]."},
       {[&] { a.rows(-1, 1); }, "[rows] [-1, 1) does not lie in shape [2, 3]."},
       {[&] { a.rows(2, 1); }, "[rows] [2, 1) does not lie in shape [2, 3]."},

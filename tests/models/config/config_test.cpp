@@ -116,6 +116,12 @@ TEST(Config, UnknownNames) {
 
 TEST(Config, ValuesMustFitTogether) {
   expect_refused({"model.heads=5"}, "[config] model.heads must divide model.width 768, got 5.");
+  for (const char* key :
+       {"eval.start", "data.block_size", "seqpe.max_position", "model.width", "train.batch_size"}) {
+    expect_refused(
+        {fmt::format("{}=9000000000000000000", key), "model.heads=1"},
+        fmt::format("[config] {} must be at most 1073741824, got 9000000000000000000.", key));
+  }
   expect_refused({"train.batch_size=10", "train.micro_batch_size=4"},
                  "[config] train.micro_batch_size must divide train.batch_size 10, got 4.");
   expect_refused({"train.steps=10", "train.warmup_steps=11"},
