@@ -1,4 +1,5 @@
 # Run at every build: writes OUTPUT with the commit of SOURCE, "-dirty" where files differ from it; touches it only if it changed.
+cmake_minimum_required(VERSION 3.25)
 find_package(Git QUIET)
 set(commit unknown)
 if(GIT_FOUND)
@@ -13,7 +14,7 @@ file(CONFIGURE OUTPUT "${OUTPUT}" CONTENT "// Written by cmake/Commit.cmake.
 
 namespace seqpe::tools {
 
-inline constexpr const char* kCommit = \"@commit@\";
+inline constexpr const char* kCommit = \"${commit}\";
 
 }  // namespace seqpe::tools
-" @ONLY)
+")

@@ -55,7 +55,6 @@ class Gpt2Tokenizer final : public Tokenizer {
     return tokens_[static_cast<std::size_t>(id)];
   }
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(tokens_.size()); }
-  std::optional<std::int32_t> end_of_text() const override { return end_of_text_; }
 
   void save(const std::filesystem::path& directory) const override {
     io::write_file_atomic(directory / "vocab.json", vocab_text_);

@@ -21,7 +21,6 @@ class Tokenizer {
   /// The bytes of a token. Throws DataError for an id outside the vocabulary.
   virtual std::string_view bytes_of(std::int32_t id) const = 0;
   virtual std::int64_t vocab_size() const = 0;
-  virtual std::optional<std::int32_t> end_of_text() const { return std::nullopt; }
   /// Writes what load_tokenizer(directory) needs.
   virtual void save(const std::filesystem::path& directory) const = 0;
 

@@ -53,6 +53,18 @@ std::vector<std::int64_t> steps_of(const fs::path& run) {
   return steps;
 }
 
+/// For the error about a damaged checkpoint: where the run stood before it.
+std::string hint_of_older(const fs::path& checkpoint) {
+  const fs::path real = fs::canonical(checkpoint), run = real.parent_path().parent_path();
+  const auto damaged = step_of(real);
+  if (!damaged || folder_of(run) != real.parent_path()) return "";
+  const auto steps = steps_of(run);
+  const auto place = std::lower_bound(steps.begin(), steps.end(), *damaged);
+  if (place == steps.begin()) return "";
+  return fmt::format(" Hint: the checkpoint before it is {}.",
+                     (folder_of(run) / step_name(*std::prev(place))).string());
+}
+
 /// A symbolic link is replaced by renaming a new one over it: it always points somewhere.
 void point(const fs::path& link, const std::string& target) {
   const fs::path temporary = link.string() + ".tmp";
@@ -171,12 +183,13 @@ void verify_checkpoint(const fs::path& checkpoint, Needed needed) {
       if (needed == Needed::model && name.starts_with(kOptimizerFiles)) continue;
       const auto bytes = io::read_file<CheckpointError>(checkpoint / name);
       const auto size = expected.at("bytes").get<std::size_t>();
-      require<CheckpointError>(bytes.size() == size, "[checkpoint] {} must have {} bytes, has {}.",
-                               (checkpoint / name).string(), size, bytes.size());
+      require<CheckpointError>(bytes.size() == size, "[checkpoint] {} must have {} bytes, has {}.{}",
+                               (checkpoint / name).string(), size, bytes.size(),
+                               hint_of_older(checkpoint));
       require<CheckpointError>(
           io::sha256(bytes.data(), bytes.size()) == expected.at("sha256"),
-          "[checkpoint] {} was changed since it was written: its SHA-256 differs.",
-          (checkpoint / name).string());
+          "[checkpoint] {} was changed since it was written: its SHA-256 differs.{}",
+          (checkpoint / name).string(), hint_of_older(checkpoint));
     }
   } catch (const nlohmann::json::exception& error) {
     throw CheckpointError(

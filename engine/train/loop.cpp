@@ -116,8 +116,9 @@ class Trainer {
       nlohmann::ordered_json values;
       std::string shown;
       for (const auto& [name, value] : row) {
-        values[name] = value;
-        shown += fmt::format(" {} {:.6g}", name, value);
+        std::visit([&](auto number) { values[name] = number; }, value);
+        const double number = std::visit([](auto n) { return static_cast<double>(n); }, value);
+        shown += fmt::format(" {} {:.6g}", name, number);
       }
       metrics.write({{"step", step_}, {"eval", values}});
       say("evaluation:{}", shown);

@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "engine/nn/parameter.h"
@@ -21,7 +23,8 @@ struct StepTerms {
 };
 
 /// One line of an evaluation: "length" 512, "nll" 2.3 ... in the order to show.
-using EvalRow = std::vector<std::pair<std::string, double>>;
+using EvalValue = std::variant<std::int64_t, double>;
+using EvalRow = std::vector<std::pair<std::string, EvalValue>>;
 
 /// Results on the validation data. The checkpoint of the lowest `loss` is the best one.
 struct Evaluation {

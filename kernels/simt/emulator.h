@@ -108,12 +108,6 @@ T __shfl_up_sync(unsigned mask, T value, unsigned lanes, int width = 32) {
 inline unsigned __ballot_sync(unsigned mask, int predicate) {
   return seqpe::simt::ballot(mask, predicate != 0);
 }
-inline int __any_sync(unsigned mask, int predicate) {
-  return __ballot_sync(mask, predicate) != 0;
-}
-inline int __all_sync(unsigned mask, int predicate) {
-  return __ballot_sync(mask, predicate == 0) == 0;
-}
 inline void __syncwarp(unsigned mask = seqpe::simt::kFullMask) {
   seqpe::simt::sync_warp(mask);
 }
@@ -121,37 +115,16 @@ inline void __syncthreads() {
   seqpe::simt::sync_block();
 }
 
-template <typename T>
-T __ldg(const T* from) {
-  return *from;
-}
-inline float __expf(float x) {
-  return std::exp(x);
-}
-inline float __logf(float x) {
-  return std::log(x);
-}
-inline float __fdividef(float a, float b) {
-  return a / b;
-}
 inline float rsqrtf(float x) {
   return 1.0f / std::sqrt(x);
 }
 inline int __popc(unsigned bits) {
   return __builtin_popcount(bits);
 }
-inline unsigned __umulhi(unsigned a, unsigned b) {
-  return static_cast<unsigned>((std::uint64_t{a} * b) >> 32);
-}
 inline float __uint_as_float(unsigned bits) {
   float value;
   std::memcpy(&value, &bits, sizeof(value));
   return value;
-}
-inline unsigned __float_as_uint(float value) {
-  unsigned bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
 }
 template <typename T>
 constexpr T min(T a, T b) {
@@ -162,9 +135,6 @@ constexpr T max(T a, T b) {
   return a < b ? b : a;
 }
 
-inline void __threadfence() {
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
 inline int atomicAdd(int* address, int value) {
   seqpe::simt::begin_atomic(address, sizeof(*address));
   return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);

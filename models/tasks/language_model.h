@@ -17,9 +17,9 @@ class LanguageModel {
 
   const Config& config() const { return config_; }
   const data::Tokenizer& tokenizer() const { return *tokenizer_; }
-  Gpt& gpt() const { return *gpt_; }
+  const Gpt& gpt() const { return *gpt_; }
   /// Null unless model.position is seqpe.
-  SeqpePosition* seqpe() const { return seqpe_; }
+  const SeqpePosition* seqpe() const { return seqpe_; }
   /// The model's parameters in group "model", the encoder's in group "encoder", with their
   /// weight-decay rule.
   std::vector<nn::Parameter> parameters() const;

@@ -41,10 +41,13 @@ double LengthEvaluation::word_perplexity() const {
 }
 
 train::EvalRow LengthEvaluation::row() const {
-  return {{"length", static_cast<double>(length)}, {"nll", nll},
-          {"token_ppl", token_perplexity()},       {"word_ppl", word_perplexity()},
-          {"tokens", static_cast<double>(tokens)}, {"words", static_cast<double>(words)},
-          {"blocks", static_cast<double>(blocks)}};
+  return {{"length", length},
+          {"nll", nll},
+          {"token_ppl", token_perplexity()},
+          {"word_ppl", word_perplexity()},
+          {"tokens", tokens},
+          {"words", words},
+          {"blocks", blocks}};
 }
 
 LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks& chunks,

@@ -139,5 +139,15 @@ TEST(Checkpoint, VerifyNamesTheFileThatDiffers) {
   }
 }
 
+TEST(Checkpoint, VerifyOfADamagedOneNamesTheOneBeforeIt) {
+  const TemporaryDirectory run;
+  const fs::path first = write(run.path(), 3), second = write(run.path(), 7);
+  for (const fs::path& checkpoint : {first, second}) write_text(checkpoint / "file", "Weights");
+  test::expect_error_with<CheckpointError>([&] { verify_checkpoint(second); },
+                                           "Hint: the checkpoint before it is " + first.string());
+  EXPECT_EQ(error_of<CheckpointError>([&] { verify_checkpoint(first); }).find("before it"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace seqpe::train

@@ -54,7 +54,7 @@ class ToyTask final : public Task {
     on_evaluated(1, 1);
     const double value =
         nll.empty() ? 1.0 : nll[(steps.empty() ? 0 : steps.size() - 1) % nll.size()];
-    return {{{{"length", 8.0}, {"nll", value}}}, value};
+    return {{{{"length", std::int64_t{8}}, {"nll", value}}}, value};
   }
   void save(const fs::path& directory) const override {
     io::write_safetensors(directory / "model.safetensors", {{"w", model_}, {"e", encoder_}});

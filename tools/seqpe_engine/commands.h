@@ -58,7 +58,4 @@ std::string shell_quoted(const std::string& word);
 /// The words of the command line, for messages and files that repeat them.
 std::vector<std::string>& command_line();
 
-/// The exit code of a command that did not fail by an error, for main.
-int& exit_code();
-
 }  // namespace seqpe::tools

@@ -115,9 +115,4 @@ std::vector<std::string>& command_line() {
   return words;
 }
 
-int& exit_code() {
-  static int code = 0;
-  return code;
-}
-
 }  // namespace seqpe::tools

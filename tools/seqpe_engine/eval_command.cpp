@@ -37,15 +37,8 @@ std::vector<std::string> overrides_of(const Options& options) {
 nlohmann::ordered_json result_json(const LengthResult& result) {
   if (!result.evaluation) return {{"length", result.length}, {"error", "out of memory"}};
   nlohmann::ordered_json out;
-  for (const auto& [name, value] : result.evaluation->row()) {
-    const bool is_count =
-        name == "length" || name == "tokens" || name == "words" || name == "blocks";
-    if (is_count) {
-      out[name] = static_cast<std::int64_t>(value);
-    } else {
-      out[name] = value;
-    }
-  }
+  for (const auto& [name, value] : result.evaluation->row())
+    std::visit([&](auto number) { out[name] = number; }, value);
   return out;
 }
 

@@ -76,16 +76,12 @@ int run(int argc, char** argv) {
   seqpe::tools::add_doctor_command(app);
   try {
     app.parse(argc, argv);
-    return seqpe::tools::exit_code();
+    return 0;
   } catch (const CLI::ParseError& error) {
-    const bool asked_for_text = error.get_exit_code() == 0;
-    const std::string unknown = asked_for_text ? "" : unknown_command(app, argc, argv);
-    if (unknown.empty()) {
-      app.exit(error);
-    } else {
-      seqpe::tell(fmt::format("seqpe_engine: error: {}\n", unknown));
-    }
-    return asked_for_text ? 0 : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const std::string unknown = unknown_command(app, argc, argv);
+    seqpe::tell(fmt::format("seqpe_engine: error: {}\n", unknown.empty() ? error.what() : unknown));
+    return kUsage;
   } catch (const seqpe::StoppedError& stopped) {
     seqpe::tell(fmt::format("seqpe_engine: {}\n", stopped.what()));
     return stopped.exit_code();

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "engine/core/allocator.h"
-#include "engine/core/message.h"
 #include "engine/io/file.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/loop.h"
@@ -77,7 +76,8 @@ class Session {
     for (const models::Config& rival : models::rivals_of(config_))
       finished =
           finished && train_into(rival, folder_ / ("rival_" + name_of(rival.model.position)));
-    finished ? print_results() : say_how_to_go_on();
+    if (!finished) throw_stopped();
+    print_results();
   }
 
  private:
@@ -170,12 +170,11 @@ class Session {
   }
 
   /// The run's own configuration holds every --set of the command that is stopped.
-  void say_how_to_go_on() const {
-    tell(fmt::format(
-        "stopped by a signal; go on with: {} train lm --config {} --run {} --resume auto\n",
+  [[noreturn]] void throw_stopped() const {
+    throw StoppedError(fmt::format(
+        "stopped by a signal; go on with: {} train lm --config {} --run {} --resume auto",
         shell_quoted(command_line()[0]), shell_quoted((folder_ / models::kConfigFile).string()),
         shell_quoted(folder_.string())));
-    exit_code() = StoppedError("").exit_code();
   }
 
   const train::SignalGuard signals_;
