@@ -183,9 +183,9 @@ void verify_checkpoint(const fs::path& checkpoint, Needed needed) {
       if (needed == Needed::model && name.starts_with(kOptimizerFiles)) continue;
       const auto bytes = io::read_file<CheckpointError>(checkpoint / name);
       const auto size = expected.at("bytes").get<std::size_t>();
-      require<CheckpointError>(bytes.size() == size, "[checkpoint] {} must have {} bytes, has {}.{}",
-                               (checkpoint / name).string(), size, bytes.size(),
-                               hint_of_older(checkpoint));
+      require<CheckpointError>(
+          bytes.size() == size, "[checkpoint] {} must have {} bytes, has {}.{}",
+          (checkpoint / name).string(), size, bytes.size(), hint_of_older(checkpoint));
       require<CheckpointError>(
           io::sha256(bytes.data(), bytes.size()) == expected.at("sha256"),
           "[checkpoint] {} was changed since it was written: its SHA-256 differs.{}",

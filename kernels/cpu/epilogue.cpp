@@ -11,11 +11,13 @@ template <typename T, typename F>
 void apply(const MatmulArgs& args, F activation) {
   using A = Acc<T>;
   const T* bias = static_cast<const T*>(args.bias);
-  parallel_chunks(args.m, 8, [&](std::int64_t begin, std::int64_t end) {
+  parallel_chunks(args.batch * args.m, 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      T* out = static_cast<T*>(args.out) + row * args.ldc;
+      const std::int64_t item = row / args.m;
+      const std::int64_t offset = item * args.batch_stride_out + (row - item * args.m) * args.ldc;
+      T* out = static_cast<T*>(args.out) + offset;
       if (args.pre_activation != nullptr) {
-        T* pre = static_cast<T*>(args.pre_activation) + row * args.ldc;
+        T* pre = static_cast<T*>(args.pre_activation) + offset;
 #pragma omp simd
         for (std::int64_t c = 0; c < args.n; ++c) {
           const A value = load(out + c) + load(bias + c);

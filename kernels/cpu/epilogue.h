@@ -1,9 +1,9 @@
-// What follows a matrix product on rows that are still in the cache: bias, and GELU.
+// What follows a matrix product: bias, and GELU.
 #pragma once
 
 #include "kernels/matmul.h"
 
 namespace seqpe::kernels {
-/// Works in place on args.out, item 0, with args.m rows.
+/// Works in place on args.out.
 SEQPE_KERNEL_DECLARE_CPU(matmul_epilogue, MatmulArgs)
 }  // namespace seqpe::kernels

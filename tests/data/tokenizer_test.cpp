@@ -17,7 +17,6 @@ TEST(ByteTokenizer, EveryByteIsItsToken) {
   for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], static_cast<std::int32_t>(i));
   EXPECT_EQ(tokenizer->decode(ids), text);
   EXPECT_EQ(tokenizer->vocab_size(), 256);
-  EXPECT_FALSE(tokenizer->end_of_text().has_value());
   EXPECT_EQ(tokenizer->encode("<|endoftext|>").size(), 13u) << "ordinary text here";
   EXPECT_TRUE(tokenizer->encode("").empty());
   EXPECT_TRUE(tokenizer->begins_with_space(' '));
