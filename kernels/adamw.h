@@ -23,8 +23,9 @@ struct AdamwArgs {
   double learning_rate = 0.0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 0.0;
-  std::int64_t step = 1;    // 1 for the first update
-  double grad_scale = 1.0;  // the clipping factor
+  std::int64_t step = 1;  // 1 for the first update
+  // The clipping factor, on the device. NaN: nothing is updated; null: 1.
+  const double* grad_scale = nullptr;
 };
 
 SEQPE_KERNEL_DECLARE(adamw, AdamwArgs)

@@ -1,5 +1,6 @@
 // Copies: runs of elements between matrices of different row strides (slices, concatenation, one
-// token of each sequence), and elements of one dtype into another.
+// token of each sequence), and elements of one dtype into another, one value
+// into all.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,16 @@ struct ConvertArgs {
   Write write = Write::overwrite;
 };
 
+/// out[i] = value
+struct FillArgs {
+  DType dtype = DType::f32;
+  void* out = nullptr;
+  std::int64_t count = 0;
+  double value = 0.0;
+};
+
 SEQPE_KERNEL_DECLARE(copy_rows, CopyRowsArgs)
 SEQPE_KERNEL_DECLARE(convert, ConvertArgs)
+SEQPE_KERNEL_DECLARE(fill, FillArgs)
 
 }  // namespace seqpe::kernels

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,9 +41,30 @@ std::vector<std::pair<std::string, std::string>> cuda_facts();
 void* allocate_on_device(std::size_t bytes);
 void free_on_device(void* block);
 
-/// Copies in the order of the context's stream; either side may be the host's or the device's
-/// memory. Returns when the host may use both.
-void copy_bytes(const Context& context, void* to, const void* from, std::size_t bytes);
+/// What the profile (kernels/common/profile.h) calls the host's waiting for the device.
+inline constexpr const char* kWait = "wait_for_device";
+
+/// Copies in the order of the context's stream. From the host: returns when it may change `from`,
+/// however far the device is. To the host: waits until `to` holds the bytes.
+void copy_to_device(const Context& context, void* to, const void* from, std::size_t bytes);
+void copy_to_host(const Context& context, void* to, const void* from, std::size_t bytes);
+void copy_on_device(const Context& context, void* to, const void* from, std::size_t bytes);
+
+/// Numbers on their way to the host: the copy takes its place in the order of the context's stream
+/// at construction, and the host waits for it when it asks for it, not before.
+class Readback {
+ public:
+  Readback(const Context& context, const void* from, std::size_t bytes);
+  ~Readback();
+  Readback(Readback&& other) noexcept;
+  Readback& operator=(Readback&& other) noexcept;
+  /// The bytes, in the host's memory.
+  const void* wait() const;
+
+ private:
+  struct Copy;
+  std::unique_ptr<Copy> copy_;
+};
 
 /// Sets device memory to zero bytes, in the order of the context's stream.
 void clear_bytes(const Context& context, void* to, std::size_t bytes);

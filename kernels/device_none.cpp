@@ -22,8 +22,25 @@ void* allocate_on_device(std::size_t) {
 
 void free_on_device(void*) {}
 
-void copy_bytes(const Context&, void*, const void*, std::size_t) {
-  throw_built_without_cuda("copy_bytes");
+void copy_to_device(const Context&, void*, const void*, std::size_t) {
+  throw_built_without_cuda("copy_to_device");
+}
+void copy_to_host(const Context&, void*, const void*, std::size_t) {
+  throw_built_without_cuda("copy_to_host");
+}
+void copy_on_device(const Context&, void*, const void*, std::size_t) {
+  throw_built_without_cuda("copy_on_device");
+}
+
+struct Readback::Copy {};
+Readback::Readback(const Context&, const void*, std::size_t) {
+  throw_built_without_cuda("Readback");
+}
+Readback::~Readback() = default;
+Readback::Readback(Readback&&) noexcept = default;
+Readback& Readback::operator=(Readback&&) noexcept = default;
+const void* Readback::wait() const {
+  throw_built_without_cuda("Readback");
 }
 
 void clear_bytes(const Context&, void*, std::size_t) {

@@ -33,7 +33,7 @@ struct DivergenceBackwardArgs {
   const void* target = nullptr;
   const void* student = nullptr;
   std::int64_t count = 0;
-  double grad_out = 1.0;
+  const double* grad_out = nullptr;  // one number, on the device
 };
 
 SEQPE_KERNEL_DECLARE(divergence_forward, DivergenceForwardArgs)

@@ -9,14 +9,14 @@
 
 namespace seqpe::kernels {
 
-/// out (=|+=) alpha * a + beta * b; b null: alpha * a alone. out may be a or b.
+/// out (=|+=) alpha * *factor * a + b; b null: without it. out may be a or b.
 struct AddArgs {
   DType dtype = DType::f32;
   void* out = nullptr;
   const void* a = nullptr;
   const void* b = nullptr;
   double alpha = 1.0;
-  double beta = 1.0;
+  const double* factor = nullptr;  // on the device; null: 1
   std::int64_t count = 0;
   Write write = Write::overwrite;
 };

@@ -36,6 +36,11 @@ constexpr DType out_dtype(const MatmulArgs& args) {
   return args.wide_out ? acc_dtype(args.dtype) : args.dtype;
 }
 
+/// Whether products of f32 on a GPU may round their factors to TF32, whose 10 bits of mantissa its
+/// tensor cores take: several times faster. For the whole process; at first they may not.
+void allow_tf32(bool allowed);
+bool tf32_allowed();
+
 /// An epilogue other than none needs a bias and Write::overwrite.
 void matmul(const Context& context, const MatmulArgs& args);
 

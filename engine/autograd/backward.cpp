@@ -85,14 +85,16 @@ void check_root(const Tensor& output, const Tensor& grad_output) {
 /// Adds a root's gradient to those of other roots and, later, of the nodes that use the root: in
 /// memory of its own, what the caller gave stays as it is.
 void start(Variable& root, const Tensor& grad_output) {
-  if (!root.grad_written) root.grad = Tensor::empty(root.shape, root.dtype, root.device);
-  kernels::add(grad_output.context(),
-               {.dtype = root.dtype,
-                .out = root.grad.data(),
-                .a = grad_output.data(),
-                .count = grad_output.numel(),
-                .write = root.grad_written ? Write::accumulate : Write::overwrite});
-  root.grad_written = true;
+  if (!root.grad_written) {
+    root.grad = grad_output.view(root.shape).clone();
+    root.grad_written = true;
+    return;
+  }
+  kernels::add(grad_output.context(), {.dtype = root.dtype,
+                                       .out = root.grad.data(),
+                                       .a = grad_output.data(),
+                                       .count = grad_output.numel(),
+                                       .write = Write::accumulate});
 }
 
 }  // namespace
@@ -100,7 +102,7 @@ void start(Variable& root, const Tensor& grad_output) {
 void backward(const Tensor& loss) {
   require(loss.defined() && loss.numel() == 1, "[backward] the loss must be one element, got {}.",
           loss.defined() ? to_string(loss.shape()) : "an undefined tensor");
-  backward(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()));
+  backward(loss, Tensor::full(loss.shape(), 1.0, loss.dtype(), loss.device()));
 }
 
 void backward(const Tensor& output, const Tensor& grad_output) {

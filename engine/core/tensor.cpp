@@ -53,8 +53,8 @@ Tensor Tensor::zeros(Shape shape, DType dtype, Device device) {
   return tensor;
 }
 
-Tensor Tensor::full(Shape shape, double value, DType dtype) {
-  Tensor tensor = empty(std::move(shape), dtype);
+Tensor Tensor::full(Shape shape, double value, DType dtype, Device device) {
+  Tensor tensor = empty(std::move(shape), dtype, device);
   tensor.fill(value);
   return tensor;
 }
@@ -136,10 +136,14 @@ void Tensor::copy_from(const Tensor& source) const {
   require(shape() == source.shape() && dtype() == source.dtype(),
           "[copy_from] source must be {} {}, got {} {}.", name_of(dtype()), to_string(shape()),
           name_of(source.dtype()), to_string(source.shape()));
-  if (device() == Device::cpu && source.device() == Device::cpu) {
+  const bool from_host = source.device() == Device::cpu;
+  if (device() != Device::cpu) {
+    const auto copy = from_host ? kernels::copy_to_device : kernels::copy_on_device;
+    copy(context(), data(), source.data(), bytes());
+  } else if (from_host) {
     std::memcpy(data(), source.data(), bytes());
   } else {
-    kernels::copy_bytes({Device::cuda, nullptr}, data(), source.data(), bytes());
+    kernels::copy_to_host(source.context(), data(), source.data(), bytes());
   }
 }
 
@@ -162,11 +166,7 @@ void Tensor::clear() const {
 
 void Tensor::fill(double value) const {
   if (value == 0.0) return clear();
-  if (device() != Device::cpu) return copy_from(full(shape(), value, dtype()));
-  dispatch_floating("fill", dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    std::fill_n(data_as<T>(), numel(), static_cast<T>(static_cast<Acc<T>>(value)));
-  });
+  kernels::fill(context(), {.dtype = dtype(), .out = data(), .count = numel(), .value = value});
 }
 
 void Tensor::move_into(const Tensor& target) const {

@@ -43,7 +43,8 @@ class Tensor {
 
   static Tensor empty(Shape shape, DType dtype = DType::f32, Device device = Device::cpu);
   static Tensor zeros(Shape shape, DType dtype = DType::f32, Device device = Device::cpu);
-  static Tensor full(Shape shape, double value, DType dtype = DType::f32);
+  static Tensor full(Shape shape, double value, DType dtype = DType::f32,
+                     Device device = Device::cpu);
   /// Copies `values` (as many as the shape holds) into a new CPU tensor of T's dtype.
   template <typename T>
   static Tensor from(const Shape& shape, const std::vector<T>& values);

@@ -5,6 +5,7 @@
 #include "engine/autograd/node.h"
 #include "engine/ops/check.h"
 #include "engine/ops/gradient.h"
+#include "engine/ops/loss.h"
 #include "kernels/matmul.h"
 #include "kernels/reduce.h"
 
@@ -16,7 +17,7 @@ struct CrossEntropyNode final : autograd::Node {
   std::vector<Tensor> gradients;  // one an input; undefined where not wanted
 
   void backward() override {
-    const double factor = grad_output().item();
+    const Tensor factor = grad_output();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (!gradients[i].defined()) continue;
       const bool wide = gradients[i].dtype() != inputs()[i]->dtype;
@@ -42,13 +43,13 @@ std::int64_t count_labels(const char* op, const Tensor& labels, std::int64_t row
   return counted;
 }
 
-double sum_of(const Tensor& losses) {
+Tensor sum_of(const Tensor& losses, double divisor) {
   const Tensor sum = Tensor::empty({1}, DType::f64, losses.device());
   kernels::sum(losses.context(), {.dtype = losses.dtype(),
                                   .out = sum.data_as<double>(),
                                   .x = losses.data(),
                                   .count = losses.numel()});
-  return sum.item();
+  return weighted_sum({{sum, 1.0 / divisor}});
 }
 
 double divisor_of(const char* op, double asked, std::int64_t counted) {
@@ -87,8 +88,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
                           .label_smoothing = label_smoothing,
                           .grad_logits = gradient.defined() ? gradient.data() : nullptr,
                           .grad_scale = 1.0 / divisor});
-  result.sum = sum_of(losses);
-  result.loss = Tensor::full({1}, result.sum / divisor, acc_dtype(logits.dtype()));
+  result.loss = sum_of(losses, divisor);
   if (const auto node = autograd::record<CrossEntropyNode>({logits}, {result.loss}))
     node->gradients = {gradient};
   return result;
@@ -180,8 +180,7 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
                                     .wide_out = grad_weight.dtype() != dtype});
     }
   }
-  result.sum = sum_of(losses);
-  result.loss = Tensor::full({1}, result.sum / divisor, acc_dtype(dtype));
+  result.loss = sum_of(losses, divisor);
   if (const auto node = autograd::record<CrossEntropyNode>({x, weight}, {result.loss})) {
     node->gradients = {grad_x, grad_weight};
   }

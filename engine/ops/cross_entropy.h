@@ -12,9 +12,8 @@ using kernels::kIgnoreIndex;
 
 /// Sum of the rows' losses divided by `divisor`, and how many labels were counted.
 struct CrossEntropy {
-  Tensor loss;  // one element
+  Tensor loss;  // f64, one element
   std::int64_t counted = 0;
-  double sum = 0.0;  // of the losses, in float64
 };
 
 /// Softmax cross-entropy of logits [..., V] with labels i64 [...] in [0, V) or kIgnoreIndex.

@@ -21,7 +21,7 @@ struct DivergenceNode final : autograd::Node {
                                                     .target = target.data(),
                                                     .student = student.data(),
                                                     .count = target.numel(),
-                                                    .grad_out = grad_output().item()});
+                                                    .grad_out = grad_output().data_as<double>()});
   }
 };
 
@@ -38,13 +38,12 @@ Tensor divergence(const Tensor& target, const Tensor& student, DivergenceKind ki
                                                  .target = target.data(),
                                                  .student = student.data(),
                                                  .count = target.numel()});
-  const Tensor out = Tensor::full({1}, mean.item(), target.dtype());
-  if (const auto node = autograd::record<DivergenceNode>({target, student}, {out})) {
+  if (const auto node = autograd::record<DivergenceNode>({target, student}, {mean})) {
     node->target = target.detach();
     node->student = student.detach();
     node->kind = kind;
   }
-  return out;
+  return mean;
 }
 
 }  // namespace seqpe::ops

@@ -14,4 +14,15 @@ void write_gradient(const autograd::GradTarget& target, const Tensor& source, do
                                   .write = target.write});
 }
 
+void write_gradient(const autograd::GradTarget& target, const Tensor& source,
+                    const Tensor& factor) {
+  if (!target) return;
+  kernels::add(source.context(), {.dtype = source.dtype(),
+                                  .out = target.data(),
+                                  .a = source.data(),
+                                  .factor = factor.data_as<double>(),
+                                  .count = source.numel(),
+                                  .write = target.write});
+}
+
 }  // namespace seqpe::ops

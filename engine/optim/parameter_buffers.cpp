@@ -1,7 +1,6 @@
 #include "engine/optim/parameter_buffers.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/autograd/node.h"
 #include "kernels/adamw.h"
@@ -60,17 +59,15 @@ void ParameterGroup::complete_gradients() const {
   }
 }
 
-double ParameterGroup::gradient_norm() const {
-  const Tensor squares = Tensor::empty({1}, DType::f64, gradient_.device());
+void ParameterGroup::sum_squares(const Tensor& out) const {
   kernels::sum_of_squares(gradient_.context(), {.dtype = gradient_.dtype(),
-                                                .out = squares.data_as<double>(),
+                                                .out = out.data_as<double>(),
                                                 .x = gradient_.data(),
                                                 .count = size()});
-  return std::sqrt(squares.item());
 }
 
 void ParameterGroup::update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,
-                            double grad_scale) {
+                            const Tensor& grad_scale) {
   const auto run = [&](std::int64_t begin, std::int64_t end, double weight_decay) {
     if (begin == end) return;
     kernels::adamw(
@@ -88,7 +85,7 @@ void ParameterGroup::update(const GroupOptions& group, const AdamOptions& adam, 
          .eps = adam.eps,
          .weight_decay = weight_decay,
          .step = step,
-         .grad_scale = grad_scale});
+         .grad_scale = grad_scale.data_as<double>()});
   };
   run(0, decayed_, group.weight_decay);
   run(decayed_, size(), 0.0);
@@ -124,10 +121,6 @@ std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parame
     groups.emplace_back(name, members, compute);
   }
   return groups;
-}
-
-double clip_factor(double norm, double clip) {
-  return clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
 }
 
 }  // namespace seqpe::optim

@@ -34,16 +34,18 @@ class ParameterGroup {
 
   const std::string& name() const { return name_; }
   std::int64_t size() const { return value_.numel(); }
+  Device device() const { return value_.device(); }
 
   /// Makes the next backward overwrite all gradients.
   void clear_gradients() const;
   /// Parameters that no backward reached have gradient zero.
   void complete_gradients() const;
-  /// The Euclidean norm of all gradients.
-  double gradient_norm() const;
-  /// One AdamW update, step counted from 1; the gradient is multiplied by grad_scale.
+  /// out = sum of the squares of all gradients: one f64 number on the group's device.
+  void sum_squares(const Tensor& out) const;
+  /// One AdamW update, step counted from 1. The gradient is multiplied by grad_scale, one f64
+  /// number on the group's device; NaN: nothing is updated.
   void update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,
-              double grad_scale);
+              const Tensor& grad_scale);
 
   /// What the model computes with, anew from the values: to be called after these were read.
   void round_values() const;
@@ -66,8 +68,5 @@ class ParameterGroup {
 /// One group for each group name that occurs, in order of appearance.
 std::vector<ParameterGroup> make_groups(const std::vector<nn::Parameter>& parameters,
                                         std::optional<DType> compute = std::nullopt);
-
-/// Factor that brings a gradient of `norm` to at most `clip` (0: any).
-double clip_factor(double norm, double clip);
 
 }  // namespace seqpe::optim

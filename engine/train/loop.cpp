@@ -1,6 +1,7 @@
 #include "engine/train/loop.h"
 
 #include <cmath>
+#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "engine/io/file.h"
@@ -33,22 +34,23 @@ class Trainer {
     if (own) mark_latest(options_.run, step_);
     // A step evaluated elsewhere, or on a branch that was left, is nothing to compare with.
     if (best_ && !(own && mark_best_if_there(options_.run, best_->step))) best_.reset();
-    Metrics metrics(options_.run / "metrics.jsonl", step_, !evaluation_due_);
-    TrainingProgress progress(*options_.log, step_, options_.train.steps,
-                              options_.log_config.every);
+    metrics_.emplace(options_.run / "metrics.jsonl", step_, !evaluation_due_);
+    progress_.emplace(*options_.log, step_, options_.train.steps, options_.log_config.every);
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);
     for (bool saved = own;; saved = false) {
-      const bool better = evaluation_due_ && evaluate_or_save(metrics, saved);
+      if (evaluation_due_) report_all();
+      const bool better = evaluation_due_ && evaluate_or_save(saved);
       const bool last = step_ >= options_.train.steps;
       if (saved && better) mark_best(options_.run, step_);
       if (!saved && (better || last || is_due(options_.checkpoint.every) || stop_requested())) {
+        report_all();  // a checkpoint is of steps that went well
         save(better);
         saved = true;
       }
       if (last && !evaluation_due_) return Outcome::finished;
       // A signal since the save is seen after the next step.
       if (saved && stop_requested()) return Outcome::interrupted;
-      one_step(metrics, progress);
+      one_step();
       evaluation_due_ = is_due(options_.train.eval_every) || step_ == options_.train.steps;
     }
   }
@@ -61,40 +63,48 @@ class Trainer {
     options_.log->say(fmt::format(text, std::forward<Args>(args)...));
   }
 
-  void one_step(Metrics& metrics, TrainingProgress& progress) {
-    const Update update = updater_.run(step_);
-    if (!update.finite) throw_diverged(update.terms.loss);
+  /// A device works on this step while the host reports the one before.
+  void one_step() {
+    const std::size_t most_pending = updater_.device() == Device::cpu ? 0 : 1;
+    pending_.push_back(updater_.start(step_));
     ++step_;
-    tokens_ += update.terms.tokens;
-    nlohmann::ordered_json line = {{"step", step_}, {"loss", update.terms.loss}};
-    for (const auto& [name, value] : update.terms.terms) {
-      line[name + "_loss"] = value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
-    }
-    std::string shown;
-    for (const auto& [group, norm] : update.norms) {
-      const std::string key = group == "model" ? "grad_norm" : group + "_grad_norm";
-      line[key] = norm;
-      shown += fmt::format(" {} {:.2f}", key, norm);
-    }
-    line["learning_rate"] = update.learning_rate;
-    line["tokens"] = tokens_;
-    line["seconds"] = progress.seconds();
-    metrics.write(line);
-    progress.step(step_, update.terms, shown, update.learning_rate);
+    while (pending_.size() > most_pending) report_first();
   }
 
-  [[noreturn]] void throw_diverged(double loss) const {
+  void report_all() {
+    while (!pending_.empty()) report_first();
+  }
+
+  void report_first() {
+    const Update update = pending_.front().wait();
+    const std::int64_t step = step_ - static_cast<std::int64_t>(pending_.size()) + 1;
+    pending_.pop_front();
+    if (!update.finite) throw_diverged(step, update.loss);
+    tokens_ += update.tokens;
+    nlohmann::ordered_json line = {{"step", step}, {"loss", update.loss}};
+    for (const auto& [name, value] : update.terms) {
+      line[name + "_loss"] = value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+    }
+    for (const auto& [group, norm] : update.norms) line[norm_name(group)] = norm;
+    line["learning_rate"] = update.learning_rate;
+    line["tokens"] = tokens_;
+    line["seconds"] = progress_->seconds();
+    metrics_->write(line);
+    progress_->step(step, update);
+  }
+
+  [[noreturn]] void throw_diverged(std::int64_t step, double loss) const {
     const auto newest = newest_checkpoint(options_.run);
     throw DivergedError(fmt::format(
         "[train] the loss or a gradient of step {} is not finite (loss {}); nothing was updated. "
         "Last checkpoint: {}. Hint: lower train.learning_rate or train.clip.",
-        step_ + 1, loss, newest ? newest->string() : "none"));
+        step, loss, newest ? newest->string() : "none"));
   }
 
   /// An evaluation that fails must not take the steps before it along.
-  bool evaluate_or_save(Metrics& metrics, bool saved) {
+  bool evaluate_or_save(bool saved) {
     try {
-      return evaluate(metrics);
+      return evaluate();
     } catch (const std::exception&) {
       if (!saved) save(false);
       throw;
@@ -102,7 +112,7 @@ class Trainer {
   }
 
   /// True if this is the lowest loss so far. Stays due when a stop cuts it short.
-  bool evaluate(Metrics& metrics) {
+  bool evaluate() {
     Evaluation found;
     try {
       stop_here_if_requested();
@@ -120,7 +130,7 @@ class Trainer {
         const double number = std::visit([](auto n) { return static_cast<double>(n); }, value);
         shown += fmt::format(" {} {:.6g}", name, number);
       }
-      metrics.write({{"step", step_}, {"eval", values}});
+      metrics_->write({{"step", step_}, {"eval", values}});
       say("evaluation:{}", shown);
     }
     const bool better =
@@ -185,8 +195,11 @@ class Trainer {
   Task& task_;
   const LoopOptions& options_;
   Updater updater_;
-  std::int64_t step_ = 0;
-  std::int64_t tokens_ = 0;
+  std::int64_t step_ = 0;              // updates that were started
+  std::int64_t tokens_ = 0;            // of those that were reported
+  std::deque<PendingUpdate> pending_;  // the others
+  std::optional<Metrics> metrics_;
+  std::optional<TrainingProgress> progress_;
   bool evaluation_due_ = false;  // of this step, still to be made
   struct Best {
     double loss;

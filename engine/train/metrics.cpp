@@ -30,4 +30,8 @@ void Metrics::write(const nlohmann::ordered_json& line) {
   require(file_.good(), "[metrics] cannot write metrics.jsonl: {}.", io::system_error());
 }
 
+std::string norm_name(const std::string& group) {
+  return group == "model" ? "grad_norm" : group + "_grad_norm";
+}
+
 }  // namespace seqpe::train

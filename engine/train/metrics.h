@@ -8,6 +8,9 @@
 
 namespace seqpe::train {
 
+/// The name of a group's gradient norm: "grad_norm", "encoder_grad_norm".
+std::string norm_name(const std::string& group);
+
 /// RUN/metrics.jsonl: one JSON object a line. Opened for a resumed run it is cut back to the lines
 /// up to `step`, less those of its evaluation if that is to come (`evaluated` false).
 class Metrics {

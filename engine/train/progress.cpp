@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/train/metrics.h"
 #include "engine/train/signals.h"
 
 namespace seqpe::train {
@@ -11,9 +12,8 @@ constexpr double kLineSeconds = 10.0;
 
 }  // namespace
 
-void TrainingProgress::step(std::int64_t step, const StepTerms& terms, const std::string& norms,
-                            double learning_rate) {
-  tokens_ += terms.tokens;
+void TrainingProgress::step(std::int64_t step, const Update& update) {
+  tokens_ += update.tokens;
   const bool has_line = step % every_ == 0 || step == steps_;
   if (!has_line && !log_.draws()) return;
   const double elapsed = seconds();
@@ -21,12 +21,14 @@ void TrainingProgress::step(std::int64_t step, const StepTerms& terms, const std
       elapsed / static_cast<double>(step - first_step_) * static_cast<double>(steps_ - step);
   // A narrow terminal shows the beginning of it.
   std::string line =
-      fmt::format("step {}/{} loss {:.4f} ETA {} {:.0f} tok/s", step, steps_, terms.loss,
+      fmt::format("step {}/{} loss {:.4f} ETA {} {:.0f} tok/s", step, steps_, update.loss,
                   duration(left), static_cast<double>(tokens_) / elapsed);
-  for (const auto& [name, value] : terms.terms) {
+  for (const auto& [name, value] : update.terms) {
     if (value) line += fmt::format(" {} {:.4f}", name, *value);
   }
-  line += fmt::format("{} lr {:.2e}", norms, learning_rate);
+  for (const auto& [group, norm] : update.norms)
+    line += fmt::format(" {} {:.2f}", norm_name(group), norm);
+  line += fmt::format(" lr {:.2e}", update.learning_rate);
   if (has_line && log_.draws() && step != steps_) {
     log_.record(line);  // the bar shows it
   } else if (has_line) {

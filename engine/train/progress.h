@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/train/log.h"
-#include "engine/train/task.h"
+#include "engine/train/updater.h"
 
 namespace seqpe::train {
 
@@ -26,8 +26,7 @@ class TrainingProgress {
  public:
   TrainingProgress(Log& log, std::int64_t first_step, std::int64_t steps, std::int64_t every)
       : log_(log), first_step_(first_step), steps_(steps), every_(every) {}
-  void step(std::int64_t step, const StepTerms& terms, const std::string& norms,
-            double learning_rate);
+  void step(std::int64_t step, const Update& update);
   double seconds() const { return watch_.seconds(); }
 
  private:

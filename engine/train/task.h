@@ -14,11 +14,11 @@
 
 namespace seqpe::train {
 
-/// What a step computed. `terms` holds the unweighted losses by name ("task", "contrastive"); a
-/// term that this step did not have is nullopt.
+/// What a step computes: f64 numbers on the task's device. `terms` holds the unweighted losses by
+/// name ("task", "contrastive"); a term that this step did not have is undefined.
 struct StepTerms {
-  double loss = 0.0;  // total
-  std::vector<std::pair<std::string, std::optional<double>>> terms;
+  Tensor loss;  // total
+  std::vector<std::pair<std::string, Tensor>> terms;
   std::int64_t tokens = 0;
 };
 
@@ -42,7 +42,7 @@ class Task {
   /// All parameters with their groups.
   virtual std::vector<nn::Parameter> parameters() const = 0;
   /// Forward and backward of one optimiser step, all its micro-batches: gradients of the total loss
-  /// add up in the parameters. A function of (step, weights) alone.
+  /// add up in the parameters. A function of (step, weights) alone. Need not wait for the device.
   virtual StepTerms forward_backward(std::int64_t step) = 0;
   /// Empty without validation data.
   virtual Evaluation evaluate(const OnEvaluated& on_evaluated) = 0;

@@ -12,7 +12,7 @@
 
 namespace seqpe::train {
 
-enum class Precision : std::uint8_t { fp32, bf16 };
+enum class Precision : std::uint8_t { fp32, bf16, tf32 };
 enum class DeviceChoice : std::uint8_t { automatic, cpu, cuda };
 
 /// How the parameters of one group (nn::Parameter::group) are updated.

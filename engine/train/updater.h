@@ -1,22 +1,42 @@
-// One optimiser update: forward and backward of a task, clipping by group, AdamW by schedule.
+// One optimiser update: forward and backward of a task, clipping by group, AdamW by schedule. The
+// device is told what to do; what came of it the host asks for later.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/core/readback.h"
+#include "engine/optim/clipping.h"
 #include "engine/optim/parameter_buffers.h"
 #include "engine/train/task.h"
 #include "engine/train/train_config.h"
+#include "kernels/matmul.h"
 
 namespace seqpe::train {
 
 struct Update {
-  StepTerms terms;
+  double loss = 0.0;                                                 // total
+  std::vector<std::pair<std::string, std::optional<double>>> terms;  // as StepTerms
   std::vector<std::pair<std::string, double>> norms;  // gradient norm by group, before clipping
   double learning_rate = 0.0;                         // of the group "model"
-  bool finite = true;                                 // false: nothing was updated
+  std::int64_t tokens = 0;
+  bool finite = true;  // false: neither this update nor a later one changed anything
+};
+
+/// An update that the device was told to make.
+class PendingUpdate {
+ public:
+  PendingUpdate(const StepTerms& terms, const std::vector<std::string>& groups, const Tensor& norms,
+                double learning_rate);
+  /// Waits for it.
+  Update wait() const;
+
+ private:
+  Update update_;     // less the numbers
+  Readback numbers_;  // the loss, the terms that there are, the norms
 };
 
 class Updater {
@@ -25,12 +45,18 @@ class Updater {
   Updater(Task& task, const TrainConfig& config)
       : task_(task),
         config_(config),
-        groups_(optim::make_groups(task.parameters(), config.compute_dtype())) {}
+        groups_(optim::make_groups(task.parameters(), config.compute_dtype())),
+        clipping_(groups_) {
+    kernels::allow_tf32(config.precision == Precision::tf32);
+  }
+  Updater(const Updater&) = delete;
+  Updater& operator=(const Updater&) = delete;
 
   /// Update number `step`, counted from 0.
-  Update run(std::int64_t step);
+  PendingUpdate start(std::int64_t step);
 
   const std::vector<optim::ParameterGroup>& groups() const { return groups_; }
+  Device device() const { return groups_[0].device(); }
 
   /// Learning rate, decay and clipping of a group at an update.
   optim::GroupOptions options_of(const std::string& group, std::int64_t step) const;
@@ -39,6 +65,7 @@ class Updater {
   Task& task_;
   const TrainConfig& config_;
   std::vector<optim::ParameterGroup> groups_;
+  optim::Clipping clipping_;
 };
 
 }  // namespace seqpe::train

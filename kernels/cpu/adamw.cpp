@@ -13,13 +13,15 @@ void update(const AdamwArgs& args) {
   T *value = static_cast<T*>(args.value), *m = static_cast<T*>(args.m),
     *v = static_cast<T*>(args.v);
   const T* gradient = static_cast<const T*>(args.gradient);
+  const double grad_scale = args.grad_scale != nullptr ? *args.grad_scale : 1.0;
+  if (std::isnan(grad_scale)) return;
   const auto step = static_cast<double>(args.step);
   const T keep = static_cast<T>(1.0 - args.learning_rate * args.weight_decay);
   const T beta1 = static_cast<T>(args.beta1), beta2 = static_cast<T>(args.beta2);
   const T rest1 = static_cast<T>(1.0 - args.beta1), rest2 = static_cast<T>(1.0 - args.beta2);
   const T step_size = static_cast<T>(args.learning_rate / (1.0 - std::pow(args.beta1, step)));
   const T root_correction = static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(args.beta2, step)));
-  const T eps = static_cast<T>(args.eps), scale = static_cast<T>(args.grad_scale);
+  const T eps = static_cast<T>(args.eps), scale = static_cast<T>(grad_scale);
   parallel_chunks(args.count, 16384, [&](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) {

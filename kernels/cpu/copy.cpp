@@ -40,4 +40,16 @@ void convert(const ConvertArgs& args) {
   });
 }
 
+void fill(const FillArgs& args) {
+  dispatch_floating("fill", args.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* out = static_cast<T*>(args.out);
+    const auto value = static_cast<Acc<T>>(args.value);
+    parallel_chunks(args.count, 16384, [&](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) store(out + i, value);
+    });
+  });
+}
+
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

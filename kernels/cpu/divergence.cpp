@@ -38,7 +38,7 @@ void backward(const DivergenceBackwardArgs& args) {
   const T *t = static_cast<const T*>(args.target), *s = static_cast<const T*>(args.student);
   T *grad_t = static_cast<T*>(args.grad_target), *grad_s = static_cast<T*>(args.grad_student);
   const bool kl = args.kind == DivergenceKind::kl_div;
-  const A scale = static_cast<A>(args.grad_out / static_cast<double>(args.count));
+  const A scale = static_cast<A>(*args.grad_out / static_cast<double>(args.count));
   parallel_chunks(args.count, kElementsPerChunk, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const A difference = load(t + i) - load(s + i);

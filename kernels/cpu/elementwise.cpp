@@ -26,14 +26,15 @@ void map(T* out, std::int64_t count, Write write, const F& value) {
 void add(const AddArgs& args) {
   dispatch_floating("add", args.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto alpha = static_cast<Acc<T>>(args.alpha), beta = static_cast<Acc<T>>(args.beta);
+    const double factor = args.factor != nullptr ? *args.factor : 1.0;
+    const auto alpha = static_cast<Acc<T>>(args.alpha * factor);
     const T *a = static_cast<const T*>(args.a), *b = static_cast<const T*>(args.b);
     T* out = static_cast<T*>(args.out);
     if (b == nullptr) {
       map(out, args.count, args.write, [=](std::int64_t i) { return alpha * load(a + i); });
     } else {
       map(out, args.count, args.write,
-          [=](std::int64_t i) { return alpha * load(a + i) + beta * load(b + i); });
+          [=](std::int64_t i) { return alpha * load(a + i) + load(b + i); });
     }
   });
 }

@@ -11,11 +11,11 @@ namespace seqpe::kernels::cuda {
 namespace {
 
 struct AdamwStep {
-  float keep, beta1, beta2, rest1, rest2, step_size, root_correction, eps, scale;
+  float keep, beta1, beta2, rest1, rest2, step_size, root_correction, eps;
 
   template <int N>
   __device__ __forceinline__ void apply(float* value, const float* gradient, float* m, float* v,
-                                        bf16* rounded) const {
+                                        bf16* rounded, float scale) const {
     float g[N], values[N], first[N], second[N];
     load_floats(g, gradient);
     load_floats(values, value);
@@ -40,16 +40,19 @@ template <int N>
 __global__ void __launch_bounds__(kMapThreads)
     adamw_pack_per_thread_kernel(float* __restrict__ value, const float* __restrict__ gradient,
                                  float* __restrict__ m, float* __restrict__ v,
-                                 bf16* __restrict__ rounded, std::int64_t count, AdamwStep step) {
+                                 bf16* __restrict__ rounded, std::int64_t count, AdamwStep step,
+                                 const double* __restrict__ grad_scale) {
+  const float scale = grad_scale != nullptr ? static_cast<float>(*grad_scale) : 1.0f;
+  if (std::isnan(scale)) return;
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x, packs = count / N;
   for (std::int64_t pack = thread; pack < packs; pack += threads)
     step.apply<N>(value + pack * N, gradient + pack * N, m + pack * N, v + pack * N,
-                  rounded == nullptr ? nullptr : rounded + pack * N);
+                  rounded == nullptr ? nullptr : rounded + pack * N, scale);
   const std::int64_t rest = packs * N + thread;
   if (thread < N && rest < count)
     step.apply<1>(value + rest, gradient + rest, m + rest, v + rest,
-                  rounded == nullptr ? nullptr : rounded + rest);
+                  rounded == nullptr ? nullptr : rounded + rest, scale);
 }
 
 }  // namespace
@@ -68,12 +71,12 @@ void adamw(const Context& context, const AdamwArgs& args) {
   step.step_size = narrow(args.learning_rate / (1.0 - std::pow(args.beta1, number)));
   step.root_correction = narrow(1.0 / std::sqrt(1.0 - std::pow(args.beta2, number)));
   step.eps = narrow(args.eps);
-  step.scale = narrow(args.grad_scale);
   const auto run = [&](auto kernel, int size) {
-    simt::launch(
-        context, {"adamw", dim3(blocks_for((args.count + size - 1) / size)), dim3(kMapThreads)},
-        kernel, static_cast<float*>(args.value), static_cast<const float*>(args.gradient),
-        static_cast<float*>(args.m), static_cast<float*>(args.v), args.rounded, args.count, step);
+    simt::launch(context,
+                 {"adamw", dim3(blocks_for((args.count + size - 1) / size)), dim3(kMapThreads)},
+                 kernel, static_cast<float*>(args.value), static_cast<const float*>(args.gradient),
+                 static_cast<float*>(args.m), static_cast<float*>(args.v), args.rounded, args.count,
+                 step, args.grad_scale);
   };
   if (aligned_for_packs(args.value, args.gradient, args.m, args.v, args.rounded))
     return run(adamw_pack_per_thread_kernel<4>, 4);

@@ -23,6 +23,15 @@ __global__ void __launch_bounds__(kMapThreads)
   }
 }
 
+template <typename T>
+__global__ void __launch_bounds__(kMapThreads)
+    fill_element_per_thread_kernel(T* out, std::int64_t count, T value) {
+  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += threads)
+    out[i] = value;
+}
+
 /// x[i]
 template <typename From>
 struct Element {
@@ -65,6 +74,17 @@ void convert(const Context& context, const ConvertArgs& args) {
           context, "convert", static_cast<To*>(args.out), args.count, args.write,
           aligned_for_packs(args.out, args.x), Element<From>{static_cast<const From*>(args.x)});
     });
+  });
+}
+
+void fill(const Context& context, const FillArgs& args) {
+  if (args.count == 0) return;
+  // f64 too: the gradient of a loss is one.
+  dispatch_floating("fill", args.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    simt::launch(context, {"fill", dim3(blocks_for(args.count)), dim3(kMapThreads)},
+                 fill_element_per_thread_kernel<T>, static_cast<T*>(args.out), args.count,
+                 static_cast<T>(static_cast<Acc<T>>(args.value)));
   });
 }
 

@@ -3,8 +3,12 @@
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
+#include <cstring>
+
 #include "kernels/common/error.h"
+#include "kernels/common/profile.h"
 #include "kernels/cuda/check_cuda.h"
+#include "kernels/cuda/staging.h"
 #include "kernels/device.h"
 
 namespace seqpe::simt {
@@ -20,6 +24,19 @@ void check_cuda(int status, const char* what) {
 namespace seqpe::kernels {
 
 using simt::check_cuda;
+
+namespace {
+
+cudaStream_t stream_of(const Context& context) {
+  return static_cast<cudaStream_t>(context.stream);
+}
+
+void copy(const Context& context, void* to, const void* from, std::size_t bytes,
+          cudaMemcpyKind kind) {
+  check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_of(context)), "cudaMemcpyAsync");
+}
+
+}  // namespace
 
 CudaDevice cuda_device() {
   static const CudaDevice device = [] {
@@ -74,15 +91,47 @@ void free_on_device(void* block) {
   check_cuda(cudaFree(block), "cudaFree");
 }
 
-void copy_bytes(const Context& context, void* to, const void* from, std::size_t bytes) {
-  auto* const stream = static_cast<cudaStream_t>(context.stream);
-  check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "cudaMemcpyAsync");
-  check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+void copy_to_device(const Context& context, void* to, const void* from, std::size_t bytes) {
+  // Weights pass once a run; through page-locked memory they would keep it.
+  constexpr std::size_t kMostStaged = std::size_t{8} << 20;
+  if (bytes > kMostStaged) {
+    copy(context, to, from, bytes, cudaMemcpyHostToDevice);
+    return check_cuda(cudaStreamSynchronize(stream_of(context)), "cudaStreamSynchronize");
+  }
+  const cuda::Staging staging(bytes);
+  std::memcpy(staging.data(), from, bytes);
+  copy(context, to, staging.data(), bytes, cudaMemcpyHostToDevice);
+  staging.mark(stream_of(context));
+}
+
+void copy_to_host(const Context& context, void* to, const void* from, std::size_t bytes) {
+  const KernelTimer timer(kWait);
+  copy(context, to, from, bytes, cudaMemcpyDeviceToHost);
+  check_cuda(cudaStreamSynchronize(stream_of(context)), "cudaStreamSynchronize");
+}
+
+void copy_on_device(const Context& context, void* to, const void* from, std::size_t bytes) {
+  copy(context, to, from, bytes, cudaMemcpyDeviceToDevice);
+}
+
+struct Readback::Copy {
+  cuda::Staging staging;
+};
+Readback::Readback(const Context& context, const void* from, std::size_t bytes)
+    : copy_(new Copy{cuda::Staging(bytes)}) {
+  copy(context, copy_->staging.data(), from, bytes, cudaMemcpyDeviceToHost);
+  copy_->staging.mark(stream_of(context));
+}
+Readback::~Readback() = default;
+Readback::Readback(Readback&&) noexcept = default;
+Readback& Readback::operator=(Readback&&) noexcept = default;
+const void* Readback::wait() const {
+  const KernelTimer timer(kWait);
+  return copy_->staging.wait();
 }
 
 void clear_bytes(const Context& context, void* to, std::size_t bytes) {
-  check_cuda(cudaMemsetAsync(to, 0, bytes, static_cast<cudaStream_t>(context.stream)),
-             "cudaMemsetAsync");
+  check_cuda(cudaMemsetAsync(to, 0, bytes, stream_of(context)), "cudaMemsetAsync");
 }
 
 void begin_trace_range(const char* name) {

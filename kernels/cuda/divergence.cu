@@ -29,23 +29,25 @@ struct Term {
   }
 };
 
-/// scale times the derivative by target, or by student
+/// scale grad_out times the derivative by target, or by student
 template <typename T>
 struct TermGradient {
   const T *target, *student;
   bool kl, of_target;
   float scale;
+  const double* grad_out;
   template <int N>
   __device__ __forceinline__ void operator()(float (&values)[N], std::int64_t i) const {
     float t[N], s[N];
     load_floats(t, target + i);
     load_floats(s, student + i);
+    const float factor = scale * static_cast<float>(*grad_out);
 #pragma unroll
     for (int n = 0; n < N; ++n) {
       const float difference = t[n] - s[n], p = kl ? expf(t[n]) : 0.0f;
       const float by_target = kl ? p * (difference + 1.0f) : 2.0f * difference;
       const float by_student = kl ? -p : -2.0f * difference;
-      values[n] = scale * (of_target ? by_target : by_student);
+      values[n] = factor * (of_target ? by_target : by_student);
     }
   }
 };
@@ -70,8 +72,10 @@ void divergence_backward(const Context& context, const DivergenceBackwardArgs& a
     using T = typename decltype(tag)::type;
     TermGradient<T> gradient{static_cast<const T*>(args.target),
                              static_cast<const T*>(args.student),
-                             args.kind == DivergenceKind::kl_div, true,
-                             static_cast<float>(args.grad_out / static_cast<double>(args.count))};
+                             args.kind == DivergenceKind::kl_div,
+                             true,
+                             static_cast<float>(1.0 / static_cast<double>(args.count)),
+                             args.grad_out};
     const auto run = [&](void* out, Write write, bool of_target) {
       if (out == nullptr) return;
       gradient.of_target = of_target;

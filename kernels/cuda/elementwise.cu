@@ -9,19 +9,21 @@
 namespace seqpe::kernels::cuda {
 namespace {
 
-/// alpha a + beta b, or alpha a
+/// alpha factor a + b, or without b
 template <typename T>
-struct WeightedSum {
+struct ScaledSum {
   const T *a, *b;
-  float alpha, beta;
+  float alpha;
+  const double* factor;
   template <int N>
   __device__ __forceinline__ void operator()(float (&values)[N], std::int64_t i) const {
     load_floats(values, a + i);
     float others[N] = {};
     if (b != nullptr) load_floats(others, b + i);
+    const float scale = factor != nullptr ? alpha * static_cast<float>(*factor) : alpha;
 #pragma unroll
     for (int n = 0; n < N; ++n)
-      values[n] = b != nullptr ? alpha * values[n] + beta * others[n] : alpha * values[n];
+      values[n] = b != nullptr ? scale * values[n] + others[n] : scale * values[n];
   }
 };
 
@@ -80,8 +82,8 @@ struct RowGradient {
 void add(const Context& context, const AddArgs& args) {
   dispatch("add", args.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const WeightedSum<T> value{static_cast<const T*>(args.a), static_cast<const T*>(args.b),
-                               static_cast<float>(args.alpha), static_cast<float>(args.beta)};
+    const ScaledSum<T> value{static_cast<const T*>(args.a), static_cast<const T*>(args.b),
+                             static_cast<float>(args.alpha), args.factor};
     launch_map(context, "add", static_cast<T*>(args.out), args.count, args.write,
                aligned_for_packs(args.out, args.a, args.b), value);
   });

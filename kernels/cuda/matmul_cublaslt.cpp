@@ -95,6 +95,11 @@ void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttribut
         "preference");
 }
 
+cublasComputeType_t compute_type_of(const MatmulArgs& args) {
+  return args.dtype == DType::f32 && tf32_allowed() ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                    : CUBLAS_COMPUTE_32F;
+}
+
 /// The largest power of two up to 256 that divides the address.
 std::uint32_t alignment_of(const void* pointer) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
@@ -133,10 +138,10 @@ class Products {
   }
 
  private:
-  using Key =
-      std::tuple<DType, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                 std::int64_t, bool, bool, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                 cublasLtEpilogue_t, Write, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
+  using Key = std::tuple<DType, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                         std::int64_t, std::int64_t, bool, bool, std::int64_t, std::int64_t,
+                         std::int64_t, std::int64_t, cublasLtEpilogue_t, Write, bool,
+                         cublasComputeType_t, std::uint32_t, std::uint32_t, std::uint32_t>;
 
   const Product& find(const MatmulArgs& args) {
     const Key key{args.dtype,
@@ -155,6 +160,7 @@ class Products {
                   epilogue_of(args),
                   args.write,
                   args.wide_out,
+                  compute_type_of(args),
                   alignment_of(args.a),
                   alignment_of(args.b),
                   alignment_of(args.out)};
@@ -176,7 +182,7 @@ class Products {
   Product create(const MatmulArgs& args) const {
     const cudaDataType_t element = element_of(args.dtype);
     cublasLtMatmulDesc_t description = nullptr;
-    check(cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F), "description");
+    check(cublasLtMatmulDescCreate(&description, compute_type_of(args), CUDA_R_32F), "description");
     Product product{
         Description(description),
         args.trans_a

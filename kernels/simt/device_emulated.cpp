@@ -2,6 +2,7 @@
 // nothing to wait for.
 #include <cstring>
 
+#include "kernels/common/profile.h"
 #include "kernels/device.h"
 #include "kernels/simt/device_memory.h"
 
@@ -27,8 +28,31 @@ void free_on_device(void* block) {
   simt::free_device(block);
 }
 
-void copy_bytes(const Context&, void* to, const void* from, std::size_t bytes) {
+void copy_to_device(const Context&, void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);  // null of no bytes is no argument of memcpy
+}
+void copy_to_host(const Context& context, void* to, const void* from, std::size_t bytes) {
+  const KernelTimer timer(kWait);
+  copy_to_device(context, to, from, bytes);
+}
+void copy_on_device(const Context& context, void* to, const void* from, std::size_t bytes) {
+  copy_to_device(context, to, from, bytes);
+}
+
+struct Readback::Copy {
+  std::vector<std::byte> bytes;
+};
+Readback::Readback(const Context&, const void* from, std::size_t bytes)
+    : copy_(std::make_unique<Copy>()) {
+  const auto* begin = static_cast<const std::byte*>(from);
+  copy_->bytes.assign(begin, begin + bytes);
+}
+Readback::~Readback() = default;
+Readback::Readback(Readback&&) noexcept = default;
+Readback& Readback::operator=(Readback&&) noexcept = default;
+const void* Readback::wait() const {
+  const KernelTimer timer(kWait);
+  return copy_->bytes.data();
 }
 
 void clear_bytes(const Context&, void* to, std::size_t bytes) {

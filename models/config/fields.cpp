@@ -132,8 +132,9 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
   fields.push_back(config::number("train.encoder_clip", encoder.clip,
                                   "largest gradient norm of the encoder; 0: any"));
   fields.push_back(config::enumeration(
-      "train.precision", train.precision, {"fp32", "bf16"},
-      "bf16: activations and products; weights, their gradients, moments and sums stay float32"));
+      "train.precision", train.precision, {"fp32", "bf16", "tf32"},
+      "bf16: activations and products; weights, their gradients, moments and sums stay float32; "
+      "tf32: factors of products on a GPU, else as fp32"));
   fields.push_back(config::enumeration("train.device", train.device, {"auto", "cpu", "cuda"},
                                        "auto: cuda where it is built in and seen, else cpu"));
   fields.push_back(config::boolean("train.pin", train.pin, "bind each CPU thread to a core"));

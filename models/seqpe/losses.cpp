@@ -2,23 +2,26 @@
 
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/divergence.h"
-#include "engine/ops/elementwise.h"
 #include "engine/ops/embedding.h"
 #include "engine/ops/head_scores.h"
+#include "engine/ops/loss.h"
 #include "engine/ops/softmax.h"
 
 namespace seqpe::models {
 namespace {
+
+using Losses = std::vector<std::pair<Tensor, double>>;
 
 /// log_softmax of the Gram matrix of each head slice: [starts, n, E] -> [starts, heads, n, n].
 Tensor log_gram(const Tensor& embeddings, std::int64_t heads, double logit_scale) {
   return ops::log_softmax(ops::head_scores(embeddings, embeddings, heads, logit_scale));
 }
 
-Tensor both_directions(const Tensor& a, const Tensor& b, TransferMetric metric) {
-  if (metric == TransferMetric::mse) return ops::divergence(a, b, ops::DivergenceKind::mse);
-  return ops::add(ops::divergence(a, b, ops::DivergenceKind::kl_div),
-                  ops::divergence(b, a, ops::DivergenceKind::kl_div));
+Losses both_directions(const Tensor& a, const Tensor& b, TransferMetric metric, double weight) {
+  if (metric == TransferMetric::mse)
+    return {{ops::divergence(a, b, ops::DivergenceKind::mse), weight}};
+  return {{ops::divergence(a, b, ops::DivergenceKind::kl_div), weight},
+          {ops::divergence(b, a, ops::DivergenceKind::kl_div), weight}};
 }
 
 }  // namespace
@@ -56,11 +59,13 @@ Tensor transfer_loss(const Tensor& main, const Tensor& transfer, const Tensor& i
   const bool teaches_both = options.beta < 1.0;
   const Tensor teacher = log_gram(ops::embedding(teaches_both ? main : main.detach(), indices),
                                   slices, options.logit_scale);
-  const Tensor forward = both_directions(teacher.detach(), student, options.metric);
-  if (!teaches_both) return options.beta == 1.0 ? forward : ops::scale(forward, options.beta);
-  return ops::add(
-      ops::scale(forward, options.beta),
-      ops::scale(both_directions(teacher, student.detach(), options.metric), 1.0 - options.beta));
+  Losses losses = both_directions(teacher.detach(), student, options.metric, options.beta);
+  if (teaches_both) {
+    const Losses other =
+        both_directions(teacher, student.detach(), options.metric, 1.0 - options.beta);
+    losses.insert(losses.end(), other.begin(), other.end());
+  }
+  return ops::weighted_sum(losses);
 }
 
 }  // namespace seqpe::models

@@ -24,9 +24,9 @@ double sum_of_losses(const LanguageModel& model, const data::Chunks& chunks,
                      ids.data_as<std::int64_t>() + b * length,
                      labels.data_as<std::int64_t>() + b * length);
   }
-  const auto result = model.gpt().loss(model.gpt().forward(ids, pe, {}, {}), labels);
+  const auto result = model.gpt().loss(model.gpt().forward(ids, pe, {}, {}), labels, 1.0);
   counted += result.counted;
-  return result.sum;
+  return result.loss.item();
 }
 
 }  // namespace

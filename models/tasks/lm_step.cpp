@@ -4,6 +4,7 @@
 
 #include "engine/autograd/backward.h"
 #include "engine/ops/cross_entropy.h"
+#include "engine/ops/loss.h"
 #include "engine/ops/rows.h"
 #include "kernels/device.h"
 #include "models/seqpe/losses.h"
@@ -13,8 +14,8 @@ namespace {
 
 /// Position embeddings and the losses on them.
 struct Positions {
-  Tensor pe;  // [starts, N, W], undefined without positions
-  std::optional<Tensor> contrastive, transfer;
+  Tensor pe;                     // [starts, N, W], undefined without positions
+  Tensor contrastive, transfer;  // undefined without them
 };
 
 Positions encode_positions(const LanguageModel& model, const LmStep& step) {
@@ -89,7 +90,7 @@ train::StepTerms run_step(const LanguageModel& model, const LmStep& step,
     counted += label != ops::kIgnoreIndex;
   const auto divisor = static_cast<double>(std::max<std::int64_t>(1, counted));
 
-  double task_sum = 0;
+  Tensor task_loss = Tensor::zeros({1}, DType::f64, model.device());
   nn::Pass pass = step.pass;
   const std::int64_t batch = step.ids.dim(0);
   for (std::int64_t begin = 0; begin < batch; begin += micro_batch) {
@@ -98,21 +99,21 @@ train::StepTerms run_step(const LanguageModel& model, const LmStep& step,
     const kernels::TraceRange trace("micro-batch");
     const Tensor hidden = model.gpt().forward(step.ids.rows(begin, end), leaf, {}, pass);
     const ops::CrossEntropy task = model.gpt().loss(hidden, step.labels.rows(begin, end), divisor);
-    task_sum += task.sum;
     autograd::backward(task.loss);
+    task_loss = ops::weighted_sum({{task_loss, 1.0}, {task.loss.detach(), 1.0}});
   }
 
   train::StepTerms terms;
-  terms.loss = task_sum / divisor;
-  terms.terms.emplace_back("task", terms.loss);
+  terms.terms.emplace_back("task", task_loss);
+  std::vector<std::pair<Tensor, double>> losses{{task_loss, 1.0}};
   terms.tokens = step.ids.numel();
   std::vector<autograd::Root> roots;
   if (leaf.defined() && leaf.grad().defined()) roots.push_back({positions.pe, leaf.grad()});
-  const auto add_term = [&](const char* name, const std::optional<Tensor>& loss, double weight) {
-    terms.terms.emplace_back(name, loss ? std::optional(loss->item()) : std::nullopt);
-    if (!loss) return;
-    terms.loss += weight * loss->item();
-    roots.push_back({*loss, Tensor::full({1}, weight, loss->dtype())});
+  const auto add_term = [&](const char* name, const Tensor& loss, double weight) {
+    terms.terms.emplace_back(name, loss.detach());
+    if (!loss.defined()) return;
+    losses.emplace_back(loss.detach(), weight);
+    roots.push_back({loss, Tensor::full({1}, weight, DType::f64, loss.device())});
   };
   if (model.seqpe() != nullptr) {
     const SeqpeOptions& options = model.config().seqpe;
@@ -120,6 +121,7 @@ train::StepTerms run_step(const LanguageModel& model, const LmStep& step,
     add_term("contrastive", positions.contrastive, factor * options.contrastive.weight);
     add_term("transfer", positions.transfer, factor * options.transfer.weight);
   }
+  terms.loss = ops::weighted_sum(losses);
   const kernels::TraceRange trace("backward of positions");
   if (!roots.empty()) autograd::backward(roots);
   return terms;

@@ -14,6 +14,7 @@ std::array<std::vector<U>, 3> run(const Context& context, std::int64_t count, st
     return as<U>(test::random_vector<float>(size, seed, low));
   };
   const Memory<U> value(given(1, -1)), gradient(given(2, -1)), m(given(3, -0.1)), v(given(4, 0));
+  const Memory<double> scale({0.5});
   for (const std::int64_t step : {1, 2, 1000}) {
     adamw(context, {.dtype = dtype_of<U>,
                     .value = value.data() + offset,
@@ -27,7 +28,7 @@ std::array<std::vector<U>, 3> run(const Context& context, std::int64_t count, st
                     .eps = 1e-8,
                     .weight_decay = 0.1,
                     .step = step,
-                    .grad_scale = 0.5});
+                    .grad_scale = scale.data()});
   }
   return {value.read(), m.read(), v.read()};
 }

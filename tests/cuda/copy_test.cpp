@@ -80,6 +80,29 @@ void expect_the_cpu_s_bits() {
   }
 }
 
+TEST(FillCuda, EveryElementAndNoOther) {
+  const auto check = [](auto value) {
+    using T = decltype(value);
+    for (const std::int64_t count : {0, 1, 1027}) {
+      test::under_every_schedule([&] {
+        const test::DeviceArray<T> out(std::vector<T>(static_cast<std::size_t>(count + 2)));
+        fill(test::kCuda, {.dtype = dtype_of<T>,
+                           .out = out.data() + 1,
+                           .count = count,
+                           .value = test::to_double(value)});
+        const auto filled = out.read();
+        for (std::size_t i = 0; i < filled.size(); ++i) {
+          const bool inside = i > 0 && i + 1 < filled.size();
+          EXPECT_EQ(test::to_double(filled[i]), inside ? test::to_double(value) : 0.0) << i;
+        }
+      });
+    }
+  };
+  check(1.25f);
+  check(bf16(-3.5f));
+  check(0.1);
+}
+
 TEST(ConvertCuda, TheBitsOfTheCpu) {
   expect_the_cpu_s_bits<float, bf16>();
   expect_the_cpu_s_bits<bf16, float>();

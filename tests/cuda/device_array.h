@@ -24,7 +24,7 @@ class DeviceArray {
   explicit DeviceArray(const std::vector<T>& values)
       : count_(values.size()),
         data_(static_cast<T*>(kernels::allocate_on_device(count_ * sizeof(T)))) {
-    kernels::copy_bytes(kCuda, data_, values.data(), count_ * sizeof(T));
+    kernels::copy_to_device(kCuda, data_, values.data(), count_ * sizeof(T));
   }
   ~DeviceArray() { kernels::free_on_device(data_); }
   DeviceArray(const DeviceArray&) = delete;
@@ -33,7 +33,7 @@ class DeviceArray {
   T* data() const { return data_; }
   std::vector<T> read() const {
     std::vector<T> values(count_);
-    kernels::copy_bytes(kCuda, values.data(), data_, count_ * sizeof(T));
+    kernels::copy_to_host(kCuda, values.data(), data_, count_ * sizeof(T));
     return values;
   }
 

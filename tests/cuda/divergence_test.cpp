@@ -21,7 +21,7 @@ template <typename U, template <typename> class Memory, typename T>
 Results<U> run(const Context& context, DivergenceKind kind, std::int64_t count, Write write) {
   const Memory<U> target(as<U>(test::random_vector<T>(count, 1, -4, 0))),
       student(as<U>(test::random_vector<T>(count, 2, -4, 0)));
-  const Memory<double> mean({std::nan("")});
+  const Memory<double> mean({std::nan("")}), grad_out({3.0});
   const Memory<U> grad_target(as<U>(test::before<T>(write, count))),
       grad_student(as<U>(test::before<T>(write, count, 98)));
   divergence_forward(context, {.dtype = dtype_of<U>,
@@ -39,7 +39,7 @@ Results<U> run(const Context& context, DivergenceKind kind, std::int64_t count, 
                                 .target = target.data(),
                                 .student = student.data(),
                                 .count = count,
-                                .grad_out = 3.0});
+                                .grad_out = grad_out.data()});
   return {mean.read(), grad_target.read(), grad_student.read()};
 }
 
@@ -70,6 +70,7 @@ TYPED_TEST(DivergenceCuda, OneGradientAlone) {
   using T = TypeParam;
   const test::DeviceArray<T> target(test::random_vector<T>(40, 1, -4, 0)),
       student(test::random_vector<T>(40, 2, -4, 0));
+  const test::DeviceArray<double> grad_out({1.0});
   const auto gradient = [&](bool alone) {
     const test::DeviceArray<T> grad_student(test::poisoned<T>(40)),
         grad_target(test::poisoned<T>(40));
@@ -78,7 +79,8 @@ TYPED_TEST(DivergenceCuda, OneGradientAlone) {
                                       .grad_student = grad_student.data(),
                                       .target = target.data(),
                                       .student = student.data(),
-                                      .count = 40});
+                                      .count = 40,
+                                      .grad_out = grad_out.data()});
     return grad_student.read();
   };
   EXPECT_TRUE(test::bits_of(gradient(true)) == test::bits_of(gradient(false)));

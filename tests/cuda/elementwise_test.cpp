@@ -53,8 +53,29 @@ void expect_combines(void (*kernel)(const Context&, const Args&), const Args& ar
 }
 
 TYPED_TEST(ElementwiseCuda, AddAndMultiply) {
-  expect_combines<TypeParam, AddArgs>(add, {.alpha = 0.5, .beta = -2.0});
+  expect_combines<TypeParam, AddArgs>(add, {.alpha = 0.5});
   expect_combines<TypeParam, MultiplyArgs>(multiply, {});
+}
+
+TYPED_TEST(ElementwiseCuda, AddTakesAFactorFromTheDevice) {
+  using T = TypeParam;
+  const auto a = test::random_vector<T>(77, 3), b = test::random_vector<T>(77, 4);
+  const test::DeviceArray<T> on_device(a), other(b);
+  const test::DeviceArray<double> factor({-0.5});
+  for (const bool with_b : {false, true}) {
+    const test::DeviceArray<T> out(test::poisoned<T>(77));
+    add(test::kCuda, {.dtype = dtype_of<T>,
+                      .out = out.data(),
+                      .a = on_device.data(),
+                      .b = with_b ? other.data() : nullptr,
+                      .alpha = 4.0,
+                      .factor = factor.data(),
+                      .count = 77});
+    test::Doubles expected;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      expected.push_back(-2 * test::to_double(a[i]) + (with_b ? test::to_double(b[i]) : 0.0));
+    test::expect_close(out.read(), expected, test::tolerance<T>(1, test::largest(expected)), "out");
+  }
 }
 
 TYPED_TEST(ElementwiseCuda, AddOfOneOperandInPlace) {

@@ -13,7 +13,8 @@
 
 namespace seqpe::test {
 bool cublaslt_refuses_gelu = false;
-}
+int cublaslt_tf32_products = 0;
+}  // namespace seqpe::test
 
 namespace seqpe::simt {
 void check_cuda(int status, const char* what) {
@@ -111,8 +112,9 @@ const char* cublasLtGetStatusString(cublasStatus_t) {
   return "refused";
 }
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* out, cublasComputeType_t,
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* out, cublasComputeType_t type,
                                         cudaDataType_t) {
+  if (type == CUBLAS_COMPUTE_32F_FAST_TF32) ++seqpe::test::cublaslt_tf32_products;
   *out = reinterpret_cast<cublasLtMatmulDesc_t>(new Description);
   return CUBLAS_STATUS_SUCCESS;
 }

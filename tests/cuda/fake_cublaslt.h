@@ -7,4 +7,7 @@ namespace seqpe::test {
 /// Whether the library says that it has no product with a GELU.
 extern bool cublaslt_refuses_gelu;
 
+/// Products that were described as TF32 ones.
+extern int cublaslt_tf32_products;
+
 }  // namespace seqpe::test

@@ -56,6 +56,24 @@ TYPED_TEST(MatmulCublasLt, Batches) {
   }
 }
 
+TEST(MatmulCublasLtTf32, OnlyForFloat32AndWhereAllowed) {
+  const auto products = [](auto tag) {
+    const int before = test::cublaslt_tf32_products;
+    MatmulProduct<decltype(tag)> product({.m = 9, .n = 5, .k = 3}, {});
+    product.expect_as_defined(kWrapper);
+    return test::cublaslt_tf32_products - before;
+  };
+  EXPECT_EQ(products(float{}), 0);
+  allow_tf32(true);
+  EXPECT_EQ(products(float{}), 1) << "another product than the one before";
+  EXPECT_EQ(products(bf16{}), 0);
+  allow_tf32(false);
+  MatmulProduct<float> other({.m = 9, .n = 5, .k = 4}, {});
+  const int before = test::cublaslt_tf32_products;
+  other.expect_as_defined(kWrapper);
+  EXPECT_EQ(test::cublaslt_tf32_products, before);
+}
+
 // Fused where the library can, else the bias alone and our own GELU behind it. 19 columns are no
 // rows of 16 bytes.
 TYPED_TEST(MatmulCublasLt, Gelu) {

@@ -44,7 +44,7 @@ struct Parameters {
                        .eps = settings.eps,
                        .weight_decay = settings.weight_decay,
                        .step = step,
-                       .grad_scale = settings.grad_scale});
+                       .grad_scale = &settings.grad_scale});
   }
 };
 

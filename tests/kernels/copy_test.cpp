@@ -67,6 +67,19 @@ void expect_converts() {
   }
 }
 
+TEST(CopyKernelFill, RoundsToTheDtype) {
+  for (const std::int64_t count : {0, 1, 16385}) {
+    std::vector<double> wide(static_cast<std::size_t>(count));
+    std::vector<bf16> narrow(wide.size());
+    fill(test::kCpu, {.dtype = DType::f64, .out = wide.data(), .count = count, .value = 0.1});
+    fill(test::kCpu, {.dtype = DType::bf16, .out = narrow.data(), .count = count, .value = 0.1});
+    for (std::size_t i = 0; i < wide.size(); ++i) {
+      ASSERT_EQ(wide[i], 0.1);
+      ASSERT_EQ(narrow[i].bits, bf16(0.1f).bits);
+    }
+  }
+}
+
 TEST(CopyKernelConvert, EveryPairOfFloatingTypes) {
   expect_converts<float, bf16>();
   expect_converts<bf16, float>();

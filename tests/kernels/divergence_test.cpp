@@ -41,7 +41,7 @@ struct Problem {
                                      .target = target.data(),
                                      .student = student.data(),
                                      .count = count,
-                                     .grad_out = grad_out});
+                                     .grad_out = &grad_out});
   }
   double expected_mean() const {
     double sum = 0;

@@ -18,13 +18,14 @@ TYPED_TEST(ElementwiseKernel, Add) {
   for (const std::int64_t count : kCounts) {
     for (const Write write : test::kWrites) {
       for (const bool with_b : {false, true}) {
-        for (const auto& [alpha, beta] : {std::pair{1.0, 1.0}, {0.5, -2.0}, {-1.25, 0.0}}) {
+        // alpha, and the factor beside it; 0: none
+        for (const auto& [alpha, factor] : {std::pair{1.0, 0.0}, {0.5, -2.5}, {-1.25, 0.0}}) {
           const auto a = test::random_vector<T>(count, 1), b = test::random_vector<T>(count, 2);
           auto out = test::before<T>(write, count);
           Doubles expected(out.size());
           for (std::size_t i = 0; i < out.size(); ++i) {
-            expected[i] = alpha * test::to_double(a[i]);
-            if (with_b) expected[i] += beta * test::to_double(b[i]);
+            expected[i] = alpha * (factor == 0 ? 1 : factor) * test::to_double(a[i]);
+            if (with_b) expected[i] += test::to_double(b[i]);
             if (write == Write::accumulate) expected[i] += test::to_double(out[i]);
           }
           add(test::kCpu, {.dtype = dtype_of<T>,
@@ -32,7 +33,7 @@ TYPED_TEST(ElementwiseKernel, Add) {
                            .a = a.data(),
                            .b = with_b ? b.data() : nullptr,
                            .alpha = alpha,
-                           .beta = beta,
+                           .factor = factor == 0 ? nullptr : &factor,
                            .count = count,
                            .write = write});
           test::expect_close(out, expected, test::tolerance<T>(2, test::largest(expected)), "out");
@@ -51,7 +52,6 @@ TYPED_TEST(ElementwiseKernel, AddInPlace) {
                   .a = a.data(),
                   .b = b.data(),
                   .alpha = 3,
-                  .beta = 2,
                   .count = 67};
   add(test::kCpu, args);
   args.out = over_a.data();

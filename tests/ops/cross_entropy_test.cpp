@@ -27,7 +27,6 @@ TEST(CrossEntropyOp, HandComputed) {
   const Tensor targets = labels({0, kIgnoreIndex, 1});
   const ops::CrossEntropy mean = ops::cross_entropy(logits, targets);
   EXPECT_EQ(mean.counted, 2);
-  EXPECT_NEAR(mean.sum, ln4 + std::log(2.0), 1e-15);
   test::expect_values(mean.loss, {1}, {(ln4 + std::log(2.0)) / 2}, 1e-15);
   // (softmax - one-hot) / 2, and nothing for the ignored row.
   autograd::backward(mean.loss);
@@ -77,7 +76,7 @@ TEST(CrossEntropyOp, LargeLogits) {
     Tensor logits = Tensor::from<double>({1, 3}, {1024, 512, -1024}).to(dtype).clone();
     logits.set_requires_grad();
     const Tensor loss = ops::cross_entropy(logits, labels({1})).loss;
-    EXPECT_EQ(loss.dtype(), dtype == DType::f64 ? DType::f64 : DType::f32);
+    EXPECT_EQ(loss.dtype(), DType::f64);
     test::expect_values(loss, {1}, {512});
     autograd::backward(loss);
     test::expect_values(logits.grad(), {1, 3}, {1, -1, 0}, 1e-37);
@@ -93,7 +92,6 @@ TEST(CrossEntropyOp, AllIgnored) {
                           fused = ops::linear_cross_entropy(x, weight, ignored);
   for (const ops::CrossEntropy& result : {plain, fused}) {
     EXPECT_EQ(result.counted, 0);
-    EXPECT_EQ(result.sum, 0.0);
     EXPECT_EQ(result.loss.item(), 0.0);
     autograd::backward(result.loss);
   }
@@ -184,8 +182,6 @@ void expect_fused_equals_two_ops(const test::OpCase& op, const Tensor& targets, 
   const Result fused = run(x, weight, targets, divisor, true),
                two = run(x, weight, targets, divisor, false);
   EXPECT_EQ(fused.loss.counted, two.loss.counted);
-  EXPECT_NEAR(fused.loss.sum, two.loss.sum,
-              test::tolerance(dtype, op) * std::max(1.0, two.loss.sum));
   test::expect_close(fused.loss.loss, two.loss.loss, op, dtype, "loss");
   test::expect_close(fused.grad_x, two.grad_x, op, dtype, "gradient of x");
   test::expect_close(fused.grad_weight, two.grad_weight, op, dtype, "gradient of weight");

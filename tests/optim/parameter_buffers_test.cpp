@@ -30,6 +30,16 @@ double* at(const Tensor& tensor) {
   return tensor.data_as<double>();
 }
 
+Tensor number(double value) {
+  return Tensor::full({1}, value, DType::f64);
+}
+
+double norm_of(const ParameterGroup& group) {
+  const Tensor squares = number(0.0);
+  group.sum_squares(squares);
+  return std::sqrt(squares.item());
+}
+
 TEST(ParameterGroup, DecayedParametersLieFirstInOnePiece) {
   const std::vector<nn::Parameter> parameters{
       parameter("a.bias", {2}, 1, false), parameter("a.weight", {2, 3}, 2),
@@ -69,7 +79,7 @@ TEST(ParameterGroup, MomentsAreNamedAndShared) {
   group.clear_gradients();
   group.complete_gradients();
   const double before = at(parameters[0].value)[1];
-  group.update({.learning_rate = 0.1}, {.beta1 = 0.5, .beta2 = 0.5, .eps = 1.0}, 1, 1.0);
+  group.update({.learning_rate = 0.1}, {.beta1 = 0.5, .beta2 = 0.5, .eps = 1.0}, 1, number(1.0));
   EXPECT_NEAR(at(parameters[0].value)[1], before - 0.1 * (1.0 / 0.5), 1e-15);
   EXPECT_EQ(at(moments[2].second)[1], 1.0);
 }
@@ -80,15 +90,15 @@ TEST(ParameterGroup, GradientsAddUpAndClear) {
   const Tensor one = Tensor::from<double>({2}, {3, 0}), other = Tensor::from<double>({2}, {0, 4});
   give_gradient(parameters[0], one);
   give_gradient(parameters[1], other);
-  EXPECT_DOUBLE_EQ(group.gradient_norm(), 5.0);
+  EXPECT_DOUBLE_EQ(norm_of(group), 5.0);
   give_gradient(parameters[0], one);
   give_gradient(parameters[1], other);
-  EXPECT_DOUBLE_EQ(group.gradient_norm(), 10.0);
+  EXPECT_DOUBLE_EQ(norm_of(group), 10.0);
   group.clear_gradients();
   EXPECT_FALSE(parameters[0].value.grad().defined());
   give_gradient(parameters[0], one);
   group.complete_gradients();
-  EXPECT_DOUBLE_EQ(group.gradient_norm(), 3.0) << "b, which no backward reached, counts as zero";
+  EXPECT_DOUBLE_EQ(norm_of(group), 3.0) << "b, which no backward reached, counts as zero";
 }
 
 /// AdamW (Loshchilov and Hutter, 2019) of one number.
@@ -125,7 +135,7 @@ TEST(ParameterGroup, UpdatesAreAdamW) {
                                      step);
       }
     }
-    group.update({.learning_rate = rate, .weight_decay = 0.3}, adam, step, scale);
+    group.update({.learning_rate = rate, .weight_decay = 0.3}, adam, step, number(scale));
     for (const auto& one : parameters) {
       for (std::size_t i = 0; i < expected[one.name].size(); ++i) {
         EXPECT_NEAR(at(one.value)[i], expected[one.name][i].value, 1e-14)
@@ -135,13 +145,24 @@ TEST(ParameterGroup, UpdatesAreAdamW) {
   }
 }
 
+TEST(ParameterGroup, AScaleThatIsNoNumberUpdatesNothing) {
+  const std::vector<nn::Parameter> parameters{parameter("a", {2}, 1)};
+  ParameterGroup group("model", parameters);
+  give_gradient(parameters[0], Tensor::from<double>({2}, {1, 2}));
+  const auto before = test::elements<double>(parameters[0].value);
+  group.update({.learning_rate = 0.5}, {}, 1, number(std::nan("")));
+  EXPECT_EQ(test::elements<double>(parameters[0].value), before);
+  for (const auto& [name, moment] : group.moments())
+    EXPECT_EQ(test::elements<double>(moment), std::vector<double>(2, 0.0)) << name;
+}
+
 TEST(ParameterGroup, OnlyExemptOrOnlyDecayedParameters) {
   for (const bool decay : {true, false}) {
     const std::vector<nn::Parameter> parameters{parameter("a", {2}, 1, decay)};
     ParameterGroup group("model", parameters);
     group.complete_gradients();
     const double before = at(parameters[0].value)[0];
-    group.update({.learning_rate = 0.5, .weight_decay = 0.5}, {}, 1, 1.0);
+    group.update({.learning_rate = 0.5, .weight_decay = 0.5}, {}, 1, number(1.0));
     EXPECT_DOUBLE_EQ(at(parameters[0].value)[0], decay ? 0.75 * before : before);
   }
 }
@@ -158,7 +179,7 @@ TEST(ParameterGroup, InMixedPrecisionTheModelSeesRoundedValues) {
             (std::vector<float>{1.0f, 1.0f + 0x1p-8f - 0x1p-9f}));
   autograd::backward(ops::scale(value, 1.0), Tensor::full({2}, -1.0, DType::bf16));
   EXPECT_EQ(value.grad().dtype(), DType::f32);
-  group.update({.learning_rate = 0x1p-9}, {.beta1 = 0, .beta2 = 0, .eps = 0}, 1, 1.0);
+  group.update({.learning_rate = 0x1p-9}, {.beta1 = 0, .beta2 = 0, .eps = 0}, 1, number(1.0));
   EXPECT_EQ(test::elements<float>(one.master()),
             (std::vector<float>{1.0f + 0x1p-9f, 1.0f + 0x1p-8f}));
   EXPECT_EQ(test::elements<double>(value.to(DType::f64)), (std::vector<double>{1.0, 1.0}));
@@ -188,20 +209,13 @@ TEST(MakeGroups, OneAGroupNameInOrderOfAppearance) {
   EXPECT_EQ(groups[0].size(), 6);
   EXPECT_EQ(groups[1].name(), "encoder");
   EXPECT_EQ(groups[1].size(), 3);
-  // Each group has a norm, and so a clip factor, of its own.
+  // Each group has a norm of its own.
   give_gradient(parameters[0], Tensor::from<double>({2}, {30, 40}));
   give_gradient(parameters[1], Tensor::from<double>({3}, {0, 0.5, 0}));
   for (const auto& group : groups) group.complete_gradients();
-  EXPECT_DOUBLE_EQ(groups[0].gradient_norm(), 50.0);
-  EXPECT_DOUBLE_EQ(groups[1].gradient_norm(), 0.5);
+  EXPECT_DOUBLE_EQ(norm_of(groups[0]), 50.0);
+  EXPECT_DOUBLE_EQ(norm_of(groups[1]), 0.5);
   EXPECT_TRUE(make_groups({}).empty());
-}
-
-TEST(ClipFactor, BringsTheNormToTheClip) {
-  EXPECT_NEAR(clip_factor(50.0, 5.0), 0.1, 1e-8);
-  EXPECT_EQ(clip_factor(4.9, 5.0), 1.0) << "smaller ones stay";
-  EXPECT_EQ(clip_factor(0.0, 5.0), 1.0);
-  EXPECT_EQ(clip_factor(1e9, 0.0), 1.0) << "0: no clipping";
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ class Floats {
  public:
   explicit Floats(const std::vector<float>& values)
       : count_(values.size()), data_(static_cast<float*>(kernels::allocate_on_device(bytes()))) {
-    kernels::copy_bytes(kDevice, data_, values.data(), bytes());
+    kernels::copy_to_device(kDevice, data_, values.data(), bytes());
   }
   ~Floats() { kernels::free_on_device(data_); }
   Floats(const Floats&) = delete;
@@ -27,7 +27,7 @@ class Floats {
   float* data() const { return data_; }
   std::vector<float> read() const {
     std::vector<float> values(count_);
-    kernels::copy_bytes(kDevice, values.data(), data_, bytes());
+    kernels::copy_to_host(kDevice, values.data(), data_, bytes());
     return values;
   }
 

@@ -16,9 +16,9 @@ template <typename T, typename F>
 std::vector<T> filled(std::size_t count, T before, const F& fill) {
   std::vector<T> values(count, before);
   T* device = static_cast<T*>(kernels::allocate_on_device(count * sizeof(T)));
-  kernels::copy_bytes(kDevice, device, values.data(), count * sizeof(T));
+  kernels::copy_to_device(kDevice, device, values.data(), count * sizeof(T));
   fill(device);
-  kernels::copy_bytes(kDevice, values.data(), device, count * sizeof(T));
+  kernels::copy_to_host(kDevice, values.data(), device, count * sizeof(T));
   kernels::free_on_device(device);
   return values;
 }

@@ -32,6 +32,15 @@ assert [row["length"] for row in cpu] == [16, 48]
 assert all(abs(a["nll"] - b["nll"]) < 1e-5 and a["tokens"] == b["tokens"] for a, b in zip(cpu, cuda)), (cpu, cuda)
 PYTHON
 
+# The device is a step ahead of the host when that reads a loss that is not finite.
+for device in cpu cuda; do
+  "$engine" train lm --config "$tests/tools/tiny.yaml" --run "failing_$device" --device $device --quiet --set train.steps=6 \
+    --set "eval.lengths=[16]" --set checkpoint.every=2 --set train.learning_rate=1e30 2> "failing_$device.err"
+  check "exit code of a run that diverges on $device" test $? -eq 7
+done
+check "both devices name the step" diff <(grep -o "of step [0-9]* is not finite" failing_cpu.err) <(grep -o "of step [0-9]* is not finite" failing_cuda.err)
+check "no checkpoint of it" test "$(ls failing_cpu/checkpoints)" = "$(ls failing_cuda/checkpoints)"
+
 # Mixed precision: both round to bf16, in other places.
 for device in cpu cuda; do
   check "5 steps in bf16 on $device" train --run "mixed_$device" --device $device --quiet --set train.steps=5 \

@@ -45,7 +45,8 @@ class ToyTask final : public Task {
     for (const float value : out.span<float>()) loss += value;
     if (step == diverge_at) loss = std::numeric_limits<double>::infinity();
     if (step == signal_at) std::raise(SIGTERM);
-    return {loss, {{"task", loss}, {"extra", std::nullopt}}, 10};
+    const Tensor number = Tensor::full({1}, loss, DType::f64);
+    return {number, {{"task", number}, {"extra", {}}}, 10};
   }
   Evaluation evaluate(const OnEvaluated& on_evaluated) override {
     ++evaluations;

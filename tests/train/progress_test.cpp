@@ -37,18 +37,23 @@ void expect_matches(const std::string& line, const std::string& pattern) {
 TEST_F(ProgressTest, ALineNamesTheLossesThatTheStepHad) {
   TrainingProgress progress(log_, 0, 2, 1);
   const std::string rates = " ETA [0-9]+m[0-9][0-9]s [0-9]+ tok/s";
-  progress.step(1, {1.23456, {{"task", 1.0}, {"transfer", std::nullopt}}, 10}, " norm 0.50", 1e-3);
-  progress.step(2, {2.0, {{"task", 1.5}, {"transfer", 0.25}}, 10}, "", 2.5e-4);
+  progress.step(1, {.loss = 1.23456,
+                    .terms = {{"task", 1.0}, {"transfer", std::nullopt}},
+                    .norms = {{"model", 0.5}, {"encoder", 0.25}},
+                    .learning_rate = 1e-3});
+  progress.step(
+      2, {.loss = 2.0, .terms = {{"task", 1.5}, {"transfer", 0.25}}, .learning_rate = 2.5e-4});
   ASSERT_EQ(lines().size(), 2u);
   expect_matches(lines()[0],
-                 "step 1/2 loss 1\\.2346" + rates + " task 1\\.0000 norm 0\\.50 lr 1\\.00e-03");
+                 "step 1/2 loss 1\\.2346" + rates +
+                     " task 1\\.0000 grad_norm 0\\.50 encoder_grad_norm 0\\.25 lr 1\\.00e-03");
   expect_matches(lines()[1], "step 2/2 loss 2\\.0000" + rates +
                                  " task 1\\.5000 transfer 0\\.2500 lr 2\\.50e-04");
 }
 
 TEST_F(ProgressTest, ALineComesEverySoManyStepsAndAtTheEnd) {
   TrainingProgress progress(log_, 3, 9, 4);
-  for (std::int64_t step = 4; step <= 9; ++step) progress.step(step, {}, "", 0.1);
+  for (std::int64_t step = 4; step <= 9; ++step) progress.step(step, {});
   ASSERT_EQ(lines().size(), 3u);
   expect_matches(lines()[0], "step 4/9 .*");
   expect_matches(lines()[1], "step 8/9 .*");
@@ -58,10 +63,10 @@ TEST_F(ProgressTest, ALineComesEverySoManyStepsAndAtTheEnd) {
 TEST_F(ProgressTest, TimeLeftAndTokensASecondAreThoseOfThisRun) {
   // Two steps of a run that went on at step 10: 98 are left.
   TrainingProgress progress(log_, 10, 110, 12);
-  progress.step(11, {.tokens = 3'000'000}, "", 0.1);
+  progress.step(11, {.tokens = 3'000'000});
   std::this_thread::sleep_for(std::chrono::milliseconds(60));
   const double before = progress.seconds();
-  progress.step(12, {.tokens = 1'000'000}, "", 0.1);
+  progress.step(12, {.tokens = 1'000'000});
   const double after = progress.seconds();
   ASSERT_EQ(lines().size(), 1u);
   std::smatch found;

@@ -36,7 +36,8 @@ class ConstantGradients final : public Task {
         {decayed_, 3}, {exempt_, 4}, {encoder_decayed_, 5}, {encoder_exempt_, encoder_gradient}};
     for (const auto& [weight, gradient] : gradients)
       autograd::backward(ops::scale(weight, gradient));
-    return {loss_, {{"task", loss_}}, 1};
+    const Tensor loss = Tensor::full({1}, loss_, DType::f64);
+    return {loss, {{"task", loss}, {"none", {}}}, 1};
   }
   Evaluation evaluate(const OnEvaluated&) override { return {}; }
   void save(const std::filesystem::path&) const override {}
@@ -75,18 +76,22 @@ void expect_weights(const ConstantGradients& task, const std::vector<double>& ex
 TEST(Updater, TheEncoderHasItsOwnRateAndDecay) {
   ConstantGradients task;
   const TrainConfig train = config();
-  const Update update = Updater(task, train).run(0);
+  const Update update = Updater(task, train).start(0).wait();
   expect_weights(task, {updated(0.1, 0.5, 3), updated(0.1, 0, 4), updated(0.01, 0.25, 5),
                         updated(0.01, 0, 12)});
   EXPECT_EQ(update.learning_rate, 0.1) << "the model's";
-  EXPECT_EQ(update.terms.loss, 1.0);
+  EXPECT_EQ(update.loss, 1.0);
+  EXPECT_EQ(update.tokens, 1);
+  ASSERT_EQ(update.terms.size(), 2u);
+  EXPECT_EQ(update.terms[0], std::pair(std::string("task"), std::optional(1.0)));
+  EXPECT_EQ(update.terms[1], std::pair(std::string("none"), std::optional<double>()));
 }
 
 TEST(Updater, WithoutARateOfItsOwnTheEncoderHasTheModels) {
   ConstantGradients task;
   TrainConfig train = config();
   train.groups.at("encoder").learning_rate = -1;
-  Updater(task, train).run(0);
+  Updater(task, train).start(0).wait();
   expect_weights(
       task, {updated(0.1, 0.5, 3), updated(0.1, 0, 4), updated(0.1, 0.25, 5), updated(0.1, 0, 12)});
 }
@@ -100,7 +105,7 @@ TEST(Updater, EachGroupIsClippedByItsOwnNorm) {
     TrainConfig train = config();
     train.groups.at("model").clip = clip;
     train.groups.at("encoder").clip = encoder_clip;
-    const Update update = Updater(task, train).run(0);
+    const Update update = Updater(task, train).start(0).wait();
     ASSERT_EQ(update.norms.size(), 2u);
     EXPECT_EQ(update.norms[0].first, "model");
     EXPECT_NEAR(update.norms[0].second, 5, 1e-14);
@@ -122,34 +127,55 @@ TEST(Updater, BothGroupsFollowTheSchedule) {
   train.warmup_from = 0.002;
   train.steps = 10;
   Updater updater(task, train);
-  EXPECT_EQ(updater.run(0).learning_rate, 0.002);
+  EXPECT_EQ(updater.start(0).wait().learning_rate, 0.002);
   expect_weights(task, {updated(0.002, 0.5, 3), updated(0.002, 0, 4), updated(0.002, 0.25, 5),
                         updated(0.002, 0, 12)});
-  EXPECT_NEAR(updater.run(1).learning_rate, 0.051, 1e-15);
+  EXPECT_NEAR(updater.start(1).wait().learning_rate, 0.051, 1e-15);
 }
 
 TEST(Updater, AGradientThatIsNotFiniteUpdatesNothingThoughTheLossIs) {
   const TrainConfig train = config();
   ConstantGradients task;
   task.encoder_gradient = std::numeric_limits<double>::quiet_NaN();
-  const Update update = Updater(task, train).run(0);
-  EXPECT_TRUE(std::isfinite(update.terms.loss));
+  const Update update = Updater(task, train).start(0).wait();
+  EXPECT_TRUE(std::isfinite(update.loss));
   EXPECT_FALSE(update.finite);
   EXPECT_EQ(task.weights(), std::vector<double>(4, 2.0));
+}
+
+TEST(Updater, AfterWhatIsNotFiniteNothingIsUpdatedAnyMore) {
+  const TrainConfig train = config();
+  ConstantGradients task;
+  Updater updater(task, train);
+  task.encoder_gradient = std::numeric_limits<double>::infinity();
+  EXPECT_FALSE(updater.start(0).wait().finite);
+  task.encoder_gradient = 12;
+  updater.start(1);
+  EXPECT_EQ(task.weights(), std::vector<double>(4, 2.0));
+}
+
+TEST(Updater, AllowsTf32WhereItIsAskedFor) {
+  for (const Precision precision : {Precision::tf32, Precision::fp32}) {
+    ConstantGradients task;
+    TrainConfig train = config();
+    train.precision = precision;
+    const Updater updater(task, train);
+    EXPECT_EQ(kernels::tf32_allowed(), precision == Precision::tf32);
+  }
 }
 
 TEST(Updater, AGroupNeedsOptions) {
   ConstantGradients task;
   TrainConfig train = config();
   train.groups.erase("encoder");
-  test::expect_error<Error>([&] { Updater(task, train).run(0); },
+  test::expect_error<Error>([&] { Updater(task, train).start(0).wait(); },
                             "[train] there are no options of a parameter group 'encoder'.");
 }
 
 TEST(Updater, WhatIsNotFiniteUpdatesNothing) {
   ConstantGradients task(std::numeric_limits<double>::quiet_NaN());
   const TrainConfig train = config();
-  EXPECT_FALSE(Updater(task, train).run(0).finite);
+  EXPECT_FALSE(Updater(task, train).start(0).wait().finite);
   expect_weights(task, {2, 2, 2, 2});
 }
 

@@ -200,7 +200,8 @@ void add_sums(std::vector<Case>& cases) {
                                                    .grad_student = arrays.output<bf16>(kTerms),
                                                    .target = arrays.input<bf16>(kTerms),
                                                    .student = arrays.input<bf16>(kTerms),
-                                                   .count = kTerms});
+                                                   .count = kTerms,
+                                                   .grad_out = arrays.input<double>(1)});
                    }});
   cases.push_back({"column_sum", shape_of(kTokens, 4 * kChannels), 0, [](Arrays& arrays) {
                      kernels::column_sum(kCuda, {.dtype = DType::bf16,

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "engine/core/allocator.h"
 #include "engine/core/random.h"
@@ -72,16 +73,24 @@ void run_train(const Options& options) {
   models::LmTask task(model, random_tokens(options.vocab_size, tokens + 1), {});
   train::Updater updater(task, config.train);
 
+  // As in training: a device works on a step while the host looks at the one before.
+  std::optional<train::PendingUpdate> pending;
+  const auto run = [&](std::int64_t step) {
+    train::PendingUpdate started = updater.start(step);
+    if (pending) pending->wait();
+    pending = std::move(started);
+  };
   std::int64_t step = 0;
-  for (; step < options.warmup; ++step) updater.run(step);
+  for (; step < options.warmup; ++step) run(step);
   std::vector<double> seconds;
   kernels::start_profile();
   const double begin = now();
   for (std::int64_t n = 0; n < options.steps; ++n, ++step) {
     const double before = now();
-    updater.run(step);
+    run(step);
     seconds.push_back(now() - before);
   }
+  pending->wait();
   const double total = now() - begin;
   const auto times = kernels::stop_profile();
 

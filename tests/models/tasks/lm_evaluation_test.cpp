@@ -88,7 +88,7 @@ TEST(EvaluateLength, EveryBlockBeginsAtTheConfiguredPosition) {
                    labels = Tensor::empty({1, block.length}, DType::i64);
       data::fill_block(chunks, block, ids.data_as<std::int64_t>(), labels.data_as<std::int64_t>());
       const Tensor pe = model.gpt().position().embed({start}, block.length, {});
-      sum += model.gpt().loss(model.gpt().forward(ids, pe, {}, {}), labels).sum;
+      sum += model.gpt().loss(model.gpt().forward(ids, pe, {}, {}), labels, 1.0).loss.item();
     }
     EXPECT_NEAR(evaluate_length(model, chunks, 10).nll, sum / 23, 1e-12);
   }

@@ -54,7 +54,7 @@ double loss_by_sequence(const LanguageModel& model, const LmStep& step) {
     const Tensor pe =
         model.gpt().position().embed({step.starts[b % step.starts.size()]}, step.ids.dim(1), {});
     const Tensor hidden = model.gpt().forward(step.ids.rows(row, row + 1), pe, {}, {});
-    sum += model.gpt().loss(hidden, step.labels.rows(row, row + 1)).sum;
+    sum += model.gpt().loss(hidden, step.labels.rows(row, row + 1), 1.0).loss.item();
   }
   return sum / static_cast<double>(step.labels.numel());
 }
@@ -81,10 +81,10 @@ TEST(LmStep, LossAndGradientAreMeansOverTheLabelsThatCount) {
         Tensor::from<std::int64_t>({3, 3}, {'a', 'b', 'c', 'a', kNone, 'd', kNone, kNone, kNone});
     const train::StepTerms terms = run_step(model, step, micro_batch);
     const double loss = std::log(260.0) - (2 * std::log(4.0) + std::log(2.0)) / 5;
-    EXPECT_NEAR(terms.loss, loss, 1e-13);
+    EXPECT_NEAR(terms.loss.item(), loss, 1e-13);
     ASSERT_EQ(terms.terms.size(), 1u);
     EXPECT_EQ(terms.terms[0].first, "task");
-    EXPECT_EQ(terms.terms[0].second, terms.loss);
+    EXPECT_EQ(terms.terms[0].second.item(), terms.loss.item());
     EXPECT_EQ(terms.tokens, 9) << "those without a label too";
     // Probability less share of the labels; what reaches the embedding of token 7 is cut off by
     // the last layer norm, whose weight is 0.
@@ -102,7 +102,7 @@ TEST(LmStep, WithoutAnyLabelNothingIsLearned) {
   LmStep step;
   step.ids = all_of({2, 3}, 7);
   step.labels = all_of({2, 3}, kIgnoreIndex);
-  EXPECT_EQ(run_step(model, step, 1).loss, 0.0);
+  EXPECT_EQ(run_step(model, step, 1).loss.item(), 0.0);
   const Tensor grad = model.gpt().parameter("transformer.wte.weight").grad();
   for (const double value : grad.span<double>()) ASSERT_EQ(value, 0.0);
 }
@@ -115,7 +115,7 @@ TEST(LmStep, SequencesTakeTheStartsInTurn) {
       LmStep step = some_step(5);
       step.starts = {1000, 3, 77};
       const double expected = loss_by_sequence(model, step);
-      EXPECT_NEAR(run_step(model, step, micro_batch).loss, expected, 1e-12 * expected);
+      EXPECT_NEAR(run_step(model, step, micro_batch).loss.item(), expected, 1e-12 * expected);
       step.starts = {0};
       EXPECT_GT(std::abs(loss_by_sequence(model, step) - expected), 1e-6) << "starts must matter";
     }
@@ -152,18 +152,18 @@ TEST(LmStep, RegularisersAreThoseOfTheirOwnPositions) {
       EXPECT_EQ(terms.terms[0].first, "task");
       EXPECT_EQ(terms.terms[1].first, "contrastive");
       EXPECT_EQ(terms.terms[2].first, "transfer");
-      ASSERT_EQ(terms.terms[1].second.has_value(), with_contrastive);
-      ASSERT_EQ(terms.terms[2].second.has_value(), with_transfer);
+      ASSERT_EQ(terms.terms[1].second.defined(), with_contrastive);
+      ASSERT_EQ(terms.terms[2].second.defined(), with_transfer);
       double expected = task;
       if (with_contrastive) {
-        EXPECT_NEAR(*terms.terms[1].second, expected_contrastive, 1e-12);
+        EXPECT_NEAR(terms.terms[1].second.item(), expected_contrastive, 1e-12);
         expected += 0.5 * 0.2 * expected_contrastive;
       }
       if (with_transfer) {
-        EXPECT_NEAR(*terms.terms[2].second, expected_transfer, 1e-12);
+        EXPECT_NEAR(terms.terms[2].second.item(), expected_transfer, 1e-12);
         expected += 0.5 * 0.3 * expected_transfer;
       }
-      EXPECT_NEAR(terms.loss, expected, 1e-12 * expected);
+      EXPECT_NEAR(terms.loss.item(), expected, 1e-12 * expected);
     }
   }
 }

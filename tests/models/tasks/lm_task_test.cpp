@@ -30,7 +30,7 @@ Step one_step(const Config& config, std::int64_t step, DType dtype,
   LmTask task(model);
   const auto groups = optim::make_groups(task.parameters(), compute);
   for (const auto& group : groups) group.clear_gradients();
-  Step out{task.forward_backward(step).loss, {}};
+  Step out{task.forward_backward(step).loss.item(), {}};
   for (const auto& group : groups) group.complete_gradients();
   for (const auto& parameter : task.parameters())
     out.gradients.emplace_back(parameter.name, parameter.value.grad().clone());
@@ -130,7 +130,8 @@ TEST(LmTask, AStepIsAFunctionOfStepAndWeightsAlone) {
   LmTask walked(model);
   for (std::int64_t step = 0; step < 8; ++step) {
     LmTask fresh(model);
-    EXPECT_EQ(walked.forward_backward(step).loss, fresh.forward_backward(step).loss) << step;
+    EXPECT_EQ(walked.forward_backward(step).loss.item(), fresh.forward_backward(step).loss.item())
+        << step;
   }
 }
 
@@ -156,9 +157,9 @@ TEST(LmTask, TheRegularisersWarmUpInTheTotalLoss) {
     for (std::size_t step = 0; step < factors.size(); ++step) {
       const train::StepTerms terms = task.forward_backward(static_cast<std::int64_t>(step));
       std::map<std::string, double> by_name;
-      for (const auto& [name, loss] : terms.terms) by_name[name] = loss.value();
+      for (const auto& [name, loss] : terms.terms) by_name[name] = loss.item();
       EXPECT_GT(by_name.at("transfer"), 1e-3);
-      EXPECT_NEAR(terms.loss,
+      EXPECT_NEAR(terms.loss.item(),
                   by_name.at("task") + factors[step] * (0.2 * by_name.at("contrastive") +
                                                         0.3 * by_name.at("transfer")),
                   1e-13)

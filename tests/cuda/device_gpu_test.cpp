@@ -1,0 +1,97 @@
+// The copies of kernels/cuda/device_gpu.cpp, on a run time that delays every one of them
+// (fake_cudart.h).
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <vector>
+
+#include "kernels/device.h"
+#include "tests/cuda/fake_cudart.h"
+
+namespace seqpe::kernels {
+namespace {
+
+const Context kCuda{Device::cuda, nullptr};
+
+class DeviceGpu : public testing::Test {
+ protected:
+  DeviceGpu() : device_(static_cast<int*>(allocate_on_device(kBytes))) {
+    test::work_off();
+    waits_ = test::stream_waits();
+  }
+  ~DeviceGpu() override {
+    test::work_off();
+    free_on_device(device_);
+  }
+  void upload(int value, std::size_t place) const {
+    copy_to_device(kCuda, device_ + place, &value, sizeof(value));
+  }
+  std::vector<int> download(std::size_t count) const {
+    std::vector<int> values(count);
+    copy_to_host(kCuda, values.data(), device_, count * sizeof(int));
+    return values;
+  }
+
+  static constexpr std::size_t kBytes = std::size_t{16} << 20;
+  int* device_;
+  int waits_;
+};
+
+TEST_F(DeviceGpu, TheHostMayChangeWhatItSentAtOnce) {
+  int value = 0;
+  for (std::size_t place = 0; place < 4; ++place) {
+    value = static_cast<int>(place) + 1;
+    copy_to_device(kCuda, device_ + place, &value, sizeof(value));
+    value = -1;
+  }
+  EXPECT_EQ(test::stream_waits(), waits_) << "and nobody waited";
+  EXPECT_EQ(download(4), (std::vector<int>{1, 2, 3, 4}));
+  EXPECT_EQ(test::stream_waits(), waits_ + 1);
+}
+
+TEST_F(DeviceGpu, MemoryOfCopiesServesAgain) {
+  for (std::size_t n = 0; n < 4; ++n) upload(1, n);
+  test::work_off();
+  const int blocks = test::page_locked_blocks();
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t n = 0; n < 4; ++n) upload(round, n);
+    test::work_off();
+  }
+  EXPECT_EQ(test::page_locked_blocks(), blocks);
+  EXPECT_EQ(download(4), std::vector<int>(4, 2));
+}
+
+TEST_F(DeviceGpu, LargeCopiesWaitAndKeepNoMemory) {
+  std::vector<int> values(kBytes / sizeof(int));
+  std::iota(values.begin(), values.end(), 0);
+  const int blocks = test::page_locked_blocks();
+  copy_to_device(kCuda, device_, values.data(), kBytes);
+  EXPECT_EQ(test::page_locked_blocks(), blocks);
+  EXPECT_EQ(test::copies_left(), 0u);
+  EXPECT_EQ(download(values.size()), values);
+}
+
+TEST_F(DeviceGpu, AReadbackHoldsWhatWasThereAndWaitsForNoMore) {
+  upload(5, 0);
+  Readback first(kCuda, device_, sizeof(int));
+  upload(6, 0);
+  const Readback second(kCuda, device_, sizeof(int));
+  EXPECT_EQ(*static_cast<const int*>(first.wait()), 5);
+  EXPECT_GT(test::copies_left(), 0u) << "the device has not come further";
+  Readback moved = std::move(first);
+  upload(7, 0);
+  EXPECT_EQ(*static_cast<const int*>(second.wait()), 6);
+  EXPECT_EQ(*static_cast<const int*>(moved.wait()), 5) << "held as long as it lives";
+  EXPECT_EQ(test::stream_waits(), waits_);
+}
+
+TEST_F(DeviceGpu, CopiesOnTheDeviceKeepTheOrder) {
+  upload(1, 0);
+  copy_on_device(kCuda, device_ + 1, device_, sizeof(int));
+  clear_bytes(kCuda, device_, sizeof(int));
+  EXPECT_EQ(test::stream_waits(), waits_);
+  EXPECT_EQ(download(2), (std::vector<int>{0, 1}));
+}
+
+}  // namespace
+}  // namespace seqpe::kernels
