@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,31 +15,44 @@ std::string system_error() {
   return std::strerror(errno);
 }
 
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::string& error) {
-  std::vector<std::byte> bytes;
-  const int descriptor =
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait
+FileReader::FileReader(const std::filesystem::path& path, std::string& error)
+    : path_(path),
+      error_(error),
+      descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {  // a pipe would wait
   struct stat status {};
-  if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
-    error = fmt::format("[file] cannot read {}: {}.", path.string(), system_error());
+  if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) {
+    error_ = fmt::format("[file] cannot read {}: {}.", path_.string(), system_error());
   } else if (!S_ISREG(status.st_mode)) {
-    error = fmt::format("[file] {} must be a file, it is something else.", path.string());
+    error_ = fmt::format("[file] {} must be a file, it is something else.", path_.string());
   } else {
-    bytes.resize(static_cast<std::size_t>(status.st_size));
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t count = ::read(descriptor, bytes.data() + done, bytes.size() - done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) {
-        error = count < 0 ? fmt::format("[file] cannot read {}: {}.", path.string(), system_error())
-                          : fmt::format("[file] {} ends at byte {}, expected {}.", path.string(),
-                                        done, bytes.size());
-        break;
-      }
-      done += static_cast<std::size_t>(count);
-    }
+    size_ = static_cast<std::size_t>(status.st_size);
   }
-  if (descriptor >= 0) ::close(descriptor);
+}
+
+FileReader::~FileReader() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void FileReader::read(void* to, std::size_t bytes) {
+  for (auto* next = static_cast<std::byte*>(to); bytes > 0 && error_.empty();) {
+    const ssize_t count = ::read(descriptor_, next, bytes);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      error_ = fmt::format("[file] cannot read {}: {}.", path_.string(), system_error());
+    } else if (count == 0) {
+      error_ = fmt::format("[file] {} ends at byte {}, expected {}.", path_.string(), done_, size_);
+    }
+    const auto read = static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+    next += read;
+    bytes -= read;
+    done_ += read;
+  }
+}
+
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::string& error) {
+  FileReader file(path, error);
+  std::vector<std::byte> bytes(file.size());
+  file.read(bytes.data(), bytes.size());
   return bytes;
 }
 

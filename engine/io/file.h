@@ -15,6 +15,26 @@ namespace seqpe::io {
 /// Why the last system call failed, in words.
 std::string system_error();
 
+/// A regular file from its beginning. `error`, which must outlive this, is filled instead of
+/// throwing; nothing more is read then.
+class FileReader {
+ public:
+  FileReader(const std::filesystem::path& path, std::string& error);
+  ~FileReader();
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+  /// Bytes of the whole file.
+  std::size_t size() const { return size_; }
+  /// Reads the next bytes of it: so many, or up to an error.
+  void read(void* to, std::size_t bytes);
+
+ private:
+  const std::filesystem::path path_;
+  std::string& error_;
+  int descriptor_;
+  std::size_t size_ = 0, done_ = 0;
+};
+
 /// The content of a regular file. `error` is filled instead of throwing; read_file below throws.
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::string& error);
 

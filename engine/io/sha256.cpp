@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <vector>
+
+#include "engine/io/file.h"
 
 namespace seqpe::io {
 namespace {
@@ -75,6 +78,18 @@ std::string Sha256::digest() {
   std::string text;
   for (const std::uint32_t word : state_) text += fmt::format("{:08x}", word);
   return text;
+}
+
+std::size_t Sha256::add_file(const std::filesystem::path& path, std::string& error) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  FileReader file(path, error);
+  std::vector<std::byte> piece(std::min(kPiece, file.size()));
+  for (std::size_t done = 0; done < file.size() && error.empty(); done += piece.size()) {
+    piece.resize(std::min(kPiece, file.size() - done));
+    file.read(piece.data(), piece.size());
+    if (error.empty()) add(piece.data(), piece.size());
+  }
+  return file.size();
 }
 
 std::string sha256(const void* data, std::size_t bytes) {

@@ -91,9 +91,9 @@ nlohmann::ordered_json describe_files(const fs::path& directory) {
   std::sort(files.begin(), files.end());
   nlohmann::ordered_json described = nlohmann::ordered_json::object();
   for (const fs::path& file : files) {
-    const auto bytes = io::read_file<CheckpointError>(file);
-    described[file.filename().string()] = {{"bytes", bytes.size()},
-                                           {"sha256", io::sha256(bytes.data(), bytes.size())}};
+    io::Sha256 hash;
+    const std::size_t bytes = hash.add_file<CheckpointError>(file);
+    described[file.filename().string()] = {{"bytes", bytes}, {"sha256", hash.digest()}};
   }
   return described;
 }
@@ -181,13 +181,14 @@ void verify_checkpoint(const fs::path& checkpoint, Needed needed) {
         checkpoint.string(), kCheckpointFormat, version);
     for (const auto& [name, expected] : complete.at("files").items()) {
       if (needed == Needed::model && name.starts_with(kOptimizerFiles)) continue;
-      const auto bytes = io::read_file<CheckpointError>(checkpoint / name);
+      io::Sha256 hash;
+      const std::size_t bytes = hash.add_file<CheckpointError>(checkpoint / name);
       const auto size = expected.at("bytes").get<std::size_t>();
+      require<CheckpointError>(bytes == size, "[checkpoint] {} must have {} bytes, has {}.{}",
+                               (checkpoint / name).string(), size, bytes,
+                               hint_of_older(checkpoint));
       require<CheckpointError>(
-          bytes.size() == size, "[checkpoint] {} must have {} bytes, has {}.{}",
-          (checkpoint / name).string(), size, bytes.size(), hint_of_older(checkpoint));
-      require<CheckpointError>(
-          io::sha256(bytes.data(), bytes.size()) == expected.at("sha256"),
+          hash.digest() == expected.at("sha256"),
           "[checkpoint] {} was changed since it was written: its SHA-256 differs.{}",
           (checkpoint / name).string(), hint_of_older(checkpoint));
     }

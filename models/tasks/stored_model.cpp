@@ -1,6 +1,6 @@
 #include "models/tasks/stored_model.h"
 
-#include "engine/io/file.h"
+#include "engine/io/sha256.h"
 #include "engine/io/sha256.h"
 #include "engine/train/checkpoint.h"
 
@@ -36,9 +36,7 @@ StoredModel find_model(const fs::path& path) {
 std::string weights_sha256(const StoredModel& stored) {
   io::Sha256 hash;
   for (const char* name : {kModelFile, kEncoderFile}) {
-    if (!fs::exists(stored.weights / name)) continue;
-    const auto bytes = io::read_file<CheckpointError>(stored.weights / name);
-    hash.add(bytes.data(), bytes.size());
+    if (fs::exists(stored.weights / name)) hash.add_file<CheckpointError>(stored.weights / name);
   }
   return hash.digest();
 }

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "engine/io/sha256.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_directory.h"
 
 namespace seqpe::io {
 namespace {
@@ -58,6 +60,23 @@ TEST(Sha256, EveryBitCounts) {
     text[place] ^= 1;
   }
   EXPECT_NE(digest(std::string(3, '\0')), digest(std::string(4, '\0')));
+}
+
+TEST(Sha256, OfFiles) {
+  const test::TemporaryDirectory folder;
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, std::size_t{1} << 20, (std::size_t{5} << 19) + 1}) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i * i);
+    Sha256 hash;
+    EXPECT_EQ(hash.add_file(folder.write("file", text)), size);
+    EXPECT_EQ(hash.digest(), digest(text)) << size;
+  }
+  Sha256 hash;
+  test::expect_error<CheckpointError>(
+      [&] { hash.add_file<CheckpointError>(folder / "missing"); },
+      fmt::format("[file] cannot read {}: No such file or directory.",
+                  (folder / "missing").string()));
 }
 
 }  // namespace
