@@ -1,7 +1,6 @@
 #include "models/tasks/stored_model.h"
 
 #include "engine/io/sha256.h"
-#include "engine/io/sha256.h"
 #include "engine/train/checkpoint.h"
 
 namespace seqpe::models {
