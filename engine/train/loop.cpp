@@ -125,10 +125,13 @@ class Trainer {
     for (const EvalRow& row : found.rows) {
       nlohmann::ordered_json values;
       std::string shown;
-      for (const auto& [name, value] : row) {
-        std::visit([&](auto number) { values[name] = number; }, value);
-        const double number = std::visit([](auto n) { return static_cast<double>(n); }, value);
-        shown += fmt::format(" {} {:.6g}", name, number);
+      for (const auto& cell : row) {
+        std::visit(
+            [&](auto number) {
+              values[cell.first] = number;
+              shown += fmt::format(" {} {:.6g}", cell.first, static_cast<double>(number));
+            },
+            cell.second);
       }
       metrics_->write({{"step", step_}, {"eval", values}});
       say("evaluation:{}", shown);

@@ -3,45 +3,14 @@
 #include "kernels/position.h"
 
 #include "tests/cuda/device_array.h"
+#include "tests/support/position_cases.h"
 
 namespace seqpe::kernels {
 namespace {
 
 template <typename T>
 class PositionCuda : public testing::Test {};
-using DeviceTypes = testing::Types<float, bf16>;
-TYPED_TEST_SUITE(PositionCuda, DeviceTypes);
-
-// Queries and keys with columns of their own or the same; a slice a head or all channels; columns
-// that nobody uses; blocks that no sequence uses; packs and single elements.
-constexpr PositionLayout kLayouts[] = {
-    {.batch = 0, .tokens = 3, .channels = 4, .width = 4, .slice = 4},
-    {.batch = 1, .tokens = 1, .channels = 1, .width = 1, .slice = 1},
-    {.batch = 2, .tokens = 5, .channels = 33, .width = 66, .k_column = 33, .slice = 33},
-    {.batch = 3, .tokens = 4, .channels = 12, .width = 3, .slice = 3},
-    {.batch = 9, .tokens = 3, .channels = 32, .width = 24, .k_column = 16, .slice = 8},
-    {.batch = 3, .tokens = 5, .channels = 16, .width = 16, .slice = 16},
-    {.batch = 1, .tokens = 2, .channels = 520, .width = 1040, .k_column = 520, .slice = 520},
-    {.batch = 5,
-     .tokens = 3,
-     .channels = 10,
-     .blocks = 3,
-     .width = 13,
-     .q_column = 7,
-     .k_column = 1,
-     .slice = 5,
-     .first_sequence = 4},
-    {.batch = 2,
-     .tokens = 3,
-     .channels = 16,
-     .blocks = 4,
-     .width = 40,
-     .q_column = 8,
-     .k_column = 24,
-     .slice = 16,
-     .first_sequence = 3},
-};
-constexpr PositionAct kActs[] = {PositionAct::add, PositionAct::multiply};
+TYPED_TEST_SUITE(PositionCuda, test::DeviceTypes);
 
 template <typename T>
 struct Problem {
@@ -88,12 +57,12 @@ Results<U> run(const Context& context, const Problem<T>& problem) {
 
 TYPED_TEST(PositionCuda, AsGoodAsTheCpu) {
   using T = TypeParam;
-  for (const PositionLayout& layout : kLayouts) {
-    for (const PositionAct act : kActs) {
+  for (const PositionLayout& layout : test::kPositionLayouts) {
+    for (const PositionAct act : test::kPositionActs) {
       for (const Write write : test::kWrites) {
         SCOPED_TRACE(testing::Message()
-                     << "layout " << &layout - kLayouts << " act " << static_cast<int>(act)
-                     << " write " << static_cast<int>(write));
+                     << "layout " << &layout - test::kPositionLayouts << " act "
+                     << static_cast<int>(act) << " write " << static_cast<int>(write));
         const Problem<T> problem{.layout = layout, .act = act, .write = write};
         const auto exact = run<double, test::HostArray>(test::kCpu, problem);
         const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
@@ -110,7 +79,7 @@ TYPED_TEST(PositionCuda, AsGoodAsTheCpu) {
 
 TYPED_TEST(PositionCuda, EitherGradientAlone) {
   using T = TypeParam;
-  for (const PositionLayout& layout : kLayouts) {
+  for (const PositionLayout& layout : test::kPositionLayouts) {
     Problem<T> problem{.layout = layout, .act = PositionAct::multiply, .write = Write::accumulate};
     const auto both = run<T, test::DeviceArray>(test::kCuda, problem);
     problem.grad_pe = false;

@@ -1,6 +1,7 @@
 #include "kernels/position.h"
 
 #include "tests/support/kernel_test.h"
+#include "tests/support/position_cases.h"
 
 namespace seqpe::kernels {
 namespace {
@@ -10,33 +11,6 @@ using test::Doubles;
 template <typename T>
 class PositionKernel : public testing::Test {};
 TYPED_TEST_SUITE(PositionKernel, test::Floating);
-
-// Queries and keys with columns of their own or the same; a slice a head or all channels.
-constexpr PositionLayout kLayouts[] = {
-    {.batch = 0, .tokens = 3, .channels = 4, .width = 4, .slice = 4},
-    {.batch = 1, .tokens = 1, .channels = 1, .width = 1, .slice = 1},
-    {.batch = 2, .tokens = 5, .channels = 33, .width = 66, .k_column = 33, .slice = 33},
-    {.batch = 3, .tokens = 5, .channels = 12, .width = 12, .slice = 12},
-    {.batch = 3, .tokens = 4, .channels = 12, .width = 3, .slice = 3},
-    {.batch = 5,
-     .tokens = 3,
-     .channels = 10,
-     .blocks = 3,
-     .width = 13,
-     .q_column = 7,
-     .k_column = 1,
-     .slice = 5,
-     .first_sequence = 4},
-    {.batch = 2,
-     .tokens = 3,
-     .channels = 6,
-     .blocks = 4,
-     .width = 6,
-     .slice = 6,
-     .first_sequence = 3},
-};
-
-constexpr PositionAct kActs[] = {PositionAct::add, PositionAct::multiply};
 
 /// One embedding and its definition, element by element.
 template <typename T>
@@ -85,8 +59,8 @@ struct Problem {
 
 TYPED_TEST(PositionKernel, ForwardAsDefined) {
   using T = TypeParam;
-  for (const PositionLayout& layout : kLayouts) {
-    for (const PositionAct act : kActs) {
+  for (const PositionLayout& layout : test::kPositionLayouts) {
+    for (const PositionAct act : test::kPositionActs) {
       const Problem<T> problem{layout, act};
       Doubles expected = test::to_double(problem.qkv);
       problem.for_each([&](std::size_t e, std::int64_t at) {
@@ -111,8 +85,8 @@ TYPED_TEST(PositionKernel, ForwardAsDefined) {
 
 TYPED_TEST(PositionKernel, BackwardAsDefined) {
   using T = TypeParam;
-  for (const PositionLayout& layout : kLayouts) {
-    for (const PositionAct act : kActs) {
+  for (const PositionLayout& layout : test::kPositionLayouts) {
+    for (const PositionAct act : test::kPositionActs) {
       for (const Write write : test::kWrites) {
         const Problem<T> problem{layout, act};
         auto grad_qkv = test::before<T>(write, problem.count, 5);

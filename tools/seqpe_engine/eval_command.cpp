@@ -37,8 +37,8 @@ std::vector<std::string> overrides_of(const Options& options) {
 nlohmann::ordered_json result_json(const LengthResult& result) {
   if (!result.evaluation) return {{"length", result.length}, {"error", "out of memory"}};
   nlohmann::ordered_json out;
-  for (const auto& [name, value] : result.evaluation->row())
-    std::visit([&](auto number) { out[name] = number; }, value);
+  for (const auto& cell : result.evaluation->row())
+    std::visit([&](auto number) { out[cell.first] = number; }, cell.second);
   return out;
 }
 
