@@ -1,6 +1,5 @@
 // Copies: runs of elements between matrices of different row strides (slices, concatenation, one
-// token of each sequence), and elements of one dtype into another, one value
-// into all.
+// token of each sequence), elements of one dtype into another, one value into all.
 #pragma once
 
 #include <cstdint>

@@ -77,7 +77,7 @@ class Bf16Products {
  public:
   /// False, and nothing done, if oneDNN has no bf16 product for this processor.
   bool run(const MatmulArgs& args) {
-    const std::lock_guard lock(mutex_);  // while it runs, too: oneDNN's primitives share scratch
+    const std::lock_guard lock(mutex_);  // while it runs, too: primitives may share scratch
     const Key key{args.m,       args.n,       args.k,     args.lda,   args.ldb,     args.ldc,
                   args.trans_a, args.trans_b, args.alpha, args.write, args.wide_out};
     auto found = products_.find(key);
