@@ -71,6 +71,11 @@ void dispatch_mma(const AttentionShape& shape, const F& f) {
 /// One (sequence, head) and a tile of its tokens, from the block's number.
 struct MmaPlace {
   int b, h, pe_block, begin;
+
+  /// Of the (sequence, head).
+  __device__ __forceinline__ std::int64_t number(const AttentionShape& shape) const {
+    return simt::not_kept(b) * shape.heads + simt::not_kept(h);
+  }
 };
 
 /// `backwards`: the last tile first, which has the most work where attention is causal.
@@ -98,10 +103,11 @@ struct HeadRows {
   const bf16* data;
   int stride;
 };
+/// Made anew where they are needed: kernels keep sums in their registers.
 __device__ __forceinline__ HeadRows head_rows(const AttentionOperand& operand, int b, int h) {
-  return {
-      static_cast<const bf16*>(operand.data) + b * operand.batch_stride + h * operand.head_stride,
-      static_cast<int>(operand.token_stride)};
+  return {static_cast<const bf16*>(operand.data) + simt::not_kept(b) * operand.batch_stride +
+              simt::not_kept(h) * operand.head_stride,
+          static_cast<int>(operand.token_stride)};
 }
 /// Queues the copies of a tile of each pair, the second one's behind the first's.
 template <int kRows, int D, bool kPe>

@@ -13,7 +13,7 @@
 namespace seqpe::kernels::cuda {
 namespace {
 
-constexpr int kTermsTile = 64;  // the largest tile of queries: each finds its terms in whole
+constexpr int kTermsTile = 128;  // the largest tile of queries: each finds its terms in whole
 
 /// terms [batch, heads, padded]; D / 8 neighbouring lanes a query.
 template <int D>
@@ -83,7 +83,8 @@ void attention_backward_mma(const Context& context, const AttentionBackwardArgs&
           {"attention_backward_queries_mma", mma_blocks(shape, shape.q_len, Tile::kQueries),
            dim3(kMmaThreads), Tile::kBytes},
           attention_backward_queries_mma_kernel<size, pe, dropout>, args, terms.as<QueryTerms>(),
-          static_cast<int>(padded), wants_pe_q ? pe_q.as<float>() : nullptr, mask);
+          static_cast<int>(padded), wants_pe_q ? pe_q.as<float>() : nullptr, mask,
+          LogitScales(shape));
     }
     const auto launch_keys = [&](auto own, auto position) {
       using Tile = BackwardKeysTile<size, pe>;
@@ -92,7 +93,7 @@ void attention_backward_mma(const Context& context, const AttentionBackwardArgs&
                     dim3(kMmaThreads), Tile::kBytes},
                    attention_backward_keys_mma_kernel<size, pe, dropout, own, position>, args,
                    terms.as<QueryTerms>(), static_cast<int>(padded),
-                   wants_pe_k ? pe_k.as<float>() : nullptr, mask);
+                   wants_pe_k ? pe_k.as<float>() : nullptr, mask, LogitScales(shape));
     };
     if (keys == 0) return;
     const bool wants_own = args.grad_k.data != nullptr || args.grad_v.data != nullptr;

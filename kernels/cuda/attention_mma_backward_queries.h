@@ -1,5 +1,5 @@
 // grad_q (=|+=) scale dS k, grad_pe_q by sequence (=) scale pe_scale dS pe_k, dS = P (dP - delta).
-// A block takes 64 queries, 16 a warp, and walks over tiles of keys as forward does.
+// A block takes 64 kM queries, 16 kM a warp, and walks over tiles of keys as forward does.
 #pragma once
 
 #include "kernels/attention.h"
@@ -13,8 +13,11 @@ namespace seqpe::kernels::cuda {
 
 template <int D, bool kPe>
 struct BackwardQueriesTile {
-  static constexpr int kQueries = 16 * kMmaWarps;
-  static constexpr int kKeys = D == 128 ? 32 : 64;  // as many as registers hold
+  static constexpr int kM = D == 128 ? 1 : 2;  // 16 queries each, as many as registers hold
+  static constexpr int kQueries = 16 * kM * kMmaWarps;
+  static constexpr int kKeys = 32;
+  // Columns of queries and grad_out that stay in registers.
+  static constexpr int kHeld = D == 128 && !kPe ? D : 0;
   static constexpr int kPairs = kPe ? 2 : 1;
   // Shared: queries of each pair and grad_out, then two stages of keys of each pair and of values.
   static constexpr int kQueryBytes = kTileBytes<kQueries, D>, kKeyBytes = kTileBytes<kKeys, D>;
@@ -27,10 +30,11 @@ template <int D, bool kPe, bool kDropout>
 __global__ void __launch_bounds__(kMmaThreads)
     attention_backward_queries_mma_kernel(AttentionBackwardArgs args,
                                           const QueryTerms* __restrict__ terms, int padded,
-                                          float* __restrict__ by_sequence, DropoutMask mask) {
+                                          float* __restrict__ by_sequence, DropoutMask mask,
+                                          LogitScales scales) {
   using Tile = BackwardQueriesTile<D, kPe>;
   using Fragments = TileFragments<D>;
-  constexpr int kKeys = Tile::kKeys;
+  constexpr int kM = Tile::kM, kKeys = Tile::kKeys;
   SEQPE_SHARED_DYNAMIC(bytes);
   const std::uint32_t queries = simt::shared_address(bytes),
                       grad_out = queries + Tile::kPairs * Tile::kQueryBytes,
@@ -38,12 +42,12 @@ __global__ void __launch_bounds__(kMmaThreads)
   const AttentionShape& shape = args.shape;
   const auto q_len = static_cast<int>(shape.q_len), kv_len = static_cast<int>(shape.kv_len);
   const MmaPlace place = mma_place_of_block(shape, q_len, Tile::kQueries, shape.causal);
-  const int warp_row = static_cast<int>(threadIdx.x) / 32 * 16,
+  const int warp_row = static_cast<int>(threadIdx.x) / 32 * 16 * kM,
             group = static_cast<int>(threadIdx.x) % 32 / 4;
-  const HeadRows k = head_rows(args.k, place.b, place.h), v = head_rows(args.v, place.b, place.h),
-                 pe_k = head_rows(args.pe_k, place.pe_block, place.h);
   const auto copy_keys = [&](int tile) {
     const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2) * Tile::kStageBytes;
+    const HeadRows k = head_rows(args.k, place.b, place.h), v = head_rows(args.v, place.b, place.h),
+                   pe_k = head_rows(args.pe_k, place.pe_block, place.h);
     copy_pairs_async<kKeys, D, kPe>(stage, k, pe_k, tile * kKeys, kv_len);
     copy_tile_async<kKeys, D>(stage + Tile::kPairs * Tile::kKeyBytes, v.data, v.stride,
                               tile * kKeys, kv_len);
@@ -58,60 +62,72 @@ __global__ void __launch_bounds__(kMmaThreads)
                    grad = head_rows(args.grad_out, place.b, place.h);
     copy_pairs_async<Tile::kQueries, D, kPe>(queries, q, pe_q, place.begin, q_len);
     copy_tile_async<Tile::kQueries, D>(grad_out, grad.data, grad.stride, place.begin, q_len);
+    simt::cp_async_commit();
     copy_keys(0);
   }
 
   const int first_query = place.begin + warp_row;
-  const int warp_seen = keys_seen(shape, first_query + 16);
-  const std::int64_t pair = place.b * shape.heads + place.h;
-  // Padded rows are there for every query of the block.
-  const QueryTerms first_terms = terms[pair * padded + first_query + group],
-                   second_terms = terms[pair * padded + first_query + group + 8];
-  const float scale_log2 = static_cast<float>(shape.scale) * kLog2E;
-  const auto query_tile = Fragments::by_columns(queries),
-             pe_query_tile = Fragments::by_columns(queries + Tile::kQueryBytes),
-             grad_out_tile = Fragments::by_columns(grad_out);
-  float sums[1][D / 8][4], pe_sums[1][kPe ? D / 8 : 1][4];
+  using Rows = WarpRows<kM, D, Tile::kHeld>;
+  Rows query_rows(queries, warp_row), pe_query_rows(queries + Tile::kQueryBytes, warp_row),
+      grad_out_rows(grad_out, warp_row);
+  float sums[kM][D / 8][4], pe_sums[kM][kPe ? D / 8 : 1][4];
   clear(sums);
   clear(pe_sums);
+  if constexpr (Tile::kHeld > 0) {
+    simt::cp_async_wait<1>();
+    __syncthreads();
+    query_rows.hold();
+    grad_out_rows.hold();
+    if constexpr (kPe) pe_query_rows.hold();
+  }
 #pragma unroll 1
   for (int tile = 0; tile < tiles; ++tile) {
     simt::cp_async_wait<0>();
     __syncthreads();  // the tile is there, and everybody has left the one before
     if (tile + 1 < tiles) copy_keys(tile + 1);
     const int begin = tile * kKeys;
-    if (first_query >= q_len || begin >= warp_seen) continue;  // the whole warp
+    const int query = simt::not_kept(first_query);
+    if (query >= q_len || begin >= keys_seen(shape, query + 16 * kM)) continue;  // the whole warp
     const std::uint32_t stage = stages + static_cast<std::uint32_t>(tile % 2) * Tile::kStageBytes;
-    float logits[1][kKeys / 8][4], grad_weights[1][kKeys / 8][4];
+    std::uint32_t keep[kM];
+#pragma unroll
+    for (int m = 0; m < kM; ++m) {
+      keep[m] = 0xffffffffu;
+      if constexpr (kDropout) {
+        keep[m] = keep_bits_of_queries<kKeys / 8>(
+            mask, weight_number(shape, place.b, place.h, query + 16 * m, begin), kv_len);
+      }
+    }
+    float logits[kM][kKeys / 8][4], grad_weights[kM][kKeys / 8][4];
     clear(logits);
     clear(grad_weights);
     if constexpr (kPe) {
-      add_rows_by_rows(logits, pe_query_tile, warp_row,
-                       Fragments::by_rows(stage + Tile::kKeyBytes));
-      multiply_by(logits, static_cast<float>(shape.pe_scale));
+      add_rows_by_rows(logits, pe_query_rows, Fragments::by_rows(stage + Tile::kKeyBytes));
+      multiply_by(logits, scales.pe);
     }
-    add_rows_by_rows(logits, query_tile, warp_row, Fragments::by_rows(stage));
-    add_rows_by_rows(grad_weights, grad_out_tile, warp_row,
+    add_rows_by_rows(logits, query_rows, Fragments::by_rows(stage));
+    add_rows_by_rows(grad_weights, grad_out_rows,
                      Fragments::by_rows(stage + Tile::kPairs * Tile::kKeyBytes));
     const KeyBits<kKeys> keys(shape, args.key_mask, place.b, begin);
     // How many of the tile's keys the warp's first query sees.
-    const int limit = keys_seen(shape, first_query + 1) - begin;
-    if (!keys.all() || limit < kKeys) keys.forbid(logits[0], shape.causal, limit + group);
-    std::uint32_t keep = 0xffffffffu;
-    if constexpr (kDropout) {
-      keep = keep_bits_of_queries<kKeys / 8>(
-          mask, weight_number(shape, place.b, place.h, first_query, begin), kv_len);
-    }
+    const int limit = keys_seen(shape, query + 1) - begin;
+    const bool sees_all = keys.all() && limit >= kKeys;
 #pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) {
+    for (int m = 0; m < kM; ++m) {
+      // Padded rows are there for every query of the block.
+      const QueryTerms* rows = terms + place.number(shape) * padded + query + 16 * m + group;
+      const QueryTerms row_terms[2] = {rows[0], rows[8]};
+      if (!sees_all) keys.forbid(logits[m], shape.causal, limit + 16 * m + group);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        to_gradients(logits[0][n][e], grad_weights[0][n][e], scale_log2,
-                     e < 2 ? first_terms : second_terms, (keep >> (4 * n + e) & 1) != 0,
-                     mask.scale);
+      for (int n = 0; n < kKeys / 8; ++n) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) {
+          to_gradients(logits[m][n][e], grad_weights[m][n][e], scales.to_log2, row_terms[e / 2],
+                       (keep[m] >> (4 * n + e) & 1) != 0, mask.scale);
+        }
       }
     }
-    std::uint32_t grad_logits[1][kKeys / 16][4];
+    std::uint32_t grad_logits[kM][kKeys / 16][4];
     to_fragments(grad_logits, grad_weights);
     add_product(sums, grad_logits, Fragments::by_columns(stage));
     if constexpr (kPe)
@@ -121,16 +137,19 @@ __global__ void __launch_bounds__(kMmaThreads)
   const auto scale = static_cast<float>(shape.scale),
              pe_scale = static_cast<float>(shape.scale * shape.pe_scale);
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int i = first_query + group + 8 * half;
-    const bool exists = i < q_len;
-    if (args.grad_q.data != nullptr)
-      write_fragment_row(output_row(args.grad_q, place.b, i, place.h), sums[0], half != 0, scale,
-                         args.grad_q.write, exists);
-    if constexpr (kPe) {
-      if (by_sequence != nullptr)
-        write_fragment_row(by_sequence + (pair * q_len + i) * D, pe_sums[0], half != 0, pe_scale,
-                           Write::overwrite, exists);
+  for (int m = 0; m < kM; ++m) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int i = first_query + 16 * m + 8 * half + group;
+      const bool exists = i < q_len;
+      if (args.grad_q.data != nullptr)
+        write_fragment_row(output_row(args.grad_q, place.b, i, place.h), sums[m], half != 0, scale,
+                           args.grad_q.write, exists);
+      if constexpr (kPe) {
+        if (by_sequence != nullptr)
+          write_fragment_row(by_sequence + (place.number(shape) * q_len + i) * D, pe_sums[m],
+                             half != 0, pe_scale, Write::overwrite, exists);
+      }
     }
   }
 }

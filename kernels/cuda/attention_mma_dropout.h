@@ -5,26 +5,18 @@
 
 #include <cstdint>
 
-#include "kernels/attention.h"
+#include "kernels/cuda/attention_weight_number.h"
 #include "kernels/cuda/dropout_mask.h"
+#include "kernels/simt/ptx.h"
 #include "kernels/simt/simt.h"
 
 namespace seqpe::kernels::cuda {
-
-/// Number of the weight (b, h, i, j), as kernels/attention.h counts them.
-__device__ __forceinline__ std::int64_t weight_number(const AttentionShape& shape, std::int64_t b,
-                                                      std::int64_t h, std::int64_t i,
-                                                      std::int64_t j) {
-  const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
-  const std::int64_t head = (shape.first_sequence + b) * shape.heads + h;
-  return (head * queries + shape.first_query + i) * shape.kv_len + j;
-}
 
 /// Bit w: whether element + w is kept; element is a multiple of 4.
 __device__ __forceinline__ std::uint32_t keep_bits_of_four(const DropoutMask& mask,
                                                            std::int64_t element) {
   float factors[4];
-  mask.draw(factors, element);
+  mask.draw_numbered(factors, static_cast<std::uint64_t>(element));
   std::uint32_t bits = 0;
 #pragma unroll
   for (int w = 0; w < 4; ++w) bits |= factors[w] != 0.0f ? 1u << w : 0u;
@@ -32,7 +24,7 @@ __device__ __forceinline__ std::uint32_t keep_bits_of_four(const DropoutMask& ma
 }
 __device__ __forceinline__ std::uint32_t keep_bit(const DropoutMask& mask, std::int64_t element) {
   float factor[1];
-  mask.draw(factor, element);
+  mask.draw_numbered(factor, static_cast<std::uint64_t>(element));
   return factor[0] != 0.0f ? 1 : 0;
 }
 
@@ -42,7 +34,8 @@ template <int kN>
 __device__ __forceinline__ std::uint32_t keep_bits_of_queries(const DropoutMask& mask,
                                                               std::int64_t corner,
                                                               std::int64_t kv_len) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, group = lane / 4, place = lane % 4;
+  const int lane = simt::not_kept(static_cast<int>(threadIdx.x) % 32), group = lane / 4,
+            place = lane % 4;
   std::uint32_t bits = 0;
   if (kv_len % 4 == 0) {
     // Of the columns that two lanes share, the even lane draws row g's, the odd one row g + 8's.
@@ -72,7 +65,8 @@ template <int kN>
 __device__ __forceinline__ std::uint32_t keep_bits_of_keys(const DropoutMask& mask,
                                                            std::int64_t corner,
                                                            std::int64_t kv_len) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, group = lane / 4, place = lane % 4;
+  const int lane = simt::not_kept(static_cast<int>(threadIdx.x) % 32), group = lane / 4,
+            place = lane % 4;
   std::uint32_t bits = 0;
   if (kv_len % 4 == 0) {
     // Four lanes share four blocks of keys, one an element of theirs: each draws one.

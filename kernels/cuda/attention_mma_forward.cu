@@ -116,8 +116,8 @@ __global__ void __launch_bounds__(kMmaThreads)
   const int first_query = place.begin + warp_row;
   const int warp_seen = keys_seen(shape, first_query + 16 * kM);
   const float scale_log2 = static_cast<float>(shape.scale) * kLog2E;
-  const auto query_tile = Fragments::by_columns(queries),
-             pe_query_tile = Fragments::by_columns(queries + Tile::kQueryBytes);
+  const WarpRows<kM, D, 0> query_rows(queries, warp_row),
+      pe_query_rows(queries + Tile::kQueryBytes, warp_row);
   RunningSoftmax<kM> softmax;
   float sums[kM][D / 8][4];
   clear(sums);
@@ -132,11 +132,10 @@ __global__ void __launch_bounds__(kMmaThreads)
     float logits[kM][kKeys / 8][4];
     clear(logits);
     if constexpr (kPe) {
-      add_rows_by_rows(logits, pe_query_tile, warp_row,
-                       Fragments::by_rows(stage + Tile::kKeyBytes));
+      add_rows_by_rows(logits, pe_query_rows, Fragments::by_rows(stage + Tile::kKeyBytes));
       multiply_by(logits, static_cast<float>(shape.pe_scale));
     }
-    add_rows_by_rows(logits, query_tile, warp_row, Fragments::by_rows(stage));
+    add_rows_by_rows(logits, query_rows, Fragments::by_rows(stage));
     const KeyBits<kKeys> keys(shape, args.key_mask, place.b, begin);
     // How many of the tile's keys the warp's first query sees.
     const int limit = keys_seen(shape, first_query + 1) - begin;

@@ -2,6 +2,8 @@
 // gradients of weights.
 #pragma once
 
+#include "kernels/attention.h"
+#include "kernels/cuda/attention_mma.h"
 #include "kernels/simt/ptx.h"
 #include "kernels/simt/simt.h"
 
@@ -12,6 +14,14 @@ namespace seqpe::kernels::cuda {
 /// out).
 struct QueryTerms {
   float lse_log2, delta;
+};
+
+/// What kernels multiply products by, from the launcher: constants that take no registers.
+struct LogitScales {
+  float to_log2, pe;
+
+  explicit LogitScales(const AttentionShape& shape)
+      : to_log2(static_cast<float>(shape.scale) * kLog2E), pe(static_cast<float>(shape.pe_scale)) {}
 };
 
 /// In: a product of [q ; pe_q] and [k ; pe_k], and one of grad_out and v. Out: the weight as it

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/attention.h"
+#include "kernels/cuda/attention_weight_number.h"
 #include "kernels/cuda/dropout_mask.h"
 #include "kernels/cuda/warp_reduce.h"
 #include "kernels/simt/simt.h"
@@ -92,10 +93,8 @@ __device__ __forceinline__ float keep_factor(const DropoutMask& mask, const Atte
                                              const AttentionPlace& place, std::int64_t i,
                                              std::int64_t j) {
   if (!mask.active) return 1.0f;
-  const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
-  const std::int64_t head = (shape.first_sequence + place.b) * shape.heads + place.h;
   float factor[1];
-  mask.draw(factor, (head * queries + shape.first_query + i) * shape.kv_len + j);
+  mask.draw(factor, weight_number(shape, place.b, place.h, i, j));
   return factor[0];
 }
 

@@ -43,7 +43,13 @@ struct DropoutMask {
       for (int i = 0; i < N; ++i) factors[i] = 1.0f;
       return;
     }
-    const std::uint64_t number = number_of(element);
+    draw_numbered(factors, number_of(element));
+  }
+
+  /// The same by numbers in the global batch, of an active mask: without runs, and the division
+  /// that they need.
+  template <int N>
+  __device__ __forceinline__ void draw_numbered(float (&factors)[N], std::uint64_t number) const {
     if constexpr (N == 1) {
       // philox_word's index would put the block into local memory.
       const PhiloxBlock block = philox(key, number >> 2);

@@ -80,6 +80,12 @@ class TileFragments {
   __device__ static __forceinline__ TileFragments by_columns(std::uint32_t tile) {
     return TileFragments(tile, threadIdx.x % 16, threadIdx.x / 16 % 2);
   }
+  /// The tile's half from `column` on, which is 0 or kColumns / 2: it becomes column 0.
+  __device__ __forceinline__ TileFragments from_column(int column) const {
+    TileFragments part = *this;
+    part.place_ ^= static_cast<std::uint32_t>(column * 2);
+    return part;
+  }
   /// Matrices in the order (upper left, upper right, lower left, lower right): two operands b whose
   /// columns are the tile's rows.
   __device__ static __forceinline__ TileFragments by_rows(std::uint32_t tile) {
@@ -108,17 +114,49 @@ __device__ __forceinline__ void multiply_add(float (&d0)[4], float (&d1)[4],
   simt::mma_m16n8k16(d1, a, {b[2], b[3]}, d1);
 }
 
-/// sums += A B^T: A the 16 kM rows of a tile (by_columns) from a_row on, B the 8 kN first rows of
-/// another (by_rows).
-template <int kM, int kN, int kColumns>
+/// 16 kM rows of a tile as operands a. The first kHeld columns are kept in kM kHeld / 4 registers
+/// once `hold` was called, the others fetched from the tile for every product.
+template <int kM, int kColumns, int kHeld>
+class WarpRows {
+ public:
+  __device__ __forceinline__ WarpRows(std::uint32_t tile, int first_row)
+      : tile_(TileFragments<kColumns>::by_columns(tile)), first_row_(first_row) {}
+
+  /// The tile must be there.
+  __device__ __forceinline__ void hold() {
+#pragma unroll
+    for (int column = 0; column < kHeld; column += 16) load(held_[column / 16], column);
+  }
+  /// The columns [column, column + 16).
+  __device__ __forceinline__ void get(std::uint32_t (&a)[kM][4], int column) const {
+    if (column >= kHeld) return load(a, column);
+#pragma unroll
+    for (int m = 0; m < kM; ++m) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) a[m][i] = held_[column / 16][m][i];
+    }
+  }
+
+ private:
+  __device__ __forceinline__ void load(std::uint32_t (&a)[kM][4], int column) const {
+#pragma unroll
+    for (int m = 0; m < kM; ++m) tile_.load(a[m], first_row_ + 16 * m, column);
+  }
+
+  TileFragments<kColumns> tile_;
+  int first_row_;
+  std::uint32_t held_[kHeld > 0 ? kHeld / 16 : 1][kM][4];
+};
+
+/// sums += A B^T: B the 8 kN first rows of a tile (by_rows).
+template <int kM, int kN, int kColumns, int kHeld>
 __device__ __forceinline__ void add_rows_by_rows(float (&sums)[kM][kN][4],
-                                                 const TileFragments<kColumns>& a_tile, int a_row,
+                                                 const WarpRows<kM, kColumns, kHeld>& a_rows,
                                                  const TileFragments<kColumns>& b_tile) {
 #pragma unroll
   for (int k = 0; k < kColumns; k += 16) {
     std::uint32_t a[kM][4];
-#pragma unroll
-    for (int m = 0; m < kM; ++m) a_tile.load(a[m], a_row + 16 * m, k);
+    a_rows.get(a, k);
 #pragma unroll
     for (int n = 0; n < kN; n += 2) {
       std::uint32_t b[4];
@@ -129,15 +167,16 @@ __device__ __forceinline__ void add_rows_by_rows(float (&sums)[kM][kN][4],
   }
 }
 
-/// sums += A B: A [16 kM, 16 kK] in registers, B the 16 kK first rows of a tile (by_columns).
-template <int kM, int kK, int kColumns>
-__device__ __forceinline__ void add_product(float (&sums)[kM][kColumns / 8][4],
+/// sums += A B: A [16 kM, 16 kK] in registers, B the 16 kK first rows and 8 kN first columns of a
+/// tile (by_columns).
+template <int kM, int kK, int kN, int kColumns>
+__device__ __forceinline__ void add_product(float (&sums)[kM][kN][4],
                                             const std::uint32_t (&a)[kM][kK][4],
                                             const TileFragments<kColumns>& b_tile) {
 #pragma unroll
   for (int k = 0; k < kK; ++k) {
 #pragma unroll
-    for (int n = 0; n < kColumns / 8; n += 2) {
+    for (int n = 0; n < kN; n += 2) {
       std::uint32_t b[4];
       b_tile.load_transposed(b, 16 * k, 8 * n);
 #pragma unroll

@@ -69,8 +69,18 @@ __device__ __forceinline__ float exp2_approximate(float x) {
   return power;
 }
 
+/// x, of which the compiler knows nothing: what is made of it in a loop is made again every time
+/// rather than kept in registers.
+__device__ __forceinline__ int not_kept(int x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+
 #else
 
+inline int not_kept(int x) {
+  return x;
+}
 inline std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(static_cast<const std::byte*>(pointer) - current_block.shared);
 }

@@ -7,7 +7,7 @@ namespace {
 using test::AttentionCase;
 using test::AttentionMask;
 
-// Tiles are 64 or 128 queries and 32 or 64 keys; kv_len decides whether neighbouring weights share
+// Tiles are of 32, 64 or 128 queries or keys; kv_len decides whether neighbouring weights share
 // their random numbers.
 const AttentionCase kCases[] = {
     {"one_tile", 1, 1, 64, 64, 64, 64},
@@ -16,6 +16,7 @@ const AttentionCase kCases[] = {
     {"no_keys", 1, 1, 17, 0, 32, 32},
     {"odd_lengths", 2, 2, 33, 131, 32, 32, true, AttentionMask::holes, 0.3},
     {"empty_sequence", 2, 1, 40, 40, 32, 32, false, AttentionMask::first_sequence_empty},
+    {"dropout", 1, 2, 70, 134, 64, 64, true, AttentionMask::none, 0.3},
     {"pe_blocks", 3, 2, 70, 70, 64, 64, true, AttentionMask::none, 0, 64, 2, 1, 0.5},
     {"pe_shared_all", 2, 2, 132, 132, 64, 64, true, AttentionMask::holes, 0.2, 64, 1, 5, 0.5, true},
     {"last_queries", 1, 2, 5, 68, 32, 32, true, AttentionMask::none, 0.5, 32, 1, 0, 1, false,
