@@ -51,16 +51,19 @@ while read -r name size pe dropout own position hmma ldsm copies other spills; d
       want_ldsm=$((width / 16 * (2 + other_rows / 16) + other_rows / 16 * size / 16))
       resident=$((128 * width)) terms=0
       ;;
-    attention_backward_queries*) # 16 rows a warp
-      want_hmma=$((other_rows / 8 * (width + size) / 16 + other_rows / 16 * width / 8))
-      want_ldsm=$(((width + size) / 16 * (1 + other_rows / 16) + other_rows / 16 * width / 16))
-      resident=$((64 * (width + size))) terms=0
+    attention_backward_queries*) # 16 m rows a warp
+      other_rows=32 m=$((size == 128 ? 1 : 2))
+      want_hmma=$((m * (other_rows / 8 * (width + size) / 16 + other_rows / 16 * width / 8)))
+      want_ldsm=$(((width + size) / 16 * (m + other_rows / 16) + other_rows / 16 * width / 16))
+      resident=$((64 * m * (width + size))) terms=0
       ;;
-    attention_backward_keys*)
-      sums=$((size * (2 * own + position)))
-      want_hmma=$((other_rows / 8 * (width + size) / 16 + other_rows / 16 * sums / 8))
-      want_ldsm=$(((width + size) / 16 * (1 + other_rows / 16) + other_rows / 16 * sums / 16))
-      resident=$((64 * (width + size))) terms=1
+    attention_backward_keys*) # 32 rows a warp or two, twins, which make half of the weights and half of the sums each
+      other_rows=32 sums=$((size * (2 * own + position)))
+      twins=$((size == 128 || (size == 64 && pe) ? 2 : 1))
+      own_rows=$((other_rows / twins))
+      want_hmma=$((2 * (own_rows / 8 * (width + size) / 16 + own_rows / 16 * sums / 8)))
+      want_ldsm=$(((width + size) / 16 * (2 + own_rows / 16) + own_rows / 16 * sums / 16))
+      resident=$((128 / twins * (width + size))) terms=1
       ;;
   esac
   # The block's own rows once; a stage before the walk and one in it.
