@@ -28,7 +28,7 @@ double least_share(const CaseResult& result) {
   // Backward waits for shared memory, and with positions it writes partial gradients of them. Of so
   // few blocks the counter sees more heavy ones than there are: the command, which counts more,
   // gives 0.92 and 0.4.
-  if (is_tiled_attention(result)) return result.name == "attention_forward" ? 0.54 : 0.2;
+  if (is_tiled_attention(result)) return result.name == "attention_forward" ? 0.54 : 0.28;
   // Sorting 4096 indices occupies 4 multiprocessors.
   if (result.name == "embedding_backward") return 0.54;
   // Its two kernels read the gradient of queries and keys, one after the other.
