@@ -29,6 +29,7 @@ struct AttentionShape {
   double dropout = 0.0;
   std::int64_t first_query = 0, queries = 0;
   PhiloxKey dropout_key;
+  const std::int32_t* dropout_step = nullptr;  // on the kernel's device: read for its step, or null
 };
 
 /// [batch, tokens, heads, size] with any strides, counted in elements; the last dimension is

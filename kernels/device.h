@@ -36,6 +36,10 @@ std::string why_no_cuda();
 /// What a GPU says of itself: run time, and for each device its name, memory and level.
 std::vector<std::pair<std::string, std::string>> cuda_facts();
 
+/// The stream of all work on tensors of Device::cuda. Not CUDA's default stream, of which nothing
+/// can be recorded (kernels/recording.h); that one waits for it, and it for that one.
+void* compute_stream();
+
 /// Device memory, aligned to 256 bytes, uninitialised; null if there is not so much. Throws
 /// DeviceError where there is no device.
 void* allocate_on_device(std::size_t bytes);

@@ -1,6 +1,8 @@
 // A build without CUDA.
 #include "kernels/common/kernel.h"
 #include "kernels/device.h"
+#include "kernels/feed.h"
+#include "kernels/recording.h"
 
 namespace seqpe::kernels {
 
@@ -14,6 +16,10 @@ std::string why_no_cuda() {
 
 std::vector<std::pair<std::string, std::string>> cuda_facts() {
   return {};
+}
+
+void* compute_stream() {
+  return nullptr;
 }
 
 void* allocate_on_device(std::size_t) {
@@ -45,6 +51,34 @@ const void* Readback::wait() const {
 
 void clear_bytes(const Context&, void*, std::size_t) {
   throw_built_without_cuda("clear_bytes");
+}
+
+struct Recording::Work {};
+Recording::Recording(const Context&, const std::function<void()>&) {
+  throw_built_without_cuda("Recording");
+}
+Recording::~Recording() = default;
+Recording::Recording(Recording&&) noexcept = default;
+Recording& Recording::operator=(Recording&&) noexcept = default;
+void Recording::play() const {
+  throw_built_without_cuda("Recording");
+}
+bool is_recording() {
+  return false;
+}
+int recordings() {
+  return 0;
+}
+
+struct Feed::Landings {};
+Feed::Feed(const Context&, std::size_t) {
+  throw_built_without_cuda("Feed");
+}
+Feed::~Feed() = default;
+Feed::Feed(Feed&&) noexcept = default;
+Feed& Feed::operator=(Feed&&) noexcept = default;
+void Feed::send(void*, const void*) {
+  throw_built_without_cuda("Feed");
 }
 
 void begin_trace_range(const char*) {}

@@ -15,7 +15,8 @@ namespace seqpe::kernels {
 struct DropoutDraw {
   double probability = 0.0;  // 0: none
   PhiloxKey key;
-  std::uint64_t first_element = 0;  // number of element 0 in the global batch
+  const std::int32_t* step = nullptr;  // on the kernel's device: read for key.step; null: it holds
+  std::uint64_t first_element = 0;     // number of element 0 in the global batch
   // Where the tensor is a part of the batch: runs of so many elements, their beginnings so far
   // apart in the numbering. 0: one run.
   std::int64_t run = 0, run_stride = 0;

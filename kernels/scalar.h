@@ -8,7 +8,8 @@
 
 namespace seqpe::kernels {
 
-/// *out (=|+=) sum of weights[i] * *terms[i] over i < count. out may be one of the terms.
+/// *out (=|+=) sum of weights[i] * *factors[i] * *terms[i] over i < count. out may be one of the
+/// terms.
 struct WeightedSumArgs {
   static constexpr int kMostTerms = 8;
   double* out = nullptr;
@@ -16,6 +17,7 @@ struct WeightedSumArgs {
   int count = 0;
   const double* terms[kMostTerms] = {};
   double weights[kMostTerms] = {};
+  const double* factors[kMostTerms] = {};  // null: 1
 };
 
 /// Clipping by the norm of each group of gradients:

@@ -55,7 +55,8 @@ Tensor Node::grad_output(std::size_t output) const {
 
 void Node::run_backward() {
   backward();
-  for (const auto& [target, addend] : beside_) {
+  for (const auto& [input, addend] : beside_) {
+    const GradTarget target = wide_grad_target(input);
     kernels::convert(addend.context(), {.from = addend.dtype(),
                                         .to = target.grad.dtype(),
                                         .out = target.data(),
@@ -67,11 +68,12 @@ void Node::run_backward() {
 }
 
 GradTarget Node::grad_target(std::size_t input) {
-  const GradTarget target = wide_grad_target(input);
-  if (!target || target.grad.dtype() == inputs_[input]->dtype) return target;
-  const Tensor addend =
-      Tensor::empty(input_shapes_[input], inputs_[input]->dtype, inputs_[input]->device);
-  beside_.emplace_back(target, addend);
+  const std::shared_ptr<Variable>& variable = inputs_[input];
+  if (variable == nullptr) return {};
+  if (!variable->grad.defined() || variable->grad.dtype() == variable->dtype)
+    return wide_grad_target(input);
+  const Tensor addend = Tensor::empty(input_shapes_[input], variable->dtype, variable->device);
+  beside_.emplace_back(input, addend);
   return {addend, Write::overwrite};
 }
 

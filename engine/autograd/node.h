@@ -1,7 +1,7 @@
-// The tape. A Variable is a place for the gradient of a tensor; a Node is one recorded op that
-// knows how to turn the gradients of its outputs into those of its inputs. Nodes hold the variables
-// of their inputs, variables hold the node that produced them: the graph is owned by whoever holds
-// its end, usually the loss.
+// The tape. A Variable is a place for the gradient of a tensor (engine/core/variable.h); a Node is
+// one recorded op that knows how to turn the gradients of its outputs into those of its inputs.
+// Nodes hold the variables of their inputs, variables hold the node that produced them: the graph
+// is owned by whoever holds its end, usually the loss.
 #pragma once
 
 #include <cstdint>
@@ -10,24 +10,10 @@
 #include <vector>
 
 #include "engine/core/tensor.h"
+#include "engine/core/variable.h"
 #include "kernels/common/context.h"
 
 namespace seqpe::autograd {
-
-class Node;
-
-/// In mixed precision a parameter's gradient has a wider dtype than the parameter, and `master` its
-/// unrounded value, which the optimiser updates.
-struct Variable {
-  Shape shape;
-  DType dtype = DType::f32;
-  Device device = Device::cpu;
-  std::shared_ptr<Node> producer;  // null for a leaf
-  bool freed = false;              // backward has run through the producer
-  Tensor grad;                     // its memory; a leaf's may be a slice of a flat buffer
-  bool grad_written = false;       // false: the next write overwrites whatever `grad` holds
-  Tensor master;                   // undefined: the value itself
-};
 
 /// Where a backward kernel writes the gradient of an input, and how. Undefined if the gradient is
 /// not wanted.
@@ -63,7 +49,7 @@ class Node {
   /// The gradient of output i; undefined if nothing that depends on it reached the loss.
   Tensor grad_output(std::size_t output = 0) const;
   /// The target of input i's gradient, of the input's dtype, which the caller must fill. Ask once a
-  /// backward for each input.
+  /// backward for each input; two inputs may be one variable.
   GradTarget grad_target(std::size_t input);
   /// The same, in the dtype in which the gradient is kept: for a kernel that writes either.
   GradTarget wide_grad_target(std::size_t input) const;
@@ -73,7 +59,8 @@ class Node {
   std::vector<std::shared_ptr<Variable>> inputs_;
   std::vector<Shape> input_shapes_;  // a view's shape differs from that of the variable it shares
   std::vector<std::weak_ptr<Variable>> outputs_;
-  std::vector<std::pair<GradTarget, Tensor>> beside_;  // gradient, what is to be added to it
+  std::vector<std::pair<std::size_t, Tensor>>
+      beside_;  // input, what is to be added to its gradient
 };
 
 /// The dtype in which the gradient of `x` is kept.

@@ -9,6 +9,7 @@
 #include "kernels/common/error.h"
 #include "kernels/common/scratch.h"
 #include "kernels/device.h"
+#include "kernels/recording.h"
 
 namespace seqpe {
 namespace {
@@ -31,13 +32,14 @@ std::size_t block_size(std::size_t bytes) {
 }
 
 /// Where blocks come from and go to; allocate gives null if there is no memory. Kernels keep
-/// working memory of their own on the CPU.
+/// working memory of their own on the CPU. On a device, work may be recorded and played later.
 struct Source {
   const char* name;
   void* (*allocate)(std::size_t bytes);
   void (*free)(void* block);
   std::size_t (*kept_by_kernels)();
   void (*release_kept)();
+  bool records;
 };
 
 class CachingAllocator final : public Allocator {
@@ -62,7 +64,7 @@ class CachingAllocator final : public Allocator {
   void deallocate(void* block, std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
     stats_.current -= bytes;
-    pool_.give_back(block);
+    (recorded_.lent(block) ? recorded_ : pool_).give_back(block);
   }
 
   MemoryStats stats() const override {
@@ -84,12 +86,13 @@ class CachingAllocator final : public Allocator {
 
  private:
   void* find_block(std::size_t wanted) {
-    void* block = pool_.take(wanted, wanted + wanted / kWasteDivisor);
-    return block != nullptr ? block : take_from_system(wanted);
+    kernels::BlockPool& pool = source_.records && kernels::is_recording() ? recorded_ : pool_;
+    void* block = pool.take(wanted, wanted + wanted / kWasteDivisor);
+    return block != nullptr ? block : take_from_system(wanted, pool);
   }
 
   /// Null if the system has no such memory.
-  void* take_from_system(std::size_t wanted) {
+  void* take_from_system(std::size_t wanted, kernels::BlockPool& pool) {
     void* block = source_.allocate(wanted);
     if (block == nullptr) {
       drop_cached();
@@ -97,7 +100,7 @@ class CachingAllocator final : public Allocator {
     }
     if (block == nullptr) return nullptr;
     try {
-      pool_.add(block, wanted);
+      pool.add(block, wanted);
     } catch (...) {
       source_.free(block);
       throw;
@@ -108,12 +111,17 @@ class CachingAllocator final : public Allocator {
 
   void drop_cached() {
     stats_.reserved -= pool_.release(source_.free);
+    if (source_.records && kernels::recordings() == 0)
+      stats_.reserved -= recorded_.release(source_.free);
     source_.release_kept();
   }
 
   const Source source_;
   mutable std::mutex mutex_;
   kernels::BlockPool pool_;
+  // Recorded work writes to blocks that look free: each time that it is played. Other recordings
+  // may use them too, for the stream plays one after the other.
+  kernels::BlockPool recorded_;
   MemoryStats stats_;
 };
 
@@ -125,14 +133,14 @@ Allocator& allocator(Device device) {
     kernels::Scratch::on_shortage([] { allocator(Device::cpu).release_cached(); });
     return new CachingAllocator(
         {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free,
-         kernels::Scratch::reserved, kernels::Scratch::release_cached});
+         kernels::Scratch::reserved, kernels::Scratch::release_cached, false});
   }();
   if (device == Device::cpu) return *cpu;
   require<DeviceError>(kernels::cuda_device() != kernels::CudaDevice::none,
                        "[allocator] this build has no device {}.", name_of(device));
   static auto* const cuda =
       new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device,
-                            [] { return std::size_t{0}; }, [] {}});
+                            [] { return std::size_t{0}; }, [] {}, true});
   return *cuda;
 }
 

@@ -24,7 +24,8 @@ class Allocator {
   virtual void deallocate(void* block, std::size_t bytes) = 0;
   virtual MemoryStats stats() const = 0;
   virtual void reset_peak() = 0;
-  /// Gives every waiting block back to the system.
+  /// Gives every waiting block back to the system, but for those of recorded work
+  /// (kernels/recording.h) while there is any.
   virtual void release_cached() = 0;
 };
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <limits>
 
-#include "engine/autograd/node.h"
 #include "engine/core/allocator.h"
+#include "engine/core/variable.h"
 #include "kernels/copy.h"
 #include "kernels/device.h"
 
@@ -66,6 +66,10 @@ std::int64_t Tensor::dim(std::int64_t index) const {
   return shape()[static_cast<std::size_t>(place)];
 }
 
+Context Tensor::context() const {
+  return {device(), device() == Device::cuda ? kernels::compute_stream() : nullptr};
+}
+
 double Tensor::item() const {
   require(numel() == 1, "[tensor] item() needs one element, got shape {}.", to_string(shape()));
   const Tensor here = to(Device::cpu);
@@ -105,8 +109,22 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
   return Tensor(std::move(impl));
 }
 
+Tensor Tensor::bytes_as(std::int64_t begin, Shape wanted, DType as) const {
+  const auto size = static_cast<std::int64_t>(size_of(as));
+  require(dtype() == DType::u8 && begin >= 0 && begin % size == 0 && fits_memory(wanted, as) &&
+              element_count(wanted) * size <= numel() - begin,
+          "[bytes_as] {} {} from byte {} on cannot be seen as {} {}.", name_of(dtype()),
+          to_string(shape()), begin, name_of(as), to_string(wanted));
+  auto impl = std::make_shared<Impl>(*impl_);
+  impl->offset += static_cast<std::size_t>(begin);
+  impl->shape = std::move(wanted);
+  impl->dtype = as;
+  impl->variable = nullptr;
+  return Tensor(std::move(impl));
+}
+
 Tensor Tensor::detach() const {
-  if (!defined() || impl_->variable == nullptr) return *this;
+  if (!defined()) return *this;
   auto impl = std::make_shared<Impl>(*impl_);
   impl->variable = nullptr;
   return Tensor(std::move(impl));
@@ -179,6 +197,10 @@ void Tensor::move_into(const Tensor& target) const {
   impl_->offset = target.impl_->offset;
   impl_->dtype = target.impl_->dtype;
   if (!requires_grad()) return;
+  if (impl_->variable->device != device()) {  // a gradient does not come along
+    impl_->variable->grad = Tensor();
+    impl_->variable->grad_written = false;
+  }
   impl_->variable->device = device();
   impl_->variable->dtype = dtype();
 }

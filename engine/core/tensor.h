@@ -58,7 +58,8 @@ class Tensor {
   std::size_t bytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype()); }
   DType dtype() const { return impl_->dtype; }
   Device device() const { return impl_->storage->device(); }
-  Context context() const { return {device(), nullptr}; }
+  /// The device and its stream.
+  Context context() const;
 
   /// The first element. The typed form checks the dtype.
   void* data() const { return impl_->storage->data() + impl_->offset; }
@@ -83,7 +84,10 @@ class Tensor {
   /// Rows [begin, end) of the leading dimension, sharing storage, without gradient (ops::slice_rows
   /// has one).
   Tensor rows(std::int64_t begin, std::int64_t end) const;
-  /// The same elements without a gradient.
+  /// For a tensor of bytes (u8): those from `begin` on as a tensor of another dtype, sharing
+  /// storage. `begin` is a multiple of an element's size.
+  Tensor bytes_as(std::int64_t begin, Shape shape, DType dtype) const;
+  /// The same elements without a gradient, which the new handle may get on its own.
   Tensor detach() const;
   /// A new tensor with equal elements, without a gradient.
   Tensor clone() const;

@@ -60,7 +60,7 @@ Tensor Dropout::add_to(const Tensor& residual, const Tensor& x, const Pass& pass
 
 ops::DropoutDraw Dropout::draw(const Tensor& x, const Pass& pass) const {
   if (probability(pass) == 0.0) return {};
-  ops::DropoutDraw draw{.probability = probability_, .key = key(pass)};
+  ops::DropoutDraw draw{.probability = probability_, .key = key(pass), .step = pass.step_at};
   std::int64_t sequence = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);  // elements of one
   std::int64_t before = 0;
   if (pass.tokens > 0 && sequence > 0) {

@@ -40,11 +40,13 @@ void Module::initialize(std::uint64_t seed) const {
 }
 
 void Module::move_to(Device device) const {
-  for (const Parameter& parameter : parameters()) {
-    const Tensor& value = parameter.value;
+  const auto move = [device](const Tensor& value) {
     if (value.device() != device)
       value.move_into(Tensor::empty(value.shape(), value.dtype(), device));
-  }
+  };
+  for (const Entry& entry : entries_) move(entry.value);
+  for (const Tensor& constant : constants_) move(constant);
+  for (const Child& child : children_) child.module->move_to(device);
 }
 
 void Module::set_name(const std::string& name) {
@@ -57,6 +59,11 @@ Tensor Module::add_parameter(const std::string& name, Shape shape, DType dtype, 
   Tensor value = Tensor::empty(std::move(shape), dtype);
   value.set_requires_grad();
   entries_.push_back({name, value, init});
+  return value;
+}
+
+Tensor Module::add_constant(const Tensor& value) {
+  constants_.push_back(value);
   return value;
 }
 

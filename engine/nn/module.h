@@ -18,6 +18,8 @@ struct Pass {
   bool training = false;  // dropout happens
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
+  /// Where the step is read from instead, on the device of the pass; null: it is `step`.
+  const std::int32_t* step_at = nullptr;
   std::int64_t first_row =
       0;  // index of this call's first sequence (or position) in the step's global list
   /// Where a call computes only some tokens of each sequence: those from first_token of `tokens`.
@@ -41,7 +43,7 @@ class Module {
   /// Fills every parameter by its initialiser; the numbers depend on the seed and the full name.
   void initialize(std::uint64_t seed) const;
 
-  /// Moves every parameter to a device; handles of them follow.
+  /// Moves every parameter and constant to a device; handles of them follow.
   void move_to(Device device) const;
 
   /// Gives this module its full name ("" for a root) and renames everything below. Call on the root
@@ -52,6 +54,9 @@ class Module {
  protected:
   /// Without values until initialize or a checkpoint gives it some.
   Tensor add_parameter(const std::string& name, Shape shape, DType dtype, Init init);
+  /// A tensor that is no parameter but follows the module to its device; the handle that is given
+  /// back does so too.
+  Tensor add_constant(const Tensor& value);
   /// The child must live as long as this module: it is a member.
   void add_child(const std::string& name, Module& child);
   /// Called by set_name, for what derives from the name (random streams).
@@ -71,6 +76,7 @@ class Module {
 
   std::string name_;
   std::vector<Entry> entries_;
+  std::vector<Tensor> constants_;
   std::vector<Child> children_;
 };
 

@@ -59,6 +59,7 @@ ops::AttentionOptions SelfAttention::attention_options(const Pass& pass, const E
           .pe_scale = extra.pe_scale,
           .dropout = attention_dropout_.probability(pass),
           .dropout_key = attention_dropout_.key(pass),
+          .dropout_step = pass.step_at,
           .first_sequence = pass.first_row,
           .first_query = pass.first_token,
           .queries = pass.tokens,

@@ -102,6 +102,9 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   require(options.first_query >= 0 && options.first_query + q.dim(1) <= queries,
           "[attention] queries [{}, {}) must lie in [0, {}) (AttentionOptions::queries).",
           options.first_query, options.first_query + q.dim(1), queries);
+  require(!options.causal || options.first_query + q.dim(1) == queries,
+          "[attention] causal queries must be the last of {}, got [{}, {}).", queries,
+          options.first_query, options.first_query + q.dim(1));
   kernels::AttentionShape shape;
   shape.batch = q.dim(0);
   shape.heads = heads;
@@ -113,6 +116,7 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   shape.pe_scale = options.pe_scale;
   shape.dropout = options.dropout;
   shape.dropout_key = options.dropout_key;
+  shape.dropout_step = options.dropout_step;
   shape.first_query = options.first_query;
   shape.queries = options.queries;
   shape.first_sequence = options.first_sequence;

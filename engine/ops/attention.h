@@ -9,12 +9,14 @@ namespace seqpe::ops {
 
 struct AttentionOptions {
   std::int64_t heads = 1;
-  bool causal = false;    // query i attends to keys j <= i + (T - queries)
+  bool causal = false;    // query i of Q attends to keys j <= i + (T - Q)
   double pe_scale = 1.0;  // lambda of attn_scalar
   double dropout = 0.0;   // on the attention weights
   PhiloxKey dropout_key;
-  std::int64_t first_sequence = 0;  // index of sequence 0 in the global batch
-  /// For dropout, query 0 is number first_query of `queries`; 0: of as many as there are.
+  const std::int32_t* dropout_step = nullptr;  // as DropoutDraw::step
+  std::int64_t first_sequence = 0;             // index of sequence 0 in the global batch
+  /// For dropout, query 0 is number first_query of `queries`; 0: of as many as there are. Causal
+  /// ones are the last.
   std::int64_t first_query = 0, queries = 0;
   Tensor key_mask;  // u8 [B, T], 1 = may be attended to; undefined = all
 };

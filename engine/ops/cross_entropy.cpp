@@ -26,13 +26,21 @@ struct CrossEntropyNode final : autograd::Node {
   }
 };
 
-std::int64_t count_labels(const char* op, const Tensor& labels, std::int64_t rows,
-                          std::int64_t classes) {
+void check_labels(const char* op, const Tensor& labels, std::int64_t rows, double divisor) {
   require(labels.defined() && labels.dtype() == DType::i64 && labels.numel() == rows,
           "[{}] labels must be {} i64 values (rows of x), got {}.", op, rows,
           labels.defined()
               ? fmt::format("{} {}", name_of(labels.dtype()), to_string(labels.shape()))
               : "an undefined tensor");
+  require(divisor >= 0, "[{}] divisor must be >= 0, got {}.", op, divisor);
+  require(divisor > 0 || labels.device() == Device::cpu,
+          "[{}] labels on {} need a divisor: the host does not count them.", op,
+          name_of(labels.device()));
+}
+
+/// 0 for labels of another device, which are not looked at.
+std::int64_t count_labels(const char* op, const Tensor& labels, std::int64_t classes) {
+  if (labels.device() != Device::cpu) return 0;
   std::int64_t counted = 0;
   for (const std::int64_t label : labels.span<std::int64_t>()) {
     require((label >= 0 && label < classes) || label == kIgnoreIndex,
@@ -52,8 +60,7 @@ Tensor sum_of(const Tensor& losses, double divisor) {
   return weighted_sum({{sum, 1.0 / divisor}});
 }
 
-double divisor_of(const char* op, double asked, std::int64_t counted) {
-  require(asked >= 0, "[{}] divisor must be >= 0, got {}.", op, asked);
+double divisor_of(double asked, std::int64_t counted) {
   return asked > 0 ? asked : static_cast<double>(std::max<std::int64_t>(1, counted));
 }
 
@@ -69,8 +76,9 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
           "[cross_entropy] label_smoothing must lie in [0, 1], got {}.", label_smoothing);
   const std::int64_t classes = logits.dim(-1), rows = logits.numel() / classes;
   CrossEntropy result;
-  result.counted = count_labels("cross_entropy", labels, rows, classes);
-  divisor = divisor_of("cross_entropy", divisor, result.counted);
+  check_labels("cross_entropy", labels, rows, divisor);
+  result.counted = count_labels("cross_entropy", labels, classes);
+  divisor = divisor_of(divisor, result.counted);
   const Tensor losses = Tensor::empty({rows}, acc_dtype(logits.dtype()), logits.device());
   const Tensor at_logits = labels.to(logits.device());
   Tensor gradient;
@@ -113,8 +121,9 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
   const std::int64_t classes = weight.dim(0), width = weight.dim(1);
   const std::int64_t rows = element_count({x.shape().begin(), x.shape().end() - 1});
   CrossEntropy result;
-  result.counted = count_labels(kOp, labels, rows, classes);
-  divisor = divisor_of(kOp, divisor, result.counted);
+  check_labels(kOp, labels, rows, divisor);
+  result.counted = count_labels(kOp, labels, classes);
+  divisor = divisor_of(divisor, result.counted);
 
   const DType dtype = x.dtype();
   const bool recorded = autograd::needs_recording({x, weight});

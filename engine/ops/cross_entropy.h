@@ -12,13 +12,14 @@ using kernels::kIgnoreIndex;
 
 /// Sum of the rows' losses divided by `divisor`, and how many labels were counted.
 struct CrossEntropy {
-  Tensor loss;  // f64, one element
-  std::int64_t counted = 0;
+  Tensor loss;               // f64, one element
+  std::int64_t counted = 0;  // of labels on the CPU
 };
 
 /// Softmax cross-entropy of logits [..., V] with labels i64 [...] in [0, V) or kIgnoreIndex.
-/// divisor 0: the number of counted labels (the mean). Label smoothing e spreads e over all V
-/// classes.
+/// divisor 0: the number of counted labels (the mean). Labels on the CPU are checked, and copied to
+/// the device of the logits; those of another device must be right, and the divisor be given. Label
+/// smoothing e spreads e over all V classes.
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing = 0.0,
                            double divisor = 0.0);
 

@@ -66,9 +66,9 @@ void ParameterGroup::sum_squares(const Tensor& out) const {
                                                 .count = size()});
 }
 
-void ParameterGroup::update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,
+void ParameterGroup::update(const Tensor& rates, double weight_decay, const AdamOptions& adam,
                             const Tensor& grad_scale) {
-  const auto run = [&](std::int64_t begin, std::int64_t end, double weight_decay) {
+  const auto run = [&](std::int64_t begin, std::int64_t end, double decay) {
     if (begin == end) return;
     kernels::adamw(
         value_.context(),
@@ -79,15 +79,14 @@ void ParameterGroup::update(const GroupOptions& group, const AdamOptions& adam, 
          .v = v_.rows(begin, end).data(),
          .rounded = rounded_.defined() ? rounded_.rows(begin, end).data_as<bf16>() : nullptr,
          .count = end - begin,
-         .learning_rate = group.learning_rate,
+         .rates = rates.data_as<double>(),
          .beta1 = adam.beta1,
          .beta2 = adam.beta2,
          .eps = adam.eps,
-         .weight_decay = weight_decay,
-         .step = step,
+         .weight_decay = decay,
          .grad_scale = grad_scale.data_as<double>()});
   };
-  run(0, decayed_, group.weight_decay);
+  run(0, decayed_, weight_decay);
   run(decayed_, size(), 0.0);
 }
 

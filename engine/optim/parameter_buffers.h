@@ -12,13 +12,6 @@
 
 namespace seqpe::optim {
 
-/// How AdamW treats a group.
-struct GroupOptions {
-  double learning_rate = 0.0;
-  double weight_decay = 0.0;
-  double clip = 0.0;  // largest gradient norm; 0: no clipping
-};
-
 struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -42,9 +35,9 @@ class ParameterGroup {
   void complete_gradients() const;
   /// out = sum of the squares of all gradients: one f64 number on the group's device.
   void sum_squares(const Tensor& out) const;
-  /// One AdamW update, step counted from 1. The gradient is multiplied by grad_scale, one f64
-  /// number on the group's device; NaN: nothing is updated.
-  void update(const GroupOptions& group, const AdamOptions& adam, std::int64_t step,
+  /// One AdamW update. `rates` f64 [3] (kernels::adamw_rates) and grad_scale, one f64 number by
+  /// which the gradient is multiplied, lie on the group's device. NaN: nothing is updated.
+  void update(const Tensor& rates, double weight_decay, const AdamOptions& adam,
               const Tensor& grad_scale);
 
   /// What the model computes with, anew from the values: to be called after these were read.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/nn/parameter.h"
+#include "engine/train/step_inputs.h"
 
 namespace seqpe::train {
 
@@ -41,9 +42,13 @@ class Task {
 
   /// All parameters with their groups.
   virtual std::vector<nn::Parameter> parameters() const = 0;
-  /// Forward and backward of one optimiser step, all its micro-batches: gradients of the total loss
-  /// add up in the parameters. A function of (step, weights) alone. Need not wait for the device.
-  virtual StepTerms forward_backward(std::int64_t step) = 0;
+  /// What one optimiser step computes from, on the host: a function of `step` alone.
+  virtual StepInputs draw(std::int64_t step) = 0;
+  /// Forward and backward of that step, all its micro-batches: gradients of the total loss add up
+  /// in the parameters. The inputs are those that were drawn, on the task's device: whatever
+  /// differs from step to step must come from them, for a device may record this and play it again
+  /// for inputs that are alike. Does not wait for the device.
+  virtual StepTerms forward_backward(const StepInputs& inputs) = 0;
   /// Empty without validation data.
   virtual Evaluation evaluate(const OnEvaluated& on_evaluated) = 0;
   /// Writes and reads the model's files in a checkpoint folder.

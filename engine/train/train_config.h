@@ -36,6 +36,7 @@ struct TrainConfig {
   double eps = 1e-8;
   Precision precision = Precision::fp32;
   DeviceChoice device = DeviceChoice::automatic;
+  bool cuda_graphs = true;   // on a GPU, play recorded steps
   std::int64_t threads = 0;  // 0: one a core (`auto`)
   bool pin = false;          // bind each thread to a core
   std::int64_t seed = 1;

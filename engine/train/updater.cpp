@@ -4,25 +4,36 @@
 #include <cmath>
 
 #include "engine/optim/schedule.h"
+#include "kernels/adamw.h"
 #include "kernels/common/error.h"
 #include "kernels/device.h"
 
 namespace seqpe::train {
 
-optim::GroupOptions Updater::options_of(const std::string& group, std::int64_t step) const {
+namespace {
+
+/// The input that holds a group's rates.
+std::string rates_name(const std::string& group) {
+  return "rates." + group;
+}
+
+}  // namespace
+
+const GroupConfig& Updater::options_of(const std::string& group) const {
   const auto found = config_.groups.find(group);
   require(found != config_.groups.end(), "[train] there are no options of a parameter group '{}'.",
           group);
-  const GroupConfig& options = found->second;
+  return found->second;
+}
+
+double Updater::learning_rate(const std::string& group, std::int64_t step) const {
   const optim::Schedule schedule{.kind = config_.schedule,
-                                 .learning_rate = config_.peak_rate(options),
+                                 .learning_rate = config_.peak_rate(options_of(group)),
                                  .min_learning_rate = config_.min_learning_rate,
                                  .warmup_from = config_.warmup_from,
                                  .warmup_steps = config_.warmup_steps,
                                  .steps = config_.steps};
-  return {.learning_rate = schedule.at(step),
-          .weight_decay = options.weight_decay,
-          .clip = options.clip};
+  return schedule.at(step);
 }
 
 PendingUpdate::PendingUpdate(const StepTerms& terms, const std::vector<std::string>& groups,
@@ -57,25 +68,40 @@ Update PendingUpdate::wait() const {
   return update;
 }
 
-PendingUpdate Updater::start(std::int64_t step) {
-  const kernels::TraceRange trace("step");
+/// Forward, backward and update, of inputs on the device.
+StepResult Updater::compute(const StepInputs& inputs) {
   for (const auto& group : groups_) group.clear_gradients();
-  const StepTerms terms = task_.forward_backward(step);
-  const kernels::TraceRange trace_update("update");
-  std::vector<std::string> names;
-  std::vector<optim::GroupOptions> options;
+  const StepTerms terms = task_.forward_backward(inputs);
+  const kernels::TraceRange trace("update");
   std::vector<double> limits;
   for (const auto& group : groups_) {
     group.complete_gradients();
-    names.push_back(group.name());
-    options.push_back(options_of(group.name(), step));
-    limits.push_back(options.back().clip);
+    limits.push_back(options_of(group.name()).clip);
   }
   const Tensor norms = clipping_.decide(limits, terms.loss);
   const optim::AdamOptions adam{config_.betas[0], config_.betas[1], config_.eps};
-  for (std::size_t g = 0; g < groups_.size(); ++g)
-    groups_[g].update(options[g], adam, step + 1, clipping_.factor(g));
-  return {terms, names, norms, options_of("model", step).learning_rate};
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const std::string& name = groups_[g].name();
+    groups_[g].update(inputs.at(rates_name(name)), options_of(name).weight_decay, adam,
+                      clipping_.factor(g));
+  }
+  return {terms, norms};
+}
+
+PendingUpdate Updater::start(std::int64_t step) {
+  const kernels::TraceRange trace("step");
+  StepInputs inputs = task_.draw(step);
+  std::vector<std::string> names;
+  for (const auto& group : groups_) {
+    names.push_back(group.name());
+    const auto rates = kernels::adamw_rates(learning_rate(group.name(), step), config_.betas[0],
+                                            config_.betas[1], step + 1);
+    inputs.add(rates_name(group.name()),
+               Tensor::from<double>({3}, std::vector<double>(rates.begin(), rates.end())));
+  }
+  const StepResult result =
+      plans_.run(inputs, [this](const StepInputs& on_device) { return compute(on_device); });
+  return {result.terms, names, result.norms, learning_rate("model", step)};
 }
 
 }  // namespace seqpe::train

@@ -11,6 +11,7 @@
 #include "engine/core/readback.h"
 #include "engine/optim/clipping.h"
 #include "engine/optim/parameter_buffers.h"
+#include "engine/train/step_plans.h"
 #include "engine/train/task.h"
 #include "engine/train/train_config.h"
 #include "kernels/matmul.h"
@@ -46,7 +47,8 @@ class Updater {
       : task_(task),
         config_(config),
         groups_(optim::make_groups(task.parameters(), config.compute_dtype())),
-        clipping_(groups_) {
+        clipping_(groups_),
+        plans_(device(), config.cuda_graphs) {
     kernels::allow_tf32(config.precision == Precision::tf32);
   }
   Updater(const Updater&) = delete;
@@ -58,14 +60,18 @@ class Updater {
   const std::vector<optim::ParameterGroup>& groups() const { return groups_; }
   Device device() const { return groups_[0].device(); }
 
-  /// Learning rate, decay and clipping of a group at an update.
-  optim::GroupOptions options_of(const std::string& group, std::int64_t step) const;
+  /// The rate of a group at an update.
+  double learning_rate(const std::string& group, std::int64_t step) const;
 
  private:
+  const GroupConfig& options_of(const std::string& group) const;
+  StepResult compute(const StepInputs& inputs);
+
   Task& task_;
   const TrainConfig& config_;
   std::vector<optim::ParameterGroup> groups_;
   optim::Clipping clipping_;
+  StepPlans plans_;
 };
 
 }  // namespace seqpe::train

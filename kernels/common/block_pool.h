@@ -21,6 +21,9 @@ class BlockPool {
   /// Keeps a new block, in use from now on. Where this throws, the block is still the caller's.
   void add(void* block, std::size_t bytes) { used_[block] = node_of(block, bytes); }
 
+  /// Whether it is one of those in use.
+  bool lent(void* block) const noexcept { return used_.contains(block); }
+
   void give_back(void* block) noexcept {
     const auto found = used_.find(block);
     waiting_.insert(std::move(found->second));

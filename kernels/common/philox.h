@@ -18,6 +18,13 @@ struct PhiloxKey {
   std::uint32_t step = 0;
 };
 
+/// The key whose step lies in memory, where one recording of a step serves them all
+/// (kernels/recording.h); null: the key as it is.
+SEQPE_HOST_DEVICE static inline PhiloxKey at_step(PhiloxKey key, const std::int32_t* step) {
+  if (step != nullptr) key.step = static_cast<std::uint32_t>(*step);
+  return key;
+}
+
 struct PhiloxBlock {
   std::uint32_t words[4];
 };

@@ -10,7 +10,10 @@ namespace seqpe::kernels {
 
 SEQPE_HOST_DEVICE static inline void write_weighted_sum(const WeightedSumArgs& args) {
   double sum = args.write == Write::accumulate ? *args.out : 0.0;
-  for (int i = 0; i < args.count; ++i) sum += args.weights[i] * *args.terms[i];
+  for (int i = 0; i < args.count; ++i) {
+    const double factor = args.factors[i] != nullptr ? *args.factors[i] : 1.0;
+    sum += args.weights[i] * factor * *args.terms[i];
+  }
   *args.out = sum;
 }
 

@@ -15,12 +15,11 @@ void update(const AdamwArgs& args) {
   const T* gradient = static_cast<const T*>(args.gradient);
   const double grad_scale = args.grad_scale != nullptr ? *args.grad_scale : 1.0;
   if (std::isnan(grad_scale)) return;
-  const auto step = static_cast<double>(args.step);
-  const T keep = static_cast<T>(1.0 - args.learning_rate * args.weight_decay);
+  const double* rates = args.rates;
+  const T keep = static_cast<T>(1.0 - rates[0] * args.weight_decay);
   const T beta1 = static_cast<T>(args.beta1), beta2 = static_cast<T>(args.beta2);
   const T rest1 = static_cast<T>(1.0 - args.beta1), rest2 = static_cast<T>(1.0 - args.beta2);
-  const T step_size = static_cast<T>(args.learning_rate / (1.0 - std::pow(args.beta1, step)));
-  const T root_correction = static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(args.beta2, step)));
+  const T step_size = static_cast<T>(rates[1]), root_correction = static_cast<T>(rates[2]);
   const T eps = static_cast<T>(args.eps), scale = static_cast<T>(grad_scale);
   parallel_chunks(args.count, 16384, [&](std::int64_t begin, std::int64_t end) {
 #pragma omp simd

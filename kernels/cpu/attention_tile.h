@@ -135,7 +135,8 @@ static inline void dropout_row(A* keep, const AttentionShape& shape, std::int64_
   const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
   const std::int64_t head = (shape.first_sequence + b) * shape.heads + h;
   const std::int64_t row = head * queries + shape.first_query + i;
-  philox_words(shape.dropout_key, static_cast<std::uint64_t>(row * shape.kv_len + j), count, words);
+  philox_words(at_step(shape.dropout_key, shape.dropout_step),
+               static_cast<std::uint64_t>(row * shape.kv_len + j), count, words);
   const std::uint32_t threshold = dropout_threshold(shape.dropout);
   const A scale = static_cast<A>(1.0 / (1.0 - shape.dropout));
   for (std::int64_t c = 0; c < count; ++c) keep[c] = words[c] < threshold ? A(0) : scale;

@@ -37,13 +37,13 @@ static inline void dropout_words(const DropoutDraw& draw, std::int64_t begin, st
   const auto from = [&](std::int64_t number) {
     return draw.first_element + static_cast<std::uint64_t>(number);
   };
-  if (draw.run == 0) return philox_words(draw.key, from(begin), count, words);
+  const PhiloxKey key = at_step(draw.key, draw.step);
+  if (draw.run == 0) return philox_words(key, from(begin), count, words);
   const std::int64_t end = begin + count;
   for (std::int64_t i = begin, length = 0; i < end; i += length) {
     const std::int64_t place = i % draw.run;
     length = draw.run - place < end - i ? draw.run - place : end - i;
-    philox_words(draw.key, from(i / draw.run * draw.run_stride + place), length,
-                 words + (i - begin));
+    philox_words(key, from(i / draw.run * draw.run_stride + place), length, words + (i - begin));
   }
 }
 

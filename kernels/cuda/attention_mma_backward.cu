@@ -65,7 +65,7 @@ void attention_backward_mma(const Context& context, const AttentionBackwardArgs&
   const DeviceScratch terms(context, bytes(true, pairs * padded, sizeof(QueryTerms)));
   const DeviceScratch pe_q(context, bytes(wants_pe_q, queries * shape.pe_size, sizeof(float)));
   const DeviceScratch pe_k(context, bytes(wants_pe_k, keys * shape.pe_size, sizeof(float)));
-  const DropoutMask mask(shape.dropout, shape.dropout_key, 0, 0, 0);
+  const DropoutMask mask = weights_mask(shape);
   dispatch_mma(shape, [&](auto size, auto pe, auto dropout) {
     if (queries > 0) {
       constexpr int kQueries = kMmaThreads / (size / 8);

@@ -194,8 +194,7 @@ void attention_forward_mma(const Context& context, const AttentionForwardArgs& a
     simt::launch(context,
                  {"attention_forward_mma", mma_blocks(args.shape, args.shape.q_len, Tile::kQueries),
                   dim3(kMmaThreads), Tile::kBytes},
-                 attention_forward_mma_kernel<size, pe, dropout>, args,
-                 DropoutMask(args.shape.dropout, args.shape.dropout_key, 0, 0, 0));
+                 attention_forward_mma_kernel<size, pe, dropout>, args, weights_mask(args.shape));
   });
 }
 

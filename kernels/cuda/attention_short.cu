@@ -177,10 +177,6 @@ dim3 blocks_of(const AttentionShape& shape) {
                                     Group::kGroupsOfBlock));
 }
 
-DropoutMask weights_mask(const AttentionShape& shape) {
-  return DropoutMask(shape.dropout, shape.dropout_key, 0, 0, 0);
-}
-
 }  // namespace
 
 void attention_forward_short(const Context& context, const AttentionForwardArgs& args) {

@@ -85,10 +85,6 @@ __device__ __forceinline__ bool is_allowed(const AttentionShape& shape,
   return key_mask == nullptr || key_mask[b * shape.kv_len + j] != 0;
 }
 
-/// The mask of weights; its element (h, i, j) as kernels/attention.h numbers it.
-inline DropoutMask weights_mask(const AttentionShape& shape) {
-  return DropoutMask(shape.dropout, shape.dropout_key, 0, 0, 0);
-}
 __device__ __forceinline__ float keep_factor(const DropoutMask& mask, const AttentionShape& shape,
                                              const AttentionPlace& place, std::int64_t i,
                                              std::int64_t j) {

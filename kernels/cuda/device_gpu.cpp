@@ -1,5 +1,5 @@
-// Device::cuda as a GPU: the first one that CUDA_VISIBLE_DEVICES shows. The context's stream, null,
-// is CUDA's default stream: copies and kernels run in the order in which they were asked for.
+// Device::cuda as a GPU: the first one that CUDA_VISIBLE_DEVICES shows. On a context's stream
+// copies and kernels run in the order in which they were asked for.
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
@@ -10,6 +10,7 @@
 #include "kernels/cuda/check_cuda.h"
 #include "kernels/cuda/staging.h"
 #include "kernels/device.h"
+#include "kernels/recording.h"
 
 namespace seqpe::simt {
 
@@ -76,6 +77,15 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
   return facts;
 }
 
+void* compute_stream() {
+  static cudaStream_t const stream = [] {
+    cudaStream_t made = nullptr;
+    check_cuda(cudaStreamCreate(&made), "cudaStreamCreate");
+    return made;
+  }();
+  return stream;
+}
+
 void* allocate_on_device(std::size_t bytes) {
   void* block = nullptr;
   const cudaError_t error = cudaMalloc(&block, bytes > 0 ? bytes : 1);
@@ -92,6 +102,7 @@ void free_on_device(void* block) {
 }
 
 void copy_to_device(const Context& context, void* to, const void* from, std::size_t bytes) {
+  refuse_while_recording("a copy from the host");
   // Weights pass once a run; through page-locked memory they would keep it.
   constexpr std::size_t kMostStaged = std::size_t{8} << 20;
   if (bytes > kMostStaged) {
@@ -105,6 +116,7 @@ void copy_to_device(const Context& context, void* to, const void* from, std::siz
 }
 
 void copy_to_host(const Context& context, void* to, const void* from, std::size_t bytes) {
+  refuse_while_recording("a copy to the host");
   const KernelTimer timer(kWait);
   copy(context, to, from, bytes, cudaMemcpyDeviceToHost);
   check_cuda(cudaStreamSynchronize(stream_of(context)), "cudaStreamSynchronize");
@@ -119,6 +131,7 @@ struct Readback::Copy {
 };
 Readback::Readback(const Context& context, const void* from, std::size_t bytes)
     : copy_(new Copy{cuda::Staging(bytes)}) {
+  refuse_while_recording("a copy to the host");
   copy(context, copy_->staging.data(), from, bytes, cudaMemcpyDeviceToHost);
   copy_->staging.mark(stream_of(context));
 }

@@ -33,7 +33,7 @@ struct Dropped {
 void dropout(const Context& context, const DropoutArgs& args) {
   dispatch("dropout", args.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const DropoutMask mask = mask_of(args.draw);
+    const DropoutMask mask(args.draw);
     const bool packs =
         mask.allows_packs(simt::kPackSize<T>) && aligned_for_packs(args.out, args.x, args.residual);
     launch_map(

@@ -5,27 +5,29 @@
 
 #include "kernels/common/philox.h"
 #include "kernels/dropout.h"
+#include "kernels/simt/ptx.h"
 #include "kernels/simt/simt.h"
 
 namespace seqpe::kernels::cuda {
 
 struct DropoutMask {
   PhiloxKey key;
-  std::uint64_t first = 0;  // number of element 0 in the global batch
+  const std::int32_t* step;  // as DropoutDraw::step
+  std::uint64_t first = 0;   // number of element 0 in the global batch
   std::int64_t run = 0, run_stride = 0;
   std::uint32_t threshold = 0;
   float scale = 1.0f;
   bool active = false;
 
-  DropoutMask(double probability, const PhiloxKey& key_, std::uint64_t first_element,
-              std::int64_t run_, std::int64_t run_stride_)
-      : key(key_),
-        first(first_element),
-        run(run_),
-        run_stride(run_stride_),
-        threshold(dropout_threshold(probability)),
-        scale(static_cast<float>(1.0 / (1.0 - probability))),
-        active(probability != 0.0) {}
+  explicit DropoutMask(const DropoutDraw& draw)
+      : key(draw.key),
+        step(draw.step),
+        first(draw.first_element),
+        run(draw.run),
+        run_stride(draw.run_stride),
+        threshold(dropout_threshold(draw.probability)),
+        scale(static_cast<float>(1.0 / (1.0 - draw.probability))),
+        active(draw.probability != 0.0) {}
 
   /// Whether the elements of a pack, at a multiple of `size` (which 4 divides), are whole Philox
   /// blocks.
@@ -50,16 +52,18 @@ struct DropoutMask {
   /// that they need.
   template <int N>
   __device__ __forceinline__ void draw_numbered(float (&factors)[N], std::uint64_t number) const {
+    // Read at every draw: the attention kernels have no register to hold it.
+    const PhiloxKey now = at_step(key, step == nullptr ? nullptr : step + simt::not_kept(0));
     if constexpr (N == 1) {
       // philox_word's index would put the block into local memory.
-      const PhiloxBlock block = philox(key, number >> 2);
+      const PhiloxBlock block = philox(now, number >> 2);
       const std::uint32_t low = (number & 1) != 0 ? block.words[1] : block.words[0],
                           high = (number & 1) != 0 ? block.words[3] : block.words[2];
       factors[0] = ((number & 2) != 0 ? high : low) < threshold ? 0.0f : scale;
     } else {
 #pragma unroll
       for (int i = 0; i < N; i += 4) {
-        const PhiloxBlock block = philox(key, (number >> 2) + static_cast<unsigned>(i / 4));
+        const PhiloxBlock block = philox(now, (number >> 2) + static_cast<unsigned>(i / 4));
 #pragma unroll
         for (int w = 0; w < 4; ++w) factors[i + w] = block.words[w] < threshold ? 0.0f : scale;
       }
@@ -78,9 +82,5 @@ struct DropoutMask {
     return first + runs * static_cast<std::uint64_t>(run_stride) + (place - runs * length);
   }
 };
-
-inline DropoutMask mask_of(const DropoutDraw& draw) {
-  return DropoutMask(draw.probability, draw.key, draw.first_element, draw.run, draw.run_stride);
-}
 
 }  // namespace seqpe::kernels::cuda

@@ -66,7 +66,7 @@ struct BranchedGradient {
 
 void residual_layer_norm_forward(const Context& context, const ResidualLayerNormForwardArgs& args) {
   if (args.rows == 0) return;
-  const DropoutMask mask = mask_of(args.dropout);
+  const DropoutMask mask(args.dropout);
   dispatch("residual_layer_norm", args.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     layer_norm_rows_forward<T>(
@@ -81,7 +81,7 @@ void residual_layer_norm_forward(const Context& context, const ResidualLayerNorm
 void residual_layer_norm_backward(const Context& context,
                                   const ResidualLayerNormBackwardArgs& args) {
   if (args.cols == 0) return;
-  const DropoutMask mask = mask_of(args.dropout);
+  const DropoutMask mask(args.dropout);
   dispatch("residual_layer_norm", args.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     layer_norm_rows_backward<T>(

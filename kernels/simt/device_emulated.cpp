@@ -1,10 +1,12 @@
 // Device::cuda as the SIMT emulator. A launch returns when the kernel has ended, so there is
-// nothing to wait for.
+// nothing to wait for; only a recording (kernels/recording.h) puts work off.
 #include <cstring>
 
 #include "kernels/common/profile.h"
 #include "kernels/device.h"
+#include "kernels/recording.h"
 #include "kernels/simt/device_memory.h"
+#include "kernels/simt/recording.h"
 
 namespace seqpe::kernels {
 
@@ -28,15 +30,29 @@ void free_on_device(void* block) {
   simt::free_device(block);
 }
 
-void copy_to_device(const Context&, void* to, const void* from, std::size_t bytes) {
+void* compute_stream() {
+  return nullptr;
+}
+
+namespace {
+
+void copy(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);  // null of no bytes is no argument of memcpy
 }
-void copy_to_host(const Context& context, void* to, const void* from, std::size_t bytes) {
-  const KernelTimer timer(kWait);
-  copy_to_device(context, to, from, bytes);
+
+}  // namespace
+
+void copy_to_device(const Context&, void* to, const void* from, std::size_t bytes) {
+  refuse_while_recording("a copy from the host");
+  copy(to, from, bytes);
 }
-void copy_on_device(const Context& context, void* to, const void* from, std::size_t bytes) {
-  copy_to_device(context, to, from, bytes);
+void copy_to_host(const Context&, void* to, const void* from, std::size_t bytes) {
+  refuse_while_recording("a copy to the host");
+  const KernelTimer timer(kWait);
+  copy(to, from, bytes);
+}
+void copy_on_device(const Context&, void* to, const void* from, std::size_t bytes) {
+  simt::in_stream_order([=] { copy(to, from, bytes); });
 }
 
 struct Readback::Copy {
@@ -44,6 +60,7 @@ struct Readback::Copy {
 };
 Readback::Readback(const Context&, const void* from, std::size_t bytes)
     : copy_(std::make_unique<Copy>()) {
+  refuse_while_recording("a copy to the host");
   const auto* begin = static_cast<const std::byte*>(from);
   copy_->bytes.assign(begin, begin + bytes);
 }
@@ -56,7 +73,7 @@ const void* Readback::wait() const {
 }
 
 void clear_bytes(const Context&, void* to, std::size_t bytes) {
-  std::memset(to, 0, bytes);
+  simt::in_stream_order([=] { std::memset(to, 0, bytes); });
 }
 
 void begin_trace_range(const char*) {}

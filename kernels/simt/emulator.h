@@ -10,6 +10,7 @@
 #include "kernels/simt/device_functions.h"
 #include "kernels/simt/grid.h"
 #include "kernels/simt/pack.h"
+#include "kernels/simt/recording.h"
 #include "kernels/simt/thread.h"
 
 #define __global__
@@ -34,15 +35,19 @@
 
 namespace seqpe::simt {
 
-/// Runs the kernel to its end. Throws Error with whatever the emulator found wrong.
+/// Runs the kernel to its end, now or when the recording is played. Throws Error with whatever the
+/// emulator found wrong.
 template <typename... Parameters, typename... Arguments>
 void launch(const Context&, const Launch& shape, void (*kernel)(Parameters...),
             Arguments... arguments) {
-  const auto call = [&] { kernel(static_cast<Parameters>(arguments)...); };
-  run_grid(
-      shape, reinterpret_cast<const void*>(kernel),
-      [](void* function) { (*static_cast<decltype(call)*>(function))(); },
-      const_cast<void*>(static_cast<const void*>(&call)));
+  in_stream_order([=] {
+    // By value: on the stack, like a GPU's parameters no memory that a kernel could get wrong.
+    const auto call = [=] { kernel(static_cast<Parameters>(arguments)...); };
+    run_grid(
+        shape, reinterpret_cast<const void*>(kernel),
+        [](void* function) { (*static_cast<decltype(call)*>(function))(); },
+        const_cast<void*>(static_cast<const void*>(&call)));
+  });
 }
 
 // Always inlined: an observer shall see the line of the kernel.

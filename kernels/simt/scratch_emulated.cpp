@@ -1,8 +1,9 @@
 // The twin of kernels/cuda/scratch_gpu.cpp on the emulated device, whose stream has done its work
-// when a launch returns.
+// when a launch returns, or keeps it to be played later.
 #include "kernels/common/error.h"
 #include "kernels/cuda/scratch.h"
 #include "kernels/simt/device_memory.h"
+#include "kernels/simt/recording.h"
 
 namespace seqpe::kernels::cuda {
 
@@ -13,7 +14,11 @@ DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
 }
 
 DeviceScratch::~DeviceScratch() {
-  simt::free_device(block_);
+  if (simt::current_tape != nullptr) {
+    simt::keep_memory(block_);
+  } else {
+    simt::free_device(block_);
+  }
 }
 
 }  // namespace seqpe::kernels::cuda

@@ -137,6 +137,8 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
       "tf32: factors of products on a GPU, else as fp32"));
   fields.push_back(config::enumeration("train.device", train.device, {"auto", "cpu", "cuda"},
                                        "auto: cuda where it is built in and seen, else cpu"));
+  fields.push_back(config::boolean("train.cuda_graphs", train.cuda_graphs,
+                                   "on a GPU, record a step once and play it for those like it"));
   fields.push_back(config::boolean("train.pin", train.pin, "bind each CPU thread to a core"));
   fields.push_back(
       config::integer_or_auto("train.threads", train.threads, "CPU threads; auto: one a core"));

@@ -7,6 +7,7 @@
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/linear.h"
+#include "engine/ops/rows.h"
 
 namespace seqpe::models {
 namespace {
@@ -67,6 +68,13 @@ Tensor LearnedPosition::embed(const std::vector<std::int64_t>& starts, std::int6
                        {}, ops::WeightLayout::in_out)
         .view({1, length, width});
   }
+  for (const std::int64_t start : starts) {
+    require(start >= 0 && start + length <= rows,
+            "[learned] positions must lie in [0, {}) (rows of the table), got {} to {}.", rows,
+            start, start + length - 1);
+  }
+  if (starts.size() == 1)
+    return ops::slice_rows(table, starts[0], starts[0] + length).view({1, length, width});
   const auto blocks = static_cast<std::int64_t>(starts.size());
   const Tensor indices = Tensor::empty({blocks, length}, DType::i64);
   for (std::int64_t b = 0; b < blocks; ++b) {

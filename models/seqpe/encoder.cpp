@@ -50,9 +50,18 @@ SeqpeEncoder::SeqpeEncoder(const SeqpeOptions& options, std::int64_t out_dim, DT
                        "[seqpe] seqpe.encoder.layers must be >= 1, got {}.",
                        options.encoder.layers);
   const std::int64_t width = options.encoder.width;
+  const auto of_rows = [&](const auto& value_of) {
+    std::vector<std::int64_t> values;
+    for (std::int64_t row = 0; row < digits_ * options.base; ++row) values.push_back(value_of(row));
+    return add_constant(Tensor::from({digits_ * options.base}, values));
+  };
+  digit_of_row_ = of_rows([&](std::int64_t row) { return row % options.base; });
+  place_of_row_ = of_rows([&](std::int64_t row) { return row / options.base; });
   add_child("token_of_seqpe_embed", digit_embedding_);
   add_child("pos_of_seqpe_embed", place_embedding_);
   if (options.dimensions > 1) {
+    dimension_of_row_ =
+        of_rows([&](std::int64_t row) { return row / options.base / options.max_digits; });
     dimension_embedding_ = add_parameter("dim_token_embed", {options.dimensions, 1, width}, dtype,
                                          nn::Init::normal(kInitStd));
   }
@@ -69,12 +78,12 @@ SeqpeEncoder::SeqpeEncoder(const SeqpeOptions& options, std::int64_t out_dim, DT
   add_child("out_proj", out_proj_);
 }
 
-SeqpeEncoder::Tokens SeqpeEncoder::tokenize(const std::vector<std::int64_t>& positions) const {
+PositionTokens SeqpeEncoder::tokenize(const std::vector<std::int64_t>& positions) const {
   const DigitSequences sequences =
       write_digits(positions, options_.dimensions, options_.base, options_.max_digits);
   const std::int64_t count = sequences.count, length = digits_ + 1;
   const std::int64_t cls = digits_ * options_.base;
-  Tokens tokens{
+  PositionTokens tokens{
       Tensor::empty({count, length}, DType::i64), Tensor::empty({count, 1}, DType::i64), {}};
   auto* indices = tokens.indices.data_as<std::int64_t>();
   for (std::int64_t p = 0; p < count; ++p) {
@@ -101,19 +110,12 @@ SeqpeEncoder::Tokens SeqpeEncoder::tokenize(const std::vector<std::int64_t>& pos
 /// Every token that a sequence can hold, once: row s * base + digit, and CLS last. [S * base + 1,
 /// E]
 Tensor SeqpeEncoder::token_table() const {
-  const std::int64_t base = options_.base, rows = digits_ * base;
-  const Tensor digit = Tensor::empty({rows}, DType::i64), place = Tensor::empty({rows}, DType::i64);
-  const Tensor axis = Tensor::empty({rows}, DType::i64);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    digit.data_as<std::int64_t>()[row] = row % base;
-    place.data_as<std::int64_t>()[row] = row / base;
-    axis.data_as<std::int64_t>()[row] = row / base / options_.max_digits;
-  }
-  Tensor table = ops::add(digit_embedding_.forward(digit), place_embedding_.forward(place));
+  Tensor table =
+      ops::add(digit_embedding_.forward(digit_of_row_), place_embedding_.forward(place_of_row_));
   const std::int64_t width = options_.encoder.width;
   if (dimension_embedding_.defined()) {
-    table = ops::add(table,
-                     ops::embedding(dimension_embedding_.view({options_.dimensions, width}), axis));
+    table = ops::add(table, ops::embedding(dimension_embedding_.view({options_.dimensions, width}),
+                                           dimension_of_row_));
   }
   return ops::concat_rows({table, cls_embedding_.view({1, width})});
 }
@@ -128,9 +130,7 @@ Tensor SeqpeEncoder::read_out(const Tensor& cls) const {
 /// different tokens, so they run on the table and are gathered. The last block is read at CLS
 /// alone: its queries, output projection and MLP run for that token, only its keys and values for
 /// all.
-Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
-                             const nn::Pass& pass) const {
-  const Tokens tokens = tokenize(positions);
+Tensor SeqpeEncoder::forward(const PositionTokens& tokens, const nn::Pass& pass) const {
   const Tensor table = token_table();
   const nn::SelfAttention::Extra extra{.key_mask = tokens.key_mask};
   const std::size_t last = blocks_.size() - 1;
@@ -174,7 +174,7 @@ Tensor SeqpeEncoder::forward(const std::vector<std::int64_t>& positions,
 
 Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions,
                                    const nn::Pass& pass) const {
-  const Tokens tokens = tokenize(positions);
+  const PositionTokens tokens = tokenize(positions);
   const nn::SelfAttention::Extra extra{.key_mask = tokens.key_mask};
   Tensor x = ops::embedding(token_table(), tokens.indices);
   for (const auto& block : blocks_) {

@@ -12,14 +12,27 @@
 
 namespace seqpe::models {
 
+/// Positions as the encoder reads them: L = S + 1 tokens each, digits and CLS.
+struct PositionTokens {
+  Tensor indices;      // i64 [P, L], rows of the encoder's table of tokens
+  Tensor cls_indices;  // i64 [P, 1]
+  Tensor key_mask;     // u8 [P, L], or undefined: every token counts
+};
+
 class SeqpeEncoder final : public nn::Module {
  public:
   /// out_dim: width of an embedding, which depends on how the model uses it.
   SeqpeEncoder(const SeqpeOptions& options, std::int64_t out_dim, DType dtype);
 
-  /// Positions, `dimensions` integers each, in a row -> [P, out_dim]. `pass.first_row` is 0: rows
-  /// of a step's one call are the global list [main | pivots | candidates | transfer].
-  Tensor forward(const std::vector<std::int64_t>& positions, const nn::Pass& pass) const;
+  /// Positions, `dimensions` integers each, in a row. On the CPU.
+  PositionTokens tokenize(const std::vector<std::int64_t>& positions) const;
+
+  /// Tokens on any device -> [P, out_dim]. `pass.first_row` is 0: rows of a step's one call are the
+  /// global list [main | pivots | candidates | transfer].
+  Tensor forward(const PositionTokens& tokens, const nn::Pass& pass) const;
+  Tensor forward(const std::vector<std::int64_t>& positions, const nn::Pass& pass) const {
+    return forward(tokenize(positions), pass);
+  }
 
   /// The same, computing every block for every token: what forward() must equal. For tests and
   /// teaching.
@@ -35,13 +48,6 @@ class SeqpeEncoder final : public nn::Module {
     nn::LayerNorm layernorm_2;
     nn::Mlp mlp;
   };
-  /// Token indices of every position and the key mask.
-  struct Tokens {
-    Tensor indices;      // i64 [P, L], into the table
-    Tensor cls_indices;  // i64 [P, 1]
-    Tensor key_mask;     // u8 [P, L], or undefined
-  };
-  Tokens tokenize(const std::vector<std::int64_t>& positions) const;
   Tensor token_table() const;
   Tensor read_out(const Tensor& cls) const;
 
@@ -50,6 +56,7 @@ class SeqpeEncoder final : public nn::Module {
   std::int64_t out_dim_;
   nn::Embedding digit_embedding_, place_embedding_;
   Tensor dimension_embedding_, cls_embedding_;
+  Tensor digit_of_row_, place_of_row_, dimension_of_row_;  // i64 [S * base], of the table of tokens
   std::vector<std::unique_ptr<Block>> blocks_;
   std::unique_ptr<nn::LayerNorm> layernorm_;
   nn::Linear out_proj_;

@@ -10,7 +10,7 @@
 namespace seqpe::models {
 namespace {
 
-using Losses = std::vector<std::pair<Tensor, double>>;
+using Losses = std::vector<ops::WeightedLoss>;
 
 /// log_softmax of the Gram matrix of each head slice: [starts, n, E] -> [starts, heads, n, n].
 Tensor log_gram(const Tensor& embeddings, std::int64_t heads, double logit_scale) {
@@ -27,24 +27,29 @@ Losses both_directions(const Tensor& a, const Tensor& b, TransferMetric metric, 
 }  // namespace
 
 Tensor contrastive_loss(const Tensor& pivots, const Tensor& candidates, const Tensor& labels,
-                        std::int64_t heads, bool per_head, double logit_scale,
-                        double label_smoothing) {
+                        double logit_scale, double label_smoothing) {
   const std::int64_t count = pivots.dim(0), width = pivots.dim(1);
+  require(labels.rank() == 2 && labels.dim(0) == count,
+          "[contrastive_loss] labels must have shape [{}, slices] for the pivots, got {}.", count,
+          to_string(labels.shape()));
   require(candidates.rank() == 2 && candidates.dim(1) == width && candidates.dim(0) % count == 0,
           "[contrastive_loss] candidates must have shape [{} * num, {}] for the pivots, got {}.",
           count, width, to_string(candidates.shape()));
   const std::int64_t num = candidates.dim(0) / count;
-  const std::int64_t slices = per_head ? heads : 1;
+  const std::int64_t slices = labels.dim(1);
   const Tensor logits =
       ops::head_scores(pivots.view({count, 1, width}), candidates.view({count, num, width}), slices,
                        logit_scale);  // [P, slices, 1, num]
-  Tensor slice_labels = Tensor::empty({count, slices}, DType::i64);
-  for (std::int64_t p = 0; p < count; ++p) {
-    for (std::int64_t s = 0; s < slices; ++s) {
-      slice_labels.data_as<std::int64_t>()[p * slices + s] = labels.data_as<std::int64_t>()[p];
-    }
-  }
-  return ops::cross_entropy(logits.view({count * slices, num}), slice_labels, label_smoothing).loss;
+  return ops::cross_entropy(logits.view({count * slices, num}), labels, label_smoothing,
+                            static_cast<double>(count * slices))
+      .loss;
+}
+
+Tensor repeated_labels(const std::vector<std::int64_t>& labels, std::int64_t slices) {
+  std::vector<std::int64_t> repeated;
+  for (const std::int64_t label : labels)
+    repeated.insert(repeated.end(), static_cast<std::size_t>(slices), label);
+  return Tensor::from({static_cast<std::int64_t>(labels.size()), slices}, repeated);
 }
 
 Tensor transfer_loss(const Tensor& main, const Tensor& transfer, const Tensor& indices,

@@ -51,30 +51,30 @@ std::int64_t LmTask::training_tokens() const {
   return static_cast<std::int64_t>(blocks_.size()) * model_.config().data.block_size;
 }
 
-LmStep LmTask::draw(std::int64_t step) {
+train::StepInputs LmTask::draw(std::int64_t step) {
   const Config& config = model_.config();
   const std::int64_t size = config.train.batch_size, length = config.data.block_size;
-  LmStep out{.ids = Tensor::empty({size, length}, DType::i64),
-             .labels = Tensor::empty({size, length}, DType::i64),
-             .pass = {.training = true,
-                      .seed = static_cast<std::uint64_t>(config.train.seed),
-                      .step = static_cast<std::uint32_t>(step)}};
+  LmStep out{.step = step,
+             .ids = Tensor::empty({size, length}, DType::i64),
+             .labels = Tensor::empty({size, length}, DType::i64)};
   for (std::int64_t b = 0; b < size; ++b) {
     const auto& block = blocks_[static_cast<std::size_t>(order_->at(step * size + b))];
     data::fill_block(training_, block, out.ids.data_as<std::int64_t>() + b * length,
                      out.labels.data_as<std::int64_t>() + b * length);
   }
-  if (!samplers_) return out;
+  if (!samplers_) return step_inputs(model_, out);
   out.starts = samplers_->shift.starts(step);
   if (samplers_->contrastive) out.contrastive = samplers_->contrastive->sample(step);
   // The trained window is the teacher: with several there is none.
   if (samplers_->transfer && out.starts.size() == 1)
     out.transfer = samplers_->transfer->sample(step);
-  return out;
+  return step_inputs(model_, out);
 }
 
-train::StepTerms LmTask::forward_backward(std::int64_t step) {
-  return run_step(model_, draw(step), model_.config().train.micro_batch());
+train::StepTerms LmTask::forward_backward(const train::StepInputs& inputs) {
+  const train::TrainConfig& config = model_.config().train;
+  const nn::Pass pass{.training = true, .seed = static_cast<std::uint64_t>(config.seed)};
+  return run_step(model_, inputs, pass, config.micro_batch());
 }
 
 train::Evaluation LmTask::evaluate(const train::OnEvaluated& on_evaluated) {

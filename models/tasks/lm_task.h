@@ -19,7 +19,8 @@ class LmTask final : public train::Task {
   LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation);
 
   std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
-  train::StepTerms forward_backward(std::int64_t step) override;
+  train::StepInputs draw(std::int64_t step) override;
+  train::StepTerms forward_backward(const train::StepInputs& inputs) override;
   train::Evaluation evaluate(const train::OnEvaluated& on_evaluated) override;
   void save(const std::filesystem::path& directory) const override;
   void load(const std::filesystem::path& directory) override;
@@ -28,9 +29,6 @@ class LmTask final : public train::Task {
   const data::Chunks& validation() const { return validation_; }
 
  private:
-  /// The sequences and positions of a step.
-  LmStep draw(std::int64_t step);
-
   const LanguageModel& model_;
   data::Chunks training_, validation_;
   std::vector<data::Block> blocks_;

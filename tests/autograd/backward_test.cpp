@@ -206,6 +206,23 @@ TEST(Backward, LinearWritesWideGradients) {
   }
 }
 
+// One input's gradient is written beside the wide one, the other's straight into it.
+TEST(Backward, ANarrowLeafMayBeTwoInputsOfOneNode) {
+  const Tensor weight = wide_leaf({3, 3}, 4);
+  const Tensor grad = test::random_tensor({3, 3}, 5, DType::bf16);
+  Tensor exact = weight.to(DType::f64);
+  exact.set_requires_grad();
+  autograd::backward(ops::linear(exact, exact, {}, ops::WeightLayout::in_out), grad.to(DType::f64));
+  for (int pass = 1; pass <= 2; ++pass) {
+    autograd::backward(ops::linear(weight, weight, {}, ops::WeightLayout::in_out), grad);
+    const auto found = test::elements<float>(weight.grad());
+    const auto expected = test::elements<double>(exact.grad());
+    // Half of the sum was rounded to bf16.
+    for (std::size_t i = 0; i < found.size(); ++i)
+      EXPECT_NEAR(found[i], pass * expected[i], 0x1p-7 * pass) << i;
+  }
+}
+
 // So does the head: its gradient adds up over chunks of logits.
 TEST(Backward, TheHeadWritesWideGradients) {
   const Tensor x = test::random_tensor({9, 5}, 2, DType::bf16), weight = wide_leaf({3, 5}, 4);

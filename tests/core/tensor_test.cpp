@@ -75,6 +75,18 @@ TEST(Tensor, RowsShareStorage) {
   EXPECT_EQ(a.rows(4, 4).shape(), (Shape{0, 3}));
 }
 
+TEST(Tensor, BytesAreSeenAsOtherTypes) {
+  const Tensor bytes = Tensor::zeros({40}, DType::u8);
+  const Tensor numbers = bytes.bytes_as(8, {2, 2}, DType::f64),
+               last = bytes.bytes_as(36, {1}, DType::f32);
+  EXPECT_EQ(numbers.shape(), (Shape{2, 2}));
+  numbers.fill(1.5);
+  EXPECT_EQ(last.dtype(), DType::f32);
+  EXPECT_EQ(last.data_as<float>()[0], reinterpret_cast<const float*>(numbers.data())[7]);
+  EXPECT_EQ(bytes.data_as<std::uint8_t>()[7], 0);
+  EXPECT_EQ(bytes.bytes_as(40, {0}, DType::i64).numel(), 0);
+}
+
 TEST(Tensor, StorageOutlivesTheTensorItCameFrom) {
   Tensor row;
   {
@@ -124,6 +136,9 @@ TEST(Tensor, GradientFlags) {
   EXPECT_TRUE(a.view({6}).requires_grad());
   EXPECT_FALSE(a.detach().requires_grad());
   EXPECT_EQ(a.detach().data(), a.data());
+  const Tensor plain = Tensor::zeros({2});
+  plain.detach().set_requires_grad();
+  EXPECT_FALSE(plain.requires_grad()) << "a handle of its own";
   EXPECT_FALSE(a.clone().requires_grad());
   EXPECT_FALSE(a.rows(0, 1).requires_grad());
   EXPECT_FALSE(a.to(DType::f32).requires_grad());
@@ -156,6 +171,12 @@ TEST(Tensor, Errors) {
        "[to] dtype must be f32, f64 or bf16, got i64."},
       {[] { Tensor::zeros({1}, DType::u8).fill(1); },
        "[fill] dtype must be f32, f64 or bf16, got u8."},
+      {[&] { a.bytes_as(0, {1}, DType::f32); },
+       "[bytes_as] f64 [2, 3] from byte 0 on cannot be seen as f32 [1]."},
+      {[] { Tensor::zeros({9}, DType::u8).bytes_as(8, {1}, DType::f32); },
+       "[bytes_as] u8 [9] from byte 8 on cannot be seen as f32 [1]."},
+      {[] { Tensor::zeros({9}, DType::u8).bytes_as(2, {1}, DType::f32); },
+       "[bytes_as] u8 [9] from byte 2 on cannot be seen as f32 [1]."},
       {[&] { a.view({4}); }, "[view] shape [2, 3] of 6 elements cannot be seen as [4]."},
       {[&] {
          a.view({4, -1});

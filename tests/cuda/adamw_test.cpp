@@ -7,6 +7,11 @@ namespace {
 
 using test::as;
 
+std::vector<double> rates_of(double learning_rate, double beta2, std::int64_t step) {
+  const AdamwRates rates = adamw_rates(learning_rate, 0.9, beta2, step);
+  return {rates.begin(), rates.end()};
+}
+
 template <typename U, template <typename> class Memory>
 std::array<std::vector<U>, 3> run(const Context& context, std::int64_t count, std::int64_t offset) {
   const std::int64_t size = count + offset;
@@ -16,18 +21,18 @@ std::array<std::vector<U>, 3> run(const Context& context, std::int64_t count, st
   const Memory<U> value(given(1, -1)), gradient(given(2, -1)), m(given(3, -0.1)), v(given(4, 0));
   const Memory<double> scale({0.5});
   for (const std::int64_t step : {1, 2, 1000}) {
+    const Memory<double> rates(rates_of(1e-2, 0.99, step));
     adamw(context, {.dtype = dtype_of<U>,
                     .value = value.data() + offset,
                     .gradient = gradient.data() + offset,
                     .m = m.data() + offset,
                     .v = v.data() + offset,
                     .count = count,
-                    .learning_rate = 1e-2,
+                    .rates = rates.data(),
                     .beta1 = 0.9,
                     .beta2 = 0.99,
                     .eps = 1e-8,
                     .weight_decay = 0.1,
-                    .step = step,
                     .grad_scale = scale.data()});
   }
   return {value.read(), m.read(), v.read()};
@@ -59,13 +64,14 @@ TEST(AdamwCuda, TheRoundedCopyIsTheNewValueInBf16) {
       };
       const test::DeviceArray<float> value(given(1)), gradient(given(2)), m(given(3)), v(given(4));
       const test::DeviceArray<bf16> rounded(test::poisoned<bf16>(kCount + offset));
+      const test::DeviceArray<double> rates(rates_of(0.1, 0.999, 1));
       adamw(test::kCuda, {.value = value.data() + offset,
                           .gradient = gradient.data() + offset,
                           .m = m.data() + offset,
                           .v = v.data() + offset,
                           .rounded = rounded.data() + offset,
                           .count = kCount,
-                          .learning_rate = 0.1});
+                          .rates = rates.data()});
       const auto values = value.read();
       const auto copies = rounded.read();
       for (auto i = static_cast<std::size_t>(offset); i < values.size(); ++i)

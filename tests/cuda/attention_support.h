@@ -72,7 +72,10 @@ inline AttentionOutput output(void* data, const Placement& place, Write write) {
 template <typename U, template <typename> class Memory, typename T>
 AttentionResults<U> run_attention(const Context& context, const AttentionProblem<T>& problem,
                                   unsigned wanted = kAllGradients) {
-  const AttentionShape& shape = problem.shape;
+  AttentionShape shape = problem.shape;
+  const Memory<std::int32_t> step({static_cast<std::int32_t>(shape.dropout_key.step)});
+  shape.dropout_step = step.data();
+  shape.dropout_key.step = 0;  // not what counts
   const auto memory = [](const std::vector<T>& values) { return Memory<U>(as<U>(values)); };
   const Memory<U> inputs[] = {memory(problem.inputs[0]), memory(problem.inputs[1]),
                               memory(problem.inputs[2]), memory(problem.inputs[3]),

@@ -1,17 +1,20 @@
-// The copies of kernels/cuda/device_gpu.cpp, on a run time that delays every one of them
-// (fake_cudart.h).
+// The copies, feeds and recordings of kernels/cuda/*_gpu.cpp, on a run time that delays every one
+// of them (fake_cudart.h).
 #include <gtest/gtest.h>
 
 #include <numeric>
 #include <vector>
 
+#include "kernels/common/error.h"
 #include "kernels/device.h"
+#include "kernels/feed.h"
+#include "kernels/recording.h"
 #include "tests/cuda/fake_cudart.h"
 
 namespace seqpe::kernels {
 namespace {
 
-const Context kCuda{Device::cuda, nullptr};
+const Context kCuda{Device::cuda, compute_stream()};
 
 class DeviceGpu : public testing::Test {
  protected:
@@ -67,7 +70,7 @@ TEST_F(DeviceGpu, LargeCopiesWaitAndKeepNoMemory) {
   const int blocks = test::page_locked_blocks();
   copy_to_device(kCuda, device_, values.data(), kBytes);
   EXPECT_EQ(test::page_locked_blocks(), blocks);
-  EXPECT_EQ(test::copies_left(), 0u);
+  EXPECT_EQ(test::tasks_left(kCuda.stream), 0u);
   EXPECT_EQ(download(values.size()), values);
 }
 
@@ -77,7 +80,7 @@ TEST_F(DeviceGpu, AReadbackHoldsWhatWasThereAndWaitsForNoMore) {
   upload(6, 0);
   const Readback second(kCuda, device_, sizeof(int));
   EXPECT_EQ(*static_cast<const int*>(first.wait()), 5);
-  EXPECT_GT(test::copies_left(), 0u) << "the device has not come further";
+  EXPECT_GT(test::tasks_left(kCuda.stream), 0u) << "the device has not come further";
   Readback moved = std::move(first);
   upload(7, 0);
   EXPECT_EQ(*static_cast<const int*>(second.wait()), 6);
@@ -91,6 +94,52 @@ TEST_F(DeviceGpu, CopiesOnTheDeviceKeepTheOrder) {
   clear_bytes(kCuda, device_, sizeof(int));
   EXPECT_EQ(test::stream_waits(), waits_);
   EXPECT_EQ(download(2), (std::vector<int>{0, 1}));
+}
+
+TEST_F(DeviceGpu, FedBytesTravelWhileTheDeviceIsBusyAndLandInOrder) {
+  Feed feed(kCuda, sizeof(int));
+  std::vector<Readback> seen;
+  for (int value = 1; value <= 5; ++value) {
+    int sent = value;
+    feed.send(device_, &sent);
+    sent = -1;
+    seen.emplace_back(kCuda, device_, sizeof(int));
+    // The copy stream may go as far ahead as it dares.
+    test::work_off_all_but(kCuda.stream);
+  }
+  EXPECT_EQ(test::stream_waits(), waits_);
+  for (int value = 1; value <= 5; ++value)
+    EXPECT_EQ(*static_cast<const int*>(seen[static_cast<std::size_t>(value) - 1].wait()), value);
+}
+
+TEST_F(DeviceGpu, ARecordingIsPlayedInTheStreamsOrder) {
+  upload(1, 0);
+  upload(0, 1);
+  const Recording recording(kCuda, [&] {
+    copy_on_device(kCuda, device_ + 1, device_, sizeof(int));
+    clear_bytes(kCuda, device_ + 2, sizeof(int));
+  });
+  upload(9, 2);
+  EXPECT_EQ(download(3), (std::vector<int>{1, 0, 9})) << "recorded, not done";
+  for (const int value : {5, 6}) {
+    upload(value, 0);
+    upload(value, 2);
+    recording.play();
+    upload(-1, 0);
+    EXPECT_EQ(download(3), (std::vector<int>{-1, value, 0}));
+  }
+}
+
+TEST_F(DeviceGpu, WhatBreaksARecordingLeavesNone) {
+  EXPECT_THROW(Recording(kCuda, [&] { upload(1, 0); }), Error) << "a copy from the host";
+  EXPECT_THROW(Recording(kCuda, [] { throw DeviceError("broken"); }), DeviceError);
+  test::break_captures(true);
+  EXPECT_THROW(Recording(kCuda, [] {}), DeviceError);
+  test::break_captures(false);
+  EXPECT_FALSE(is_recording());
+  EXPECT_EQ(recordings(), 0);
+  upload(3, 0);
+  EXPECT_EQ(download(1), std::vector<int>{3});
 }
 
 }  // namespace

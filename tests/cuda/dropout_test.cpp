@@ -29,7 +29,8 @@ const Case kCases[] = {{0, 0.5},
                        {512, 0.9, (1ull << 34) + 4}};
 
 template <typename T, template <typename> class Memory>
-std::vector<T> run(const Context& context, const Case& c) {
+std::vector<T> run(const Context& context, const Case& c, bool step_in_memory = false) {
+  const Memory<std::int32_t> step({13});
   const Memory<T> x(test::random_vector<T>(c.count, 1)),
       residual(test::random_vector<T>(c.count, 2));
   const Memory<T> out(test::before<T>(c.write, c.count));
@@ -40,7 +41,8 @@ std::vector<T> run(const Context& context, const Case& c) {
                     .residual = c.residual ? residual.data() : nullptr,
                     .count = c.count,
                     .draw = {.probability = c.probability,
-                             .key = {.seed = 7, .stream = 11, .step = 13},
+                             .key = {.seed = 7, .stream = 11, .step = step_in_memory ? 0u : 13u},
+                             .step = step_in_memory ? step.data() : nullptr,
                              .first_element = c.first_element,
                              .run = c.run,
                              .run_stride = c.run_stride}});
@@ -57,8 +59,9 @@ TYPED_TEST(DropoutCuda, TheMasksOfTheCpu) {
     const auto cpu = run<T, test::HostArray>(test::kCpu, c);
     const double allowed = c.residual ? 8 * test::kUnitRoundoff<T> : 0.0;
     test::under_every_schedule([&] {
-      test::expect_close(run<T, test::DeviceArray>(test::kCuda, c), test::to_double(cpu), allowed,
-                         "out");
+      for (const bool step_in_memory : {false, true})
+        test::expect_close(run<T, test::DeviceArray>(test::kCuda, c, step_in_memory),
+                           test::to_double(cpu), allowed, "out");
     });
   }
 }

@@ -6,20 +6,73 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace {
+
+/// A place in a stream that an event marked.
+struct Mark {
+  bool passed = false;
+};
+
+/// Does its work, unless it must wait for a mark of another stream: then false.
+using Task = std::function<bool()>;
+
+}  // namespace
 
 // CUDA declares its handles as pointers to these.
 struct CUevent_st {
-  bool passed = true;
+  std::shared_ptr<Mark> mark;  // the latest; null before the first
+};
+struct CUgraph_st {
+  std::vector<Task> tasks;
+};
+struct CUgraphExec_st {
+  std::vector<Task> tasks;
+};
+struct CUstream_st {
+  std::deque<Task> tasks;
+  CUgraph_st* captured = nullptr;  // what is asked for goes there while it is
 };
 
 namespace {
 
-std::deque<std::function<void()>> queue;
+std::vector<std::unique_ptr<CUstream_st>> streams;
 int waits = 0, locked = 0;
+bool capture_broken = false;
 
-void make_next() {
-  queue.front()();
-  queue.pop_front();
+CUstream_st& stream_of(cudaStream_t stream) {
+  static CUstream_st default_stream;
+  return stream == nullptr ? default_stream : *stream;
+}
+
+void add(cudaStream_t stream, Task task) {
+  CUstream_st& place = stream_of(stream);
+  if (place.captured != nullptr) return place.captured->tasks.push_back(std::move(task));
+  place.tasks.push_back(std::move(task));
+}
+void add_work(cudaStream_t stream, const std::function<void()>& work) {
+  add(stream, [=] {
+    work();
+    return true;
+  });
+}
+
+/// False if the stream is empty or must wait.
+bool make_next(CUstream_st& stream) {
+  if (stream.tasks.empty() || !stream.tasks.front()()) return false;
+  stream.tasks.pop_front();
+  return true;
+}
+
+/// One task of any stream, those made last first: the copy stream runs as far ahead as it may.
+bool make_any() {
+  for (auto stream = streams.rbegin(); stream != streams.rend(); ++stream) {
+    if (make_next(**stream)) return true;
+  }
+  return make_next(stream_of(nullptr));
 }
 
 }  // namespace
@@ -29,14 +82,25 @@ namespace seqpe::test {
 int stream_waits() {
   return waits;
 }
-std::size_t copies_left() {
-  return queue.size();
+std::size_t tasks_left(void* stream) {
+  return stream_of(static_cast<cudaStream_t>(stream)).tasks.size();
 }
 void work_off() {
-  while (!queue.empty()) make_next();
+  while (make_any()) {
+  }
+}
+void work_off_all_but(void* stream) {
+  const auto* const held = &stream_of(static_cast<cudaStream_t>(stream));
+  for (bool made = true; made;) {
+    made = held != &stream_of(nullptr) && make_next(stream_of(nullptr));
+    for (const auto& other : streams) made = (other.get() != held && make_next(*other)) || made;
+  }
 }
 int page_locked_blocks() {
   return locked;
+}
+void break_captures(bool broken) {
+  capture_broken = broken;
 }
 
 }  // namespace seqpe::test
@@ -68,6 +132,7 @@ cudaError_t cudaMalloc(void** block, std::size_t bytes) {
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* block) {
+  seqpe::test::work_off();  // as CUDA does
   std::free(block);
   return cudaSuccess;
 }
@@ -77,33 +142,79 @@ cudaError_t cudaHostAlloc(void** block, std::size_t bytes, unsigned) {
   return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
-  queue.emplace_back([=] { std::memcpy(to, from, bytes); });
+                            cudaStream_t stream) {
+  add_work(stream, [=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-  queue.emplace_back([=] { std::memset(to, value, bytes); });
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+  add_work(stream, [=] { std::memset(to, value, bytes); });
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  streams.push_back(std::make_unique<CUstream_st>());
+  *stream = streams.back().get();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  return cudaStreamCreate(stream);
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   ++waits;
-  seqpe::test::work_off();
+  while (!stream_of(stream).tasks.empty() && make_any()) {
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (event->mark == nullptr) return cudaSuccess;
+  add(stream, [mark = event->mark] { return mark->passed; });
+  return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (stream == nullptr) return cudaErrorStreamCaptureUnsupported;
+  stream->captured = new CUgraph_st;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = std::exchange(stream->captured, nullptr);
+  if (!capture_broken) return cudaSuccess;
+  delete std::exchange(*graph, nullptr);
+  return cudaErrorStreamCaptureInvalidated;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  *exec = new CUgraphExec_st{graph->tasks};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete exec;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+  for (const Task& task : exec->tasks) add(stream, task);
   return cudaSuccess;
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new CUevent_st;
   return cudaSuccess;
 }
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
-  event->passed = false;
-  queue.emplace_back([=] { event->passed = true; });
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->mark = std::make_shared<Mark>();
+  add_work(stream, [mark = event->mark] { mark->passed = true; });
   return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-  return event->passed ? cudaSuccess : cudaErrorNotReady;
+  return event->mark == nullptr || event->mark->passed ? cudaSuccess : cudaErrorNotReady;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  while (!event->passed) make_next();
+  while (event->mark != nullptr && !event->mark->passed && make_any()) {
+  }
   return cudaSuccess;
 }
 

@@ -1,21 +1,27 @@
-// A GPU that does nothing until somebody waits for it: its one stream is a queue of copies, which a
-// synchronisation works off. What the engine's copies promise can then be seen without a GPU.
+// A GPU that does nothing until somebody waits for it: each stream is a queue of copies, which a
+// synchronisation works off. What the engine's copies, events and graphs promise can then be seen
+// without a GPU.
 #pragma once
 
 #include <cstddef>
 
 namespace seqpe::test {
 
-/// How often the host waited for the whole stream.
+/// How often the host waited for a whole stream.
 int stream_waits();
 
-/// Copies that the device has not made yet.
-std::size_t copies_left();
+/// What a stream has not done yet. Null is CUDA's default stream.
+std::size_t tasks_left(void* stream);
 
-/// The device works on, up to the end of the queue, while nobody waits.
+/// The device works on, up to the end of every queue, while nobody waits.
 void work_off();
+/// One stream stands still, and those that must wait for it.
+void work_off_all_but(void* stream);
 
 /// Blocks of page-locked memory that were ever made.
 int page_locked_blocks();
+
+/// From now on captures end with an error.
+void break_captures(bool broken);
 
 }  // namespace seqpe::test

@@ -13,7 +13,8 @@ TEST(ScalarCuda, WeightedSumIsTheCpus) {
                              .write = write,
                              .count = 3,
                              .terms = {in, in + 1, in + 2},
-                             .weights = {0.1, 3.0, -2.0}});
+                             .weights = {0.1, 3.0, -2.0},
+                             .factors = {nullptr, in}});
     };
     double expected = 1.5;
     run(test::kCpu, &expected, terms.data());

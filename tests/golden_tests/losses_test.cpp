@@ -21,9 +21,11 @@ TEST(GoldenLosses, Contrastive) {
       const auto& config = golden.config.at("contrastive");
       const Tensor pivots = leaf(golden, "in.pivots", where),
                    candidates = leaf(golden, "in.candidates", where);
+      const std::int64_t slices =
+          config.at("per_head").get<bool>() ? config.at("heads").get<std::int64_t>() : 1;
       const Tensor loss = models::contrastive_loss(
-          pivots, candidates, golden.file.tensor("in.labels"), config.at("heads"),
-          config.at("per_head"), config.at("logit_scale"), config.at("label_smoothing"));
+          pivots, candidates, models::repeated_labels(golden.integers("in.labels"), slices),
+          config.at("logit_scale"), config.at("label_smoothing"));
       EXPECT_LE(test::relative_error(loss, golden.file.tensor("out.loss")),
                 test::output_bound(dtype));
       autograd::backward(loss);

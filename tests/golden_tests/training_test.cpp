@@ -106,11 +106,11 @@ class ReplayedTask final : public train::Task {
     return all;
   }
 
-  train::StepTerms forward_backward(std::int64_t step) override {
+  train::StepInputs draw(std::int64_t step) override {
     const std::string in = fmt::format("in.step{}.", step);
-    models::LmStep drawn{.ids = golden_.file.tensor(in + "input_ids"),
-                         .labels = golden_.file.tensor(in + "labels"),
-                         .pass = {.step = static_cast<std::uint32_t>(step)}};
+    models::LmStep drawn{.step = step,
+                         .ids = golden_.file.tensor(in + "input_ids"),
+                         .labels = golden_.file.tensor(in + "labels")};
     const std::int64_t length = drawn.ids.dim(1);
     const auto positions = golden_.integers(in + "positions");
     drawn.starts.clear();
@@ -130,7 +130,11 @@ class ReplayedTask final : public train::Task {
       EXPECT_EQ(models::positions_of(sample), far);
       drawn.transfer = sample;
     }
-    return models::run_step(model_, drawn, drawn.ids.dim(0));
+    return models::step_inputs(model_, drawn);
+  }
+  /// Without dropout, as one micro-batch.
+  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
+    return models::run_step(model_, inputs, {}, inputs.at("ids").dim(0));
   }
 
   train::Evaluation evaluate(const train::OnEvaluated&) override { return {}; }
@@ -227,8 +231,7 @@ void replay(const test::Golden& golden, const test::Where& where) {
       const std::string first = file_groups[g].at("parameters").at(0);
       const char* group = first.starts_with("encoder.") ? "encoder" : "model";
       // The file holds them as float32.
-      EXPECT_NEAR(updater.options_of(group, step).learning_rate,
-                  rates.at(step, static_cast<std::int64_t>(g)),
+      EXPECT_NEAR(updater.learning_rate(group, step), rates.at(step, static_cast<std::int64_t>(g)),
                   1e-7 * train.groups.at("model").learning_rate)
           << group << " " << step;
     }

@@ -32,18 +32,19 @@ struct Parameters {
       : value(test::random_vector<T>(count, 1)), m(value.size()), v(value.size()) {}
 
   void update(const Settings& settings, int step, const std::vector<T>& gradient) {
+    const AdamwRates rates =
+        adamw_rates(settings.learning_rate, settings.beta1, settings.beta2, step);
     adamw(test::kCpu, {.dtype = dtype_of<T>,
                        .value = value.data(),
                        .gradient = gradient.data(),
                        .m = m.data(),
                        .v = v.data(),
                        .count = static_cast<std::int64_t>(value.size()),
-                       .learning_rate = settings.learning_rate,
+                       .rates = rates.data(),
                        .beta1 = settings.beta1,
                        .beta2 = settings.beta2,
                        .eps = settings.eps,
                        .weight_decay = settings.weight_decay,
-                       .step = step,
                        .grad_scale = &settings.grad_scale});
   }
 };
@@ -122,13 +123,14 @@ TEST(AdamwKernelRounded, IsTheNewValueInBf16) {
   const auto gradient = test::random_vector<float>(67, 2);
   std::vector<float> m(67), v(67);
   std::vector<bf16> rounded = test::poisoned<bf16>(67);
+  const AdamwRates rates = adamw_rates(0.1, 0.9, 0.999, 1);
   adamw(test::kCpu, {.value = value.data(),
                      .gradient = gradient.data(),
                      .m = m.data(),
                      .v = v.data(),
                      .rounded = rounded.data(),
                      .count = 67,
-                     .learning_rate = 0.1});
+                     .rates = rates.data()});
   for (std::size_t i = 0; i < value.size(); ++i) EXPECT_EQ(rounded[i].bits, bf16(value[i]).bits);
 }
 

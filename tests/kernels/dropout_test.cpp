@@ -48,6 +48,28 @@ TYPED_TEST(DropoutKernel, DropsTheElementsThatTheWordsSay) {
   }
 }
 
+TYPED_TEST(DropoutKernel, TheStepMayLieInMemory) {
+  using T = TypeParam;
+  const std::vector<T> ones(300, test::from_double<T>(1));
+  const auto drawn = [&](const PhiloxKey& key, const std::int32_t* step, std::int64_t run) {
+    std::vector<T> out(ones.size());
+    dropout(test::kCpu,
+            {.dtype = dtype_of<T>,
+             .out = out.data(),
+             .x = ones.data(),
+             .count = 300,
+             .draw = {.probability = 0.5, .key = key, .step = step, .run = run, .run_stride = 90}});
+    return test::bits_of(out);
+  };
+  PhiloxKey other = kKey;
+  other.step = 5;
+  const std::int32_t step = kKey.step;
+  for (const std::int64_t run : {0, 30}) {
+    EXPECT_TRUE(drawn(other, &step, run) == drawn(kKey, nullptr, run));
+    EXPECT_FALSE(drawn(other, nullptr, run) == drawn(kKey, nullptr, run));
+  }
+}
+
 TYPED_TEST(DropoutKernel, APieceOfTheBatchDrawsItsPieceOfTheMask) {
   using T = TypeParam;
   const std::int64_t count = 2500, first = 1201;

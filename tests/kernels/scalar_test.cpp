@@ -21,6 +21,13 @@ TEST(WeightedSumKernel, AsDefined) {
   EXPECT_EQ(out, -1.5);
   weighted_sum(test::kCpu, {.out = &out, .count = 1, .terms = {&out}, .weights = {2.0}});
   EXPECT_EQ(out, -3.0) << "in place";
+  const double factor = -0.5;
+  weighted_sum(test::kCpu, {.out = &out,
+                            .count = 2,
+                            .terms = {&terms[0], &terms[1]},
+                            .weights = {4.0, 1.0},
+                            .factors = {&factor}});
+  EXPECT_EQ(out, -7.0) << "a factor of the first alone";
   weighted_sum(test::kCpu, {.out = &out});
   EXPECT_EQ(out, 0.0) << "of nothing";
 }

@@ -295,6 +295,8 @@ TEST(AttentionOp, Errors) {
        "[attention] queries [1, 5) must lie in [0, 4) (AttentionOptions::queries)."},
       {self(qkv, {.first_query = 5, .queries = 8}),
        "[attention] queries [5, 9) must lie in [0, 8) (AttentionOptions::queries)."},
+      {self(qkv, {.causal = true, .first_query = 1, .queries = 8}),
+       "[attention] causal queries must be the last of 8, got [1, 5)."},
       {self(qkv, {.key_mask = Tensor::from<std::uint8_t>({4}, {1, 1, 1, 1})}),
        "[attention] key_mask must have shape [2, 4] ([B, T]), got [4]."},
       {self(qkv, {.key_mask = Tensor::zeros({2, 4})}), "[attention] key_mask must be u8, got f32."},

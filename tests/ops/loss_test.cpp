@@ -22,6 +22,11 @@ TEST(WeightedSumOp, HandComputed) {
   test::expect_values(a.grad(), {1}, {30}, 1e-15);
   test::expect_values(b.grad(), {1}, {5}, 1e-15);
   EXPECT_FALSE(weighted_sum({{number(1), 1.0}}).requires_grad());
+  a.clear_grad();
+  const Tensor scaled = weighted_sum({{a, 2.0, number(-0.5)}, {b}});
+  test::expect_values(scaled, {1}, {-5}, 1e-15);
+  autograd::backward(scaled, number(10));
+  test::expect_values(a.grad(), {1}, {-10}, 1e-15);
 }
 
 TEST(WeightedSumOp, GradientsOverwriteOrAddUp) {
@@ -43,7 +48,7 @@ TEST(WeightedSumOp, GradientCheck) {
 }
 
 TEST(WeightedSumOp, Errors) {
-  const auto call = [](const std::vector<std::pair<Tensor, double>>& losses) {
+  const auto call = [](const std::vector<WeightedLoss>& losses) {
     return [=] { weighted_sum(losses); };
   };
   test::expect_error(call({}), "[weighted_sum] there must be 1 to 8 losses, got 0.");
@@ -51,6 +56,8 @@ TEST(WeightedSumOp, Errors) {
                      "[weighted_sum] a loss must be one f64 number, got f64 [2].");
   test::expect_error(call({{Tensor::zeros({1}), 1.0}}),
                      "[weighted_sum] a loss must be one f64 number, got f32 [1].");
+  test::expect_error(call({{number(1), 1.0, Tensor::zeros({2}, DType::f64)}}),
+                     "[weighted_sum] a factor must be one f64 number, got f64 [2].");
   test::expect_error(call({{Tensor(), 1.0}}),
                      "[weighted_sum] a loss must be one f64 number, got an undefined tensor.");
 }

@@ -7,6 +7,7 @@
 
 #include "engine/autograd/backward.h"
 #include "engine/ops/elementwise.h"
+#include "kernels/adamw.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/random_tensor.h"
 #include "tests/support/tensor_compare.h"
@@ -32,6 +33,12 @@ double* at(const Tensor& tensor) {
 
 Tensor number(double value) {
   return Tensor::full({1}, value, DType::f64);
+}
+
+/// Of an update, the first one being number 1.
+Tensor rates(double learning_rate, const AdamOptions& adam = {}, int step = 1) {
+  const auto rates = kernels::adamw_rates(learning_rate, adam.beta1, adam.beta2, step);
+  return Tensor::from<double>({3}, {rates[0], rates[1], rates[2]});
 }
 
 double norm_of(const ParameterGroup& group) {
@@ -79,7 +86,8 @@ TEST(ParameterGroup, MomentsAreNamedAndShared) {
   group.clear_gradients();
   group.complete_gradients();
   const double before = at(parameters[0].value)[1];
-  group.update({.learning_rate = 0.1}, {.beta1 = 0.5, .beta2 = 0.5, .eps = 1.0}, 1, number(1.0));
+  const AdamOptions adam{.beta1 = 0.5, .beta2 = 0.5, .eps = 1.0};
+  group.update(rates(0.1, adam), 0.0, adam, number(1.0));
   EXPECT_NEAR(at(parameters[0].value)[1], before - 0.1 * (1.0 / 0.5), 1e-15);
   EXPECT_EQ(at(moments[2].second)[1], 1.0);
 }
@@ -135,7 +143,7 @@ TEST(ParameterGroup, UpdatesAreAdamW) {
                                      step);
       }
     }
-    group.update({.learning_rate = rate, .weight_decay = 0.3}, adam, step, number(scale));
+    group.update(rates(rate, adam, step), 0.3, adam, number(scale));
     for (const auto& one : parameters) {
       for (std::size_t i = 0; i < expected[one.name].size(); ++i) {
         EXPECT_NEAR(at(one.value)[i], expected[one.name][i].value, 1e-14)
@@ -150,7 +158,7 @@ TEST(ParameterGroup, AScaleThatIsNoNumberUpdatesNothing) {
   ParameterGroup group("model", parameters);
   give_gradient(parameters[0], Tensor::from<double>({2}, {1, 2}));
   const auto before = test::elements<double>(parameters[0].value);
-  group.update({.learning_rate = 0.5}, {}, 1, number(std::nan("")));
+  group.update(rates(0.5), 0.0, {}, number(std::nan("")));
   EXPECT_EQ(test::elements<double>(parameters[0].value), before);
   for (const auto& [name, moment] : group.moments())
     EXPECT_EQ(test::elements<double>(moment), std::vector<double>(2, 0.0)) << name;
@@ -162,7 +170,7 @@ TEST(ParameterGroup, OnlyExemptOrOnlyDecayedParameters) {
     ParameterGroup group("model", parameters);
     group.complete_gradients();
     const double before = at(parameters[0].value)[0];
-    group.update({.learning_rate = 0.5, .weight_decay = 0.5}, {}, 1, number(1.0));
+    group.update(rates(0.5), 0.5, {}, number(1.0));
     EXPECT_DOUBLE_EQ(at(parameters[0].value)[0], decay ? 0.75 * before : before);
   }
 }
@@ -179,7 +187,8 @@ TEST(ParameterGroup, InMixedPrecisionTheModelSeesRoundedValues) {
             (std::vector<float>{1.0f, 1.0f + 0x1p-8f - 0x1p-9f}));
   autograd::backward(ops::scale(value, 1.0), Tensor::full({2}, -1.0, DType::bf16));
   EXPECT_EQ(value.grad().dtype(), DType::f32);
-  group.update({.learning_rate = 0x1p-9}, {.beta1 = 0, .beta2 = 0, .eps = 0}, 1, number(1.0));
+  const AdamOptions adam{.beta1 = 0, .beta2 = 0, .eps = 0};
+  group.update(rates(0x1p-9, adam), 0.0, adam, number(1.0));
   EXPECT_EQ(test::elements<float>(one.master()),
             (std::vector<float>{1.0f + 0x1p-9f, 1.0f + 0x1p-8f}));
   EXPECT_EQ(test::elements<double>(value.to(DType::f64)), (std::vector<double>{1.0, 1.0}));

@@ -37,7 +37,13 @@ class ToyTask final : public Task {
   std::vector<nn::Parameter> parameters() const override {
     return {{"w", model_, "model", true}, {"e", encoder_, "encoder", false}};
   }
-  StepTerms forward_backward(std::int64_t step) override {
+  StepInputs draw(std::int64_t step) override {
+    StepInputs inputs;
+    inputs.add("step", Tensor::from<std::int64_t>({1}, {step}));
+    return inputs;
+  }
+  StepTerms forward_backward(const StepInputs& inputs) override {
+    const std::int64_t step = *inputs.at("step").data_as<std::int64_t>();
     steps.push_back(step);
     const Tensor out = ops::add(ops::multiply(model_, model_), ops::multiply(encoder_, encoder_));
     autograd::backward(out, Tensor::full(out.shape(), 1.0));

@@ -31,7 +31,8 @@ class ConstantGradients final : public Task {
             {"encoder.exempt", encoder_exempt_, "encoder", false}};
   }
   /// The model's gradient is (3, 4), the encoder's (5, 12).
-  StepTerms forward_backward(std::int64_t) override {
+  StepInputs draw(std::int64_t) override { return {}; }
+  StepTerms forward_backward(const StepInputs&) override {
     const std::pair<Tensor, double> gradients[] = {
         {decayed_, 3}, {exempt_, 4}, {encoder_decayed_, 5}, {encoder_exempt_, encoder_gradient}};
     for (const auto& [weight, gradient] : gradients)

@@ -223,7 +223,7 @@ void add_sums(std::vector<Case>& cases) {
                                             .m = arrays.in_place<float>(kParameters),
                                             .v = arrays.in_place<float>(kParameters),
                                             .count = kParameters,
-                                            .learning_rate = 1e-4});
+                                            .rates = arrays.input<double>(3)});
                    }});
 }
 

@@ -101,7 +101,12 @@ TEST_F(LearnedPositionTest, Errors) {
       },
       "[learned] a stretched table must have the one start 0, got starts [0, 1].");
   test::expect_error([&] { learned_.embed({3}, 2, {}); },
-                     "[embedding] indices must lie in [0, 4) (rows of the table), got 4 at 1.");
+                     "[learned] positions must lie in [0, 4) (rows of the table), got 3 to 4.");
+  test::expect_error(
+      [&] {
+        learned_.embed({0, -1}, 2, {});
+      },
+      "[learned] positions must lie in [0, 4) (rows of the table), got -1 to 0.");
 }
 
 }  // namespace

@@ -220,7 +220,7 @@ TEST(SeqpeEncoder, PositionsAreEncodedApart) {
   }
   test::expect_same(all.rows(4, 5), all.rows(6, 7));  // both are position 9
   EXPECT_TRUE(differ(all.rows(0, 1), all.rows(1, 2)));
-  EXPECT_EQ(encoder->forward({}, {}).shape(), (Shape{0, kOut}));
+  EXPECT_EQ(encoder->forward(std::vector<std::int64_t>{}, {}).shape(), (Shape{0, kOut}));
 }
 
 TEST(SeqpeEncoder, DropoutIsAFunctionOfThePassAndTheRow) {

@@ -38,27 +38,29 @@ TEST(ContrastiveLoss, HandValue) {
   // Logits 3 and 1, label 1: log(1 + e^2). With scale 0.5: log(1 + e).
   const Tensor pivot = Tensor::from<double>({1, 2}, {1, 2}),
                candidates = Tensor::from<double>({2, 2}, {1, 1, -1, 1}),
-               label = Tensor::from<std::int64_t>({1}, {1});
-  EXPECT_NEAR(contrastive_loss(pivot, candidates, label, 1, false, 1.0).item(),
-              std::log(1 + std::exp(2.0)), 1e-14);
-  EXPECT_NEAR(contrastive_loss(pivot, candidates, label, 1, false, 0.5).item(),
-              std::log(1 + std::exp(1.0)), 1e-14);
+               label = repeated_labels({1}, 1);
+  EXPECT_NEAR(contrastive_loss(pivot, candidates, label, 1.0).item(), std::log(1 + std::exp(2.0)),
+              1e-14);
+  EXPECT_NEAR(contrastive_loss(pivot, candidates, label, 0.5).item(), std::log(1 + std::exp(1.0)),
+              1e-14);
   // Per head the logits are (1, -1) and (2, 2).
-  EXPECT_NEAR(contrastive_loss(pivot, candidates, label, 2, true, 1.0).item(),
+  EXPECT_NEAR(contrastive_loss(pivot, candidates, repeated_labels({1}, 2), 1.0).item(),
               (std::log(1 + std::exp(2.0)) + std::log(2.0)) / 2, 1e-14);
 }
 
 struct Contrastive {
   std::int64_t count = 3, num = 4;
   Tensor pivots = test::random_tensor({count, kWidth}, 1, DType::f64, -2, 2),
-         candidates = test::random_tensor({count * num, kWidth}, 2, DType::f64, -2, 2),
-         labels = Tensor::from<std::int64_t>({count}, {0, 3, 1});
+         candidates = test::random_tensor({count * num, kWidth}, 2, DType::f64, -2, 2), labels;
+
+  /// For each slice.
+  explicit Contrastive(std::int64_t slices = 1) : labels(repeated_labels({0, 3, 1}, slices)) {}
 };
 
 TEST(ContrastiveLoss, IsItsDefinition) {
-  const Contrastive in;
-  for (const bool per_head : {false, true}) {
-    const std::int64_t slices = per_head ? kHeads : 1, slice = kWidth / slices;
+  for (const std::int64_t slices : {std::int64_t{1}, kHeads}) {
+    const Contrastive in(slices);
+    const std::int64_t slice = kWidth / slices;
     double expected = 0;
     for (std::int64_t p = 0; p < in.count; ++p) {
       for (std::int64_t s = 0; s < slices; ++s) {
@@ -66,21 +68,20 @@ TEST(ContrastiveLoss, IsItsDefinition) {
         for (std::int64_t n = 0; n < in.num; ++n)
           logits.push_back(0.7 *
                            dot(in.pivots, p, in.candidates, p * in.num + n, s * slice, slice));
-        const auto label = static_cast<std::size_t>(in.labels.data_as<std::int64_t>()[p]);
+        const auto label = static_cast<std::size_t>(in.labels.data_as<std::int64_t>()[p * slices]);
         expected -= log_softmax(logits)[label] / static_cast<double>(in.count * slices);
       }
     }
-    EXPECT_NEAR(contrastive_loss(in.pivots, in.candidates, in.labels, kHeads, per_head, 0.7).item(),
-                expected, 1e-13);
+    EXPECT_NEAR(contrastive_loss(in.pivots, in.candidates, in.labels, 0.7).item(), expected, 1e-13);
   }
 }
 
 TEST(ContrastiveLoss, Gradients) {
-  for (const bool per_head : {false, true}) {
-    const Contrastive in;
+  for (const std::int64_t slices : {std::int64_t{1}, kHeads}) {
+    const Contrastive in(slices);
     test::expect_gradients_match(
         [&](const std::vector<Tensor>& inputs) {
-          return contrastive_loss(inputs[0], inputs[1], in.labels, kHeads, per_head, 0.7);
+          return contrastive_loss(inputs[0], inputs[1], in.labels, 0.7);
         },
         {in.pivots, in.candidates});
   }
@@ -89,13 +90,16 @@ TEST(ContrastiveLoss, Gradients) {
 TEST(ContrastiveLoss, Errors) {
   const Contrastive in;
   test::expect_error(
-      [&] { contrastive_loss(in.pivots, in.candidates.rows(0, 11), in.labels, 1, false, 1.0); },
+      [&] { contrastive_loss(in.pivots, in.candidates.rows(0, 11), in.labels, 1.0); },
       "[contrastive_loss] candidates must have shape [3 * num, 6] for the pivots, got [11, 6].");
   test::expect_error(
       [&] {
-        contrastive_loss(in.pivots, in.candidates.view({24, 3}), in.labels, 1, false, 1.0);
+        contrastive_loss(in.pivots, in.candidates.view({24, 3}), in.labels, 1.0);
       },
       "[contrastive_loss] candidates must have shape [3 * num, 6] for the pivots, got [24, 3].");
+  test::expect_error(
+      [&] { contrastive_loss(in.pivots, in.candidates, in.labels.view({3}), 1.0); },
+      "[contrastive_loss] labels must have shape [3, slices] for the pivots, got [3].");
 }
 
 // ---- Transfer
@@ -249,7 +253,7 @@ TEST(Losses, GradientsThroughTheEncoder) {
       const Tensor all = encoder.forward({1, 14, 0, 7, 9, 12, 20, 26, 4, 6, 7, 18, 21, 22}, pass);
       const Tensor contrastive =
           contrastive_loss(ops::slice_rows(all, 0, 2), ops::slice_rows(all, 2, 8),
-                           Tensor::from<std::int64_t>({2}, {0, 2}), kHeads, per_head, 1.0);
+                           repeated_labels({0, 2}, per_head ? kHeads : 1), 1.0);
       const Tensor transfer =
           transfer_loss(constants.main, ops::slice_rows(all, 8, 14), constants.indices, kHeads,
                         {.beta = 1.0, .per_head = per_head});

@@ -59,6 +59,10 @@ double loss_by_sequence(const LanguageModel& model, const LmStep& step) {
   return sum / static_cast<double>(step.labels.numel());
 }
 
+train::StepTerms compute(const LanguageModel& model, const LmStep& step, std::int64_t micro_batch) {
+  return run_step(model, step_inputs(model, step), {}, micro_batch);
+}
+
 TEST(RegulariserWarmup, GrowsLinearlyToOne) {
   SeqpeOptions options;
   EXPECT_EQ(regulariser_warmup(options, 0), 1.0) << "no warmup";
@@ -79,7 +83,7 @@ TEST(LmStep, LossAndGradientAreMeansOverTheLabelsThatCount) {
     step.ids = all_of({3, 3}, 7);
     step.labels =
         Tensor::from<std::int64_t>({3, 3}, {'a', 'b', 'c', 'a', kNone, 'd', kNone, kNone, kNone});
-    const train::StepTerms terms = run_step(model, step, micro_batch);
+    const train::StepTerms terms = compute(model, step, micro_batch);
     const double loss = std::log(260.0) - (2 * std::log(4.0) + std::log(2.0)) / 5;
     EXPECT_NEAR(terms.loss.item(), loss, 1e-13);
     ASSERT_EQ(terms.terms.size(), 1u);
@@ -102,7 +106,7 @@ TEST(LmStep, WithoutAnyLabelNothingIsLearned) {
   LmStep step;
   step.ids = all_of({2, 3}, 7);
   step.labels = all_of({2, 3}, kIgnoreIndex);
-  EXPECT_EQ(run_step(model, step, 1).loss.item(), 0.0);
+  EXPECT_EQ(compute(model, step, 1).loss.item(), 0.0);
   const Tensor grad = model.gpt().parameter("transformer.wte.weight").grad();
   for (const double value : grad.span<double>()) ASSERT_EQ(value, 0.0);
 }
@@ -115,7 +119,7 @@ TEST(LmStep, SequencesTakeTheStartsInTurn) {
       LmStep step = some_step(5);
       step.starts = {1000, 3, 77};
       const double expected = loss_by_sequence(model, step);
-      EXPECT_NEAR(run_step(model, step, micro_batch).loss.item(), expected, 1e-12 * expected);
+      EXPECT_NEAR(compute(model, step, micro_batch).loss.item(), expected, 1e-12 * expected);
       step.starts = {0};
       EXPECT_GT(std::abs(loss_by_sequence(model, step) - expected), 1e-6) << "starts must matter";
     }
@@ -129,13 +133,13 @@ TEST(LmStep, RegularisersAreThoseOfTheirOwnPositions) {
   const SeqpeOptions& options = model.config().seqpe;
   const SeqpeEncoder& encoder = model.seqpe()->encoder();
   LmStep step = some_step(2);
-  step.pass.step = 1;  // half of the warmup
+  step.step = 1;  // half of the warmup
   const ContrastiveSample contrastive{
       .pivots = {5, 900}, .candidates = {7, 11, 950, 40}, .labels = {0, 0}};
   const TransferSample transfer{.starts = {100, 2000}, .indices = {0, 3, 1, 2}};
   const double expected_contrastive =
       contrastive_loss(encoder.forward({5, 900}, {}), encoder.forward({7, 11, 950, 40}, {}),
-                       Tensor::from<std::int64_t>({2}, {0, 0}), 2, false, 0.7)
+                       repeated_labels({0, 0}, 1), 0.7)
           .item();
   const double expected_transfer =
       transfer_loss(encoder.forward({0, 1, 2, 3}, {}), encoder.forward({100, 103, 2001, 2002}, {}),
@@ -147,7 +151,7 @@ TEST(LmStep, RegularisersAreThoseOfTheirOwnPositions) {
     for (const bool with_transfer : {false, true}) {
       step.contrastive = with_contrastive ? std::optional(contrastive) : std::nullopt;
       step.transfer = with_transfer ? std::optional(transfer) : std::nullopt;
-      const train::StepTerms terms = run_step(model, step, 2);
+      const train::StepTerms terms = compute(model, step, 2);
       ASSERT_EQ(terms.terms.size(), 3u);
       EXPECT_EQ(terms.terms[0].first, "task");
       EXPECT_EQ(terms.terms[1].first, "contrastive");

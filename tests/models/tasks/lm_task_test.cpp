@@ -30,7 +30,7 @@ Step one_step(const Config& config, std::int64_t step, DType dtype,
   LmTask task(model);
   const auto groups = optim::make_groups(task.parameters(), compute);
   for (const auto& group : groups) group.clear_gradients();
-  Step out{task.forward_backward(step).loss.item(), {}};
+  Step out{task.forward_backward(task.draw(step)).loss.item(), {}};
   for (const auto& group : groups) group.complete_gradients();
   for (const auto& parameter : task.parameters())
     out.gradients.emplace_back(parameter.name, parameter.value.grad().clone());
@@ -130,7 +130,8 @@ TEST(LmTask, AStepIsAFunctionOfStepAndWeightsAlone) {
   LmTask walked(model);
   for (std::int64_t step = 0; step < 8; ++step) {
     LmTask fresh(model);
-    EXPECT_EQ(walked.forward_backward(step).loss.item(), fresh.forward_backward(step).loss.item())
+    EXPECT_EQ(walked.forward_backward(walked.draw(step)).loss.item(),
+              fresh.forward_backward(fresh.draw(step)).loss.item())
         << step;
   }
 }
@@ -155,7 +156,8 @@ TEST(LmTask, TheRegularisersWarmUpInTheTotalLoss) {
     for (double& value : out.span<double>()) value *= 50;
     LmTask task(model);
     for (std::size_t step = 0; step < factors.size(); ++step) {
-      const train::StepTerms terms = task.forward_backward(static_cast<std::int64_t>(step));
+      const train::StepTerms terms =
+          task.forward_backward(task.draw(static_cast<std::int64_t>(step)));
       std::map<std::string, double> by_name;
       for (const auto& [name, loss] : terms.terms) by_name[name] = loss.item();
       EXPECT_GT(by_name.at("transfer"), 1e-3);

@@ -1,0 +1,117 @@
+// Steps played from a recording are those told kernel by kernel, bit for bit.
+#include "engine/train/step_plans.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/ops/cross_entropy.h"
+#include "engine/ops/loss.h"
+#include "engine/train/updater.h"
+#include "models/tasks/lm_task.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/tensor_compare.h"
+#include "tests/support/tiny_language_model.h"
+
+namespace seqpe {
+namespace {
+
+struct Training {
+  std::vector<train::Update> updates;
+  std::vector<std::pair<std::string, Tensor>> weights;
+};
+
+Training train_6_steps(std::vector<std::string> settings, bool graphs) {
+  settings.emplace_back(graphs ? "train.cuda_graphs=true" : "train.cuda_graphs=false");
+  const auto model = test::tiny_language_model(settings, DType::f32);
+  model.move_to(Device::cuda);
+  models::LmTask task(model);
+  train::Updater updater(task, model.config().train);
+  Training out;
+  for (std::int64_t step = 0; step < 6; ++step) {
+    out.updates.push_back(updater.start(step).wait());
+    EXPECT_LE(kernels::recordings(), graphs ? 2 : 0);
+  }
+  EXPECT_EQ(kernels::recordings() > 0, graphs);
+  for (const auto& parameter : model.parameters())
+    out.weights.emplace_back(parameter.name, parameter.value.to(Device::cpu));
+  return out;
+}
+
+TEST(StepPlans, PlayedStepsAreTheStepsBitForBit) {
+  // Everything that differs from step to step: text, positions, masks, weights of the losses,
+  // rates; and labels that do not count, at the ends of lines' chunks.
+  const std::vector<std::string> kinds[] = {
+      {"seqpe.shift.rate=0.5", "train.micro_batch_size=2"},
+      {"seqpe.shift.rate=0", "train.precision=bf16", "seqpe.encoder.layers=2"},
+      {"model.position=learned"}};
+  for (std::vector<std::string> settings : kinds) {
+    SCOPED_TRACE(settings[0]);
+    settings.insert(settings.end(),
+                    {"model.dropout.residual=0.2", "model.dropout.attention=0.2",
+                     "model.dropout.embedding=0.2", "seqpe.loss_warmup_steps=5",
+                     "train.warmup_steps=4", "train.steps=6", "train.learning_rate=0.01"});
+    const Training told = train_6_steps(settings, false), played = train_6_steps(settings, true);
+    for (std::size_t step = 0; step < told.updates.size(); ++step) {
+      const train::Update &a = told.updates[step], &b = played.updates[step];
+      EXPECT_EQ(a.loss, b.loss) << step;
+      EXPECT_EQ(a.terms, b.terms) << step;
+      EXPECT_EQ(a.norms, b.norms) << step;
+      if (step > 0) {
+        EXPECT_NE(a.loss, told.updates[step - 1].loss) << "steps differ";
+      }
+    }
+    for (std::size_t p = 0; p < told.weights.size(); ++p)
+      test::expect_same(played.weights[p].second, told.weights[p].second);
+  }
+}
+
+TEST(StepPlans, LabelsThatTheHostDoesNotSeeNeedADivisor) {
+  const Tensor logits = Tensor::zeros({2, 3}, DType::f32, Device::cuda),
+               labels = Tensor::zeros({2}, DType::i64, Device::cuda);
+  test::expect_error(
+      [&] { ops::cross_entropy(logits, labels); },
+      "[cross_entropy] labels on cuda need a divisor: the host does not count them.");
+  EXPECT_NEAR(ops::cross_entropy(logits, labels, 0.0, 4.0).loss.item(), std::log(3.0) / 2, 1e-6);
+}
+
+TEST(StepPlans, AResultStaysUntilTheNextStepLikeIt) {
+  train::StepPlans plans(Device::cuda, true);
+  const auto twice = [](const train::StepInputs& inputs) {
+    return train::StepResult{{.loss = ops::weighted_sum({{inputs.at("x"), 2.0}})}, {}};
+  };
+  const auto run = [&](double value, std::int64_t size) {
+    train::StepInputs inputs;
+    inputs.add("x", value);
+    inputs.set_size("n", size);
+    return plans.run(inputs, twice).terms.loss.item();
+  };
+  for (const double value : {1.0, 2.0, 3.0, 4.0}) {
+    EXPECT_EQ(run(value, 1), 2 * value);
+    EXPECT_EQ(run(-value, 2), -2 * value);
+  }
+  EXPECT_EQ(kernels::recordings(), 2) << "one a size";
+}
+
+TEST(StepPlans, AStepThatFailsToBeRecordedIsTriedAgain) {
+  train::StepPlans plans(Device::cuda, true);
+  bool fails = false;
+  const auto work = [&](const train::StepInputs& inputs) {
+    if (fails) throw Error("broken");
+    return train::StepResult{{.loss = ops::weighted_sum({{inputs.at("x"), 2.0}})}, {}};
+  };
+  const auto run = [&](double value) {
+    train::StepInputs inputs;
+    inputs.add("x", value);
+    return plans.run(inputs, work).terms.loss.item();
+  };
+  EXPECT_EQ(run(1), 2);
+  fails = true;
+  EXPECT_THROW(run(2), Error);
+  fails = false;
+  EXPECT_EQ(run(3), 6);
+  EXPECT_EQ(run(4), 8);
+}
+
+}  // namespace
+}  // namespace seqpe
