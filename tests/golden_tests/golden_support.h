@@ -82,14 +82,16 @@ struct Golden {
   nlohmann::json config;
 };
 
-/// max |a - b| / max |b|; the absolute error where b is below 1e-13 throughout.
+/// max |a - b| / max |b|; the absolute error where b is below 1e-13 throughout; NaN where either
+/// holds one.
 inline double relative_error(const Tensor& ours, const Tensor& golden) {
   const Tensor a = ours.to(Device::cpu).to(DType::f64), b = golden.to(DType::f64);
   if (a.numel() != b.numel()) return std::numeric_limits<double>::infinity();
   double difference = 0, scale = 0;
   for (std::int64_t i = 0; i < a.numel(); ++i) {
     const double one = std::abs(a.data_as<double>()[i] - b.data_as<double>()[i]);
-    if (!(one <= difference)) difference = one;  // a NaN stays
+    if (std::isnan(one)) return one;
+    difference = std::max(difference, one);
     scale = std::max(scale, std::abs(b.data_as<double>()[i]));
   }
   return scale < 1e-13 ? difference : difference / scale;
