@@ -136,9 +136,9 @@ void mark_latest(const fs::path& run, std::int64_t step) {
   io::sync_directory(folder_of(run));
 }
 
-bool mark_best_if_there(const fs::path& run, std::int64_t step) {
-  if (is_complete(folder_of(run) / step_name(step))) {
-    mark_best(run, step);
+bool mark_best_if_there(const fs::path& run, std::optional<std::int64_t> step) {
+  if (step && is_complete(folder_of(run) / step_name(*step))) {
+    mark_best(run, *step);
     return true;
   }
   fs::remove(folder_of(run) / kBest);

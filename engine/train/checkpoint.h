@@ -30,8 +30,8 @@ std::filesystem::path write_checkpoint(
 void mark_best(const std::filesystem::path& run, std::int64_t step);
 void mark_latest(const std::filesystem::path& run, std::int64_t step);
 
-/// Points `best` at the checkpoint of `step`; false, and `best` gone, if there is none.
-bool mark_best_if_there(const std::filesystem::path& run, std::int64_t step);
+/// Points `best` at the checkpoint of `step`; false, and `best` gone, if there is none or no step.
+bool mark_best_if_there(const std::filesystem::path& run, std::optional<std::int64_t> step);
 
 /// True if `checkpoint` is one of this run.
 bool is_of_run(const std::filesystem::path& checkpoint, const std::filesystem::path& run);

@@ -32,8 +32,10 @@ class Trainer {
     const bool own = options_.resume && is_of_run(*options_.resume, options_.run);
     // Before the metrics are cut: a crash must not leave `latest` at a step that they lack.
     if (own) mark_latest(options_.run, step_);
-    // A step evaluated elsewhere, or on a branch that was left, is nothing to compare with.
-    if (best_ && !(own && mark_best_if_there(options_.run, best_->step))) best_.reset();
+    // A step evaluated elsewhere, or on a branch that was left, is nothing to compare with, nor may
+    // `best` go on pointing at it.
+    const auto best_step = best_ ? std::optional(best_->step) : std::nullopt;
+    if (!(own && mark_best_if_there(options_.run, best_step))) best_.reset();
     metrics_.emplace(options_.run / "metrics.jsonl", step_, !evaluation_due_);
     progress_.emplace(*options_.log, step_, options_.train.steps, options_.log_config.every);
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);

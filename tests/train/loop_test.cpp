@@ -176,6 +176,39 @@ TEST(Loop, BestIsNeverAStepThatTheRunLeftBehind) {
   EXPECT_EQ(run.link("best"), "step_00000004");
 }
 
+TEST(Loop, BestIsGoneWhereTheStepGoneOnFromHasNone) {
+  const TemporaryDirectory folder;
+  ToyRun run(folder.path());
+  run.options.checkpoint = {.every = 5, .keep_last = 9};
+  ToyTask task;
+  run.train(task);
+  EXPECT_EQ(run.link("best"), "step_00000010");
+  run.options.resume = folder / "checkpoints/step_00000005";
+  run.options.train.steps = 9;
+  ToyTask again;
+  again.nll = {std::numeric_limits<double>::quiet_NaN()};
+  run.train(again);
+  EXPECT_EQ(linked_checkpoint(folder.path(), "best"), std::nullopt);
+}
+
+TEST(Loop, ABestThatIsNotThereAnyMoreIsNotCompared) {
+  const TemporaryDirectory folder;
+  ToyRun run(folder.path());
+  run.options.train.eval_every = 2;
+  run.options.checkpoint = {.every = 2, .keep_last = 9};
+  ToyTask task;
+  task.nll = {9, 1, 9, 5, 9, 6, 9, 7, 9, 8};  // best at step 2
+  run.train(task);
+  EXPECT_EQ(run.link("best"), "step_00000002");
+  fs::remove_all(folder / "checkpoints/step_00000002");
+  run.options.resume = folder / "checkpoints/step_00000004";
+  run.options.train.steps = 6;
+  ToyTask again;
+  again.nll = {9, 6};
+  run.train(again);
+  EXPECT_EQ(run.link("best"), "step_00000006");
+}
+
 TEST(Loop, GoingOnFromAnOlderStepPointsLatestThereBeforeItCutsTheMetrics) {
   const TemporaryDirectory folder;
   ToyRun run(folder.path());
