@@ -227,6 +227,9 @@ void read_safetensors_into(const std::vector<std::pair<std::string, Tensor>>& te
     require<CheckpointError>(entry.shape == tensor.shape(),
                              "[checkpoint] {}: '{}' must have shape {}, has {}.", path.string(),
                              name, to_string(tensor.shape()), to_string(entry.shape));
+    require<CheckpointError>(is_floating(entry.dtype),
+                             "[checkpoint] {}: '{}' must be f32, f64 or bf16, is {}.",
+                             path.string(), name, name_of(entry.dtype));
     known.insert(name);
   }
   for (const SafetensorsEntry& entry : file.entries()) {

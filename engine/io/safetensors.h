@@ -49,8 +49,8 @@ void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, std::string>& metadata = {});
 
 /// Copies the file's tensors into those of the same names, converted to their dtype and device.
-/// Throws CheckpointError with the file and the name unless it holds these, in these shapes, and no
-/// others but those of `also`.
+/// Throws CheckpointError with the file and the name, and leaves all as they are, unless it holds
+/// these, floating and in these shapes, and no others but those of `also`.
 void read_safetensors_into(const std::vector<std::pair<std::string, Tensor>>& tensors,
                            const std::filesystem::path& path,
                            const std::vector<std::string>& also = {});

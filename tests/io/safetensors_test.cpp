@@ -213,6 +213,48 @@ TEST_F(SafetensorsTest, MalformedHeaders) {
   }
 }
 
+TEST_F(SafetensorsTest, ReadsIntoTensorsInTheirDtype) {
+  const Tensor one = Tensor::zeros({2}, DType::f32), other = Tensor::zeros({1, 2}, DType::f64);
+  write_safetensors(folder_ / "file", {{"other", Tensor::from({1, 2}, std::vector{1.5F, -2.0F})},
+                                       {"foreign", of_type(DType::u8, {3})},
+                                       {"one", Tensor::from({2}, std::vector{0.25, 3.0})}});
+  read_safetensors_into({{"one", one}, {"other", other}}, folder_ / "file", {"foreign"});
+  test::expect_same(one, Tensor::from({2}, std::vector{0.25F, 3.0F}));
+  test::expect_same(other, Tensor::from({1, 2}, std::vector{1.5, -2.0}));
+}
+
+TEST_F(SafetensorsTest, AFileThatDoesNotFitLeavesEveryTensorAsItWas) {
+  const auto path = folder_ / "file";
+  const auto f32 = [](const Shape& shape) { return Tensor::full(shape, 7); };
+  struct Case {
+    Named second;  // what the file holds beside a good 'a'
+    std::string message;
+  };
+  const std::vector<Case> cases{
+      {{{"b", f32({4})}}, "[checkpoint] {}: 'b' must have shape [3], has [4]."},
+      {{{"b", f32({3, 1})}}, "[checkpoint] {}: 'b' must have shape [3], has [3, 1]."},
+      {{{"b", of_type(DType::i32, {3})}}, "[checkpoint] {}: 'b' must be f32, f64 or bf16, is i32."},
+      {{{"b", of_type(DType::i64, {3})}}, "[checkpoint] {}: 'b' must be f32, f64 or bf16, is i64."},
+      {{{"b", of_type(DType::u8, {3})}}, "[checkpoint] {}: 'b' must be f32, f64 or bf16, is u8."},
+      {{}, "[safetensors] {}: there is no tensor 'b'."},
+      {{{"b", f32({3})}, {"c", f32({1})}},
+       "[checkpoint] {}: the model has no parameter 'c'. Hint: is it of another model?"}};
+  for (const auto& [second, message] : cases) {
+    SCOPED_TRACE(message);
+    Named stored{{"a", f32({2})}};
+    stored.insert(stored.end(), second.begin(), second.end());
+    write_safetensors(path, stored);
+    const Tensor a = of_type(DType::f32, {2}), b = of_type(DType::f32, {3});
+    test::expect_error<CheckpointError>(
+        [&] {
+          read_safetensors_into({{"a", a}, {"b", b}}, path, {"also"});
+        },
+        fmt::format(fmt::runtime(message), path.string()));
+    test::expect_same(a, of_type(DType::f32, {2}));
+    test::expect_same(b, of_type(DType::f32, {3}));
+  }
+}
+
 TEST_F(SafetensorsTest, MutatedFilesLoadOrAreRefused) {
   const std::string good = small_file();
   const std::string words[] = {"[",   "{",    "\"",  "-1", "0", "9223372036854775808",
