@@ -67,6 +67,11 @@ std::unique_ptr<Tokenizer> make_numbered_vocabulary(std::int64_t size) {
   return std::make_unique<NumberedVocabulary>(size);
 }
 
+bool holds_tokenizer(const std::filesystem::path& directory) {
+  return std::filesystem::exists(directory / kByteMarker) ||
+         std::filesystem::exists(directory / "vocab.json");
+}
+
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& spec) {
   if (spec == "bytes") return make_byte_tokenizer();
   const std::filesystem::path directory = spec;

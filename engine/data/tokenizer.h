@@ -39,6 +39,9 @@ std::unique_ptr<Tokenizer> make_numbered_vocabulary(std::int64_t size);
 /// GPT-2's byte-level BPE from vocab.json and merges.txt in `directory`.
 std::unique_ptr<Tokenizer> load_gpt2_tokenizer(const std::filesystem::path& directory);
 
+/// True if `directory` holds the files of a tokenizer.
+bool holds_tokenizer(const std::filesystem::path& directory);
+
 /// "bytes", or a folder with tokenizer files.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& spec);
 

@@ -55,15 +55,19 @@ void check_same_model(const LanguageModel& model, const fs::path& directory) {
         directory.string(), ours[i].key, theirs[i].get(), ours[i].get(),
         (directory / kConfigFile).string());
   }
-  const auto stored_tokenizer = data::load_tokenizer(directory.string());
-  const std::int64_t vocab_size = stored_tokenizer->vocab_size();
+  check_same_tokenizer(model, directory);
+}
+
+void check_same_tokenizer(const LanguageModel& model, const fs::path& directory) {
+  const auto stored = data::load_tokenizer(directory.string());
+  const std::int64_t vocab_size = stored->vocab_size();
   require<CheckpointError>(
       vocab_size == model.tokenizer().vocab_size(),
       "[checkpoint] {} is of another model: data.tokenizer has {} tokens there, {} were asked for.",
       directory.string(), vocab_size, model.tokenizer().vocab_size());
   for (std::int32_t id = 0; id < vocab_size; ++id) {
     require<CheckpointError>(
-        stored_tokenizer->bytes_of(id) == model.tokenizer().bytes_of(id),
+        stored->bytes_of(id) == model.tokenizer().bytes_of(id),
         "[checkpoint] {} is of another model: data.tokenizer has another token {} there.",
         directory.string(), id);
   }
@@ -107,7 +111,7 @@ std::unique_ptr<LanguageModel> open_language_model(const StoredModel& stored,
     for (const std::string& assignment : overrides) config::set(assignment, fields);
     validate_model(config);
   }
-  require<DataError>(tokenizer || stored.is_ours() || fs::exists(stored.weights / "vocab.json"),
+  require<DataError>(tokenizer || data::holds_tokenizer(stored.weights),
                      "[checkpoint] {} holds no tokeniser. Hint: --tokenizer FOLDER with vocab.json "
                      "and merges.txt.",
                      stored.weights.string());

@@ -21,6 +21,10 @@ void save_language_model(const LanguageModel& model, const std::filesystem::path
 /// very model: what computes its result, not how it is trained.
 void check_same_model(const LanguageModel& model, const std::filesystem::path& directory);
 
+/// Throws CheckpointError unless the tokeniser in `directory` is the model's, token by token: its
+/// embeddings would stand for others.
+void check_same_tokenizer(const LanguageModel& model, const std::filesystem::path& directory);
+
 /// Prints a warning with the keys that differ if the training on which `directory` stands took its
 /// sequences from other data, or in another order, than this model's configuration does.
 void warn_of_other_data(const LanguageModel& model, const std::filesystem::path& directory);

@@ -96,6 +96,20 @@ for from in whole whole/checkpoints/latest; do
   check "--init-from $from" train --quiet --run "init_${#from}" --init-from "$from" --set train.steps=2
 done
 expect 5 "must have shape" train --init-from whole --set model.width=16
+mkdir reversed
+python "as many tokens, in the other order" << 'PYTHON'
+import json
+codes = [b if 33 <= b <= 126 or 161 <= b <= 172 or b >= 174 else None for b in range(256)]
+others = iter(range(256, 512))
+characters = [chr(next(others) if code is None else code) for code in codes]
+json.dump({c: 255 - byte for byte, c in enumerate(characters)}, open("reversed/vocab.json", "w"))
+open("reversed/merges.txt", "w").write("#version: 0.2\n")
+PYTHON
+expect 5 "data.tokenizer has another token 0 there" train --init-from whole --set data.tokenizer=reversed
+cp -rL whole/checkpoints/latest bare
+rm bare/byte_tokenizer.json bare/COMPLETE bare/trainer_state.json
+check "--init-from takes weights without a tokeniser" train --quiet --run init_bare --init-from bare --set train.steps=2 \
+  --set data.tokenizer=reversed
 expect 3 "train.steps must be at least the 9 that" train --run whole --resume auto --set train.steps=7
 expect 2 "this one goes on from" train --run whole --resume auto --init-from whole
 expect 2 "must come without rivals (compare)" train --init-from whole --set compare='[learned]'

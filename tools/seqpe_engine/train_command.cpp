@@ -92,8 +92,11 @@ class Session {
         config, data::load_tokenizer(config.data.tokenizer));
     // Memory that nobody writes takes no room.
     if (!options_.dry_run) out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
-    if (!options_.init_from.empty())
-      models::load_weights(*out.model, models::find_model(options_.init_from).weights);
+    if (!options_.init_from.empty()) {
+      const fs::path weights = models::find_model(options_.init_from).weights;
+      if (data::holds_tokenizer(weights)) models::check_same_tokenizer(*out.model, weights);
+      models::load_weights(*out.model, weights);
+    }
     out.model->move_to(device_);
     out.task = std::make_unique<models::LmTask>(*out.model);
     log.detail(version_text());

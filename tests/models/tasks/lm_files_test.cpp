@@ -114,5 +114,33 @@ TEST(LmFiles, AnotherModelIsRefusedByTheKey) {
   }
 }
 
+TEST(LmFiles, AnotherTokeniserIsRefusedByItsFirstToken) {
+  const TemporaryDirectory folder;
+  const LanguageModel model = saved_model(folder.path());
+  EXPECT_NO_THROW(check_same_tokenizer(model, folder.path()));
+  // As many tokens as there are bytes, two of which have changed places.
+  fs::remove(folder / "byte_tokenizer.json");
+  nlohmann::json vocab = test::BpeFiles{}.vocab();
+  vocab.erase("<|endoftext|>");
+  folder.write("merges.txt", test::BpeFiles{}.merges_text());
+  folder.write("vocab.json", vocab.dump());
+  EXPECT_NO_THROW(check_same_tokenizer(model, folder.path()));
+  std::swap(vocab.at("A"), vocab.at("Z"));
+  folder.write("vocab.json", vocab.dump());
+  for (const auto check : {check_same_tokenizer, check_same_model}) {
+    test::expect_error<CheckpointError>(
+        [&] { check(model, folder.path()); },
+        fmt::format("[checkpoint] {} is of another model: data.tokenizer has another token 65 "
+                    "there.",
+                    folder.path().string()));
+  }
+  test::BpeFiles{}.write(folder);
+  test::expect_error<CheckpointError>(
+      [&] { check_same_tokenizer(model, folder.path()); },
+      fmt::format("[checkpoint] {} is of another model: data.tokenizer has 257 tokens there, 256 "
+                  "were asked for.",
+                  folder.path().string()));
+}
+
 }  // namespace
 }  // namespace seqpe::models
