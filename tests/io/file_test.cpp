@@ -1,6 +1,8 @@
 #include "engine/io/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <optional>
@@ -63,6 +65,18 @@ TEST(File, AFullDiskIsAnError) {
   FileWriter writer("/dev/full");
   test::expect_error<Error>([&] { writer.write("text", 4); },
                             "[file] cannot write /dev/full: No space left on device.");
+}
+
+TEST(File, WhatCannotBeSyncedIsAnError) {
+  // Nothing is behind it to sync: its sync fails without a broken disk.
+  const int null_device = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  const bool refuses = ::fsync(null_device) != 0;
+  ::close(null_device);
+  if (!refuses) GTEST_SKIP() << "this system syncs /dev/null";
+  FileWriter writer("/dev/null");
+  writer.write("text", 4);
+  test::expect_error<Error>([&] { writer.close(); },
+                            "[file] cannot write /dev/null: Invalid argument.");
 }
 
 TEST(File, AtomicWriteReplacesAndLeavesNothingBeside) {
