@@ -58,6 +58,98 @@ TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
   }
 }
 
+/// What each key decides; a new key fails until it is written here.
+const std::set<std::string> kOfEveryModel{"model.layers",     "model.width",
+                                          "model.heads",      "model.activation",
+                                          "model.position",   "model.layer_norm_eps"},
+    kOfSeqpeModels{"seqpe.apply",
+                   "seqpe.qk_projection",
+                   "seqpe.multi_head",
+                   "seqpe.scalar_scale",
+                   "seqpe.base",
+                   "seqpe.max_digits",
+                   "seqpe.encoder.width",
+                   "seqpe.encoder.heads",
+                   "seqpe.encoder.layers",
+                   "seqpe.encoder.attention",
+                   "seqpe.encoder.mask_padding",
+                   "seqpe.encoder.last_layernorm",
+                   "seqpe.encoder.temperature",
+                   "seqpe.encoder.activation"},
+    kOfLearnedModels{"data.block_size"},
+    kOfData{"train.batch_size", "data.path",   "data.block_size",      "data.reader",
+            "data.blank_lines", "data.shards", "data.reference_blocks"},
+    // The tokeniser is compared itself, token by token; the seed by the loop.
+    kOfNeither{"model.dropout.embedding",
+               "model.dropout.residual",
+               "model.dropout.attention",
+               "seqpe.max_position",
+               "seqpe.encoder.dropout.residual",
+               "seqpe.encoder.dropout.attention",
+               "seqpe.shift.rate",
+               "seqpe.shift.pool",
+               "seqpe.shift.blocks",
+               "seqpe.contrastive.weight",
+               "seqpe.contrastive.pivots",
+               "seqpe.contrastive.candidates",
+               "seqpe.contrastive.mixture",
+               "seqpe.contrastive.local_range",
+               "seqpe.contrastive.per_head",
+               "seqpe.contrastive.logit_scale",
+               "seqpe.transfer.weight",
+               "seqpe.transfer.starts",
+               "seqpe.transfer.indices",
+               "seqpe.transfer.metric",
+               "seqpe.transfer.beta",
+               "seqpe.transfer.per_head",
+               "seqpe.transfer.logit_scale",
+               "seqpe.loss_warmup_steps",
+               "train.steps",
+               "train.micro_batch_size",
+               "train.learning_rate",
+               "train.encoder_learning_rate",
+               "train.min_learning_rate",
+               "train.warmup_steps",
+               "train.warmup_from",
+               "train.schedule",
+               "train.betas",
+               "train.eps",
+               "train.weight_decay",
+               "train.encoder_weight_decay",
+               "train.clip",
+               "train.encoder_clip",
+               "train.precision",
+               "train.device",
+               "train.pin",
+               "train.threads",
+               "train.seed",
+               "train.eval_every",
+               "data.valid_path",
+               "data.tokenizer",
+               "eval.lengths",
+               "eval.stride",
+               "eval.start",
+               "eval.max_lines",
+               "checkpoint.every",
+               "checkpoint.keep_last",
+               "checkpoint.keep_every",
+               "log.every",
+               "compare"};
+
+TEST(Config, EveryKeyIsOfTheModelOfItsDataOrOfNeither) {
+  Config config;
+  for (const auto& [key, type, doc, get, set] : fields_of(config)) {
+    SCOPED_TRACE(key);
+    const bool every = kOfEveryModel.contains(key), seqpe = kOfSeqpeModels.contains(key),
+               learned = kOfLearnedModels.contains(key), data = kOfData.contains(key);
+    EXPECT_NE(every || seqpe || learned || data, kOfNeither.contains(key)) << "not classified";
+    EXPECT_EQ(describes_model(key, PositionKind::seqpe), every || seqpe);
+    EXPECT_EQ(describes_model(key, PositionKind::learned), every || learned);
+    EXPECT_EQ(describes_model(key, PositionKind::none), every);
+    EXPECT_EQ(decides_data(key), data);
+  }
+}
+
 TEST(Config, DefaultsAreThoseOfTheSchemaNotOfARecipe) {
   const Config config = load_config({}, {});
   EXPECT_EQ(config.model.layers, 12);
