@@ -70,6 +70,8 @@ void validate_model(const Config& config) {
   check_size("seqpe.max_position", seqpe.max_position);
   validate_lengths(config);
   if (model.position != PositionKind::seqpe) return;
+  check_size("seqpe.encoder.width", seqpe.encoder.width);
+  check_size("seqpe.max_digits", seqpe.max_digits);
   require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
                        "[config] seqpe.encoder.heads must divide seqpe.encoder.width {}, got {}.",
                        seqpe.encoder.width, seqpe.encoder.heads);
@@ -96,6 +98,12 @@ void validate_training(const Config& config) {
   }
   require<ConfigError>(train.eps > 0, "[config] train.eps must be > 0, got {}.", train.eps);
   if (model.position == PositionKind::seqpe) {
+    check_size("seqpe.shift.pool", seqpe.shift.pool);
+    check_size("seqpe.shift.blocks", seqpe.shift.blocks);
+    check_size("seqpe.contrastive.pivots", seqpe.contrastive.pivots);
+    check_size("seqpe.contrastive.candidates", seqpe.contrastive.candidates);
+    check_size("seqpe.transfer.starts", seqpe.transfer.starts);
+    check_size("seqpe.transfer.indices", seqpe.transfer.indices);
     // They check their options.
     TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), data.block_size,
                      train.batch_size, static_cast<std::uint64_t>(train.seed));

@@ -171,5 +171,8 @@ assert b"840.14 M parameters in the model" in told, told
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 assert peak < 1_500_000, peak
 PYTHON
+# 10^9 pivots with 9,999 candidates of 999,999 digits, width 8, two a digit in 4 bytes: 6.4e20, more than an integer holds.
+expect 0 "about 596046447" train --dry-run --set seqpe.contrastive.pivots=1000000000 --set seqpe.contrastive.candidates=9999 \
+  --set seqpe.contrastive.local_range=10000 --set seqpe.max_digits=999999
 check "--dry-run writes nothing" test ! -e dry -a ! -e runs
 finish

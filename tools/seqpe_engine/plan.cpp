@@ -21,11 +21,15 @@ double encoder_numbers(const models::Config& config) {
   const auto& contrastive = config.seqpe.contrastive;
   const auto& transfer = config.seqpe.transfer;
   const bool shifts = shift.rate > 0 && config.train.batch_size % shift.blocks == 0;
-  std::int64_t positions = (shifts ? shift.blocks : 1) * config.data.block_size;
-  if (contrastive.weight > 0) positions += contrastive.pivots * (1 + contrastive.candidates);
-  if (transfer.weight > 0) positions += transfer.starts * transfer.indices;
+  // In doubles: the product of so many counts that are each allowed need not fit an integer.
+  const auto product = [](std::int64_t a, std::int64_t b) {
+    return static_cast<double>(a) * static_cast<double>(b);
+  };
+  double positions = product(shifts ? shift.blocks : 1, config.data.block_size);
+  if (contrastive.weight > 0) positions += product(contrastive.pivots, 1 + contrastive.candidates);
+  if (transfer.weight > 0) positions += product(transfer.starts, transfer.indices);
   const auto& encoder = config.seqpe.encoder;
-  return static_cast<double>(positions * (config.seqpe.max_digits + 1) * encoder.width) *
+  return positions * product(config.seqpe.max_digits + 1, encoder.width) *
          (kEncoderWidths * static_cast<double>(encoder.layers - 1) + kEncoderOnce);
 }
 

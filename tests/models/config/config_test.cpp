@@ -209,7 +209,10 @@ TEST(Config, UnknownNames) {
 TEST(Config, ValuesMustFitTogether) {
   expect_refused({"model.heads=5"}, "[config] model.heads must divide model.width 768, got 5.");
   for (const char* key :
-       {"eval.start", "data.block_size", "seqpe.max_position", "model.width", "train.batch_size"}) {
+       {"eval.start", "data.block_size", "seqpe.max_position", "model.width", "train.batch_size",
+        "seqpe.max_digits", "seqpe.encoder.width", "seqpe.shift.pool", "seqpe.shift.blocks",
+        "seqpe.contrastive.pivots", "seqpe.contrastive.candidates", "seqpe.transfer.starts",
+        "seqpe.transfer.indices"}) {
     expect_refused(
         {fmt::format("{}=9000000000000000000", key), "model.heads=1"},
         fmt::format("[config] {} must be at most 1073741824, got 9000000000000000000.", key));
