@@ -218,25 +218,24 @@ void write_safetensors(const std::filesystem::path& path,
 }
 
 void read_safetensors_into(const std::vector<std::pair<std::string, Tensor>>& tensors,
-                           const std::filesystem::path& path,
-                           const std::vector<std::string>& also) {
-  const auto file = SafetensorsFile::open(path);
+                           const SafetensorsFile& file, const std::vector<std::string>& also) {
+  const std::string path = file.path().string();
   std::set<std::string> known(also.begin(), also.end());
   for (const auto& [name, tensor] : tensors) {
     const SafetensorsEntry& entry = file.at(name);
     require<CheckpointError>(entry.shape == tensor.shape(),
-                             "[checkpoint] {}: '{}' must have shape {}, has {}.", path.string(),
-                             name, to_string(tensor.shape()), to_string(entry.shape));
+                             "[checkpoint] {}: '{}' must have shape {}, has {}.", path, name,
+                             to_string(tensor.shape()), to_string(entry.shape));
     require<CheckpointError>(is_floating(entry.dtype),
-                             "[checkpoint] {}: '{}' must be f32, f64 or bf16, is {}.",
-                             path.string(), name, name_of(entry.dtype));
+                             "[checkpoint] {}: '{}' must be f32, f64 or bf16, is {}.", path, name,
+                             name_of(entry.dtype));
     known.insert(name);
   }
   for (const SafetensorsEntry& entry : file.entries()) {
     require<CheckpointError>(
         known.contains(entry.name),
-        "[checkpoint] {}: the model has no parameter '{}'. Hint: is it of another model?",
-        path.string(), entry.name);
+        "[checkpoint] {}: the model has no parameter '{}'. Hint: is it of another model?", path,
+        entry.name);
   }
   for (const auto& [name, tensor] : tensors) tensor.copy_from(file.tensor(name).to(tensor.dtype()));
 }

@@ -27,6 +27,13 @@ class SafetensorsFile {
  public:
   static SafetensorsFile open(const std::filesystem::path& path);
 
+  // The entries point into the bytes: a move takes both along, a copy would point into the first.
+  SafetensorsFile(const SafetensorsFile&) = delete;
+  SafetensorsFile& operator=(const SafetensorsFile&) = delete;
+  SafetensorsFile(SafetensorsFile&&) = default;
+  SafetensorsFile& operator=(SafetensorsFile&&) = default;
+
+  const std::filesystem::path& path() const { return path_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// In the order of their bytes.
   const std::vector<SafetensorsEntry>& entries() const { return entries_; }
@@ -36,14 +43,16 @@ class SafetensorsFile {
   Tensor tensor(const std::string& name) const;
 
  private:
+  SafetensorsFile() = default;
+
   std::filesystem::path path_;
   std::vector<std::byte> bytes_;
   std::map<std::string, std::string> metadata_;
   std::vector<SafetensorsEntry> entries_;
 };
 
-/// Writes named CPU tensors in the given order, synced to disk. Throws Error if the file cannot be
-/// written.
+/// Writes named tensors, of any device, in the given order, synced to disk. Throws Error if the
+/// file cannot be written.
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, Tensor>>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
@@ -52,7 +61,6 @@ void write_safetensors(const std::filesystem::path& path,
 /// Throws CheckpointError with the file and the name, and leaves all as they are, unless it holds
 /// these, floating and in these shapes, and no others but those of `also`.
 void read_safetensors_into(const std::vector<std::pair<std::string, Tensor>>& tensors,
-                           const std::filesystem::path& path,
-                           const std::vector<std::string>& also = {});
+                           const SafetensorsFile& file, const std::vector<std::string>& also = {});
 
 }  // namespace seqpe::io

@@ -173,7 +173,7 @@ class Trainer {
     verify_checkpoint(checkpoint);
     task_.load(checkpoint);
     for (const auto& group : updater_.groups()) group.round_values();
-    io::read_safetensors_into(moments(), checkpoint / kOptimizerFile);
+    io::read_safetensors_into(moments(), io::SafetensorsFile::open(checkpoint / kOptimizerFile));
     try {
       const auto state =
           nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kStateFile));

@@ -24,6 +24,14 @@ std::vector<std::pair<std::string, Tensor>> named(const std::vector<nn::Paramete
   return out;
 }
 
+void copy_weights(const WeightFiles& files, const LanguageModel& model) {
+  check_tied_head(files.model);
+  io::read_safetensors_into(named(model.gpt().parameters(), ""), files.model, {kHead});
+  if (!files.encoder) return;
+  io::read_safetensors_into(named(model.seqpe()->encoder().parameters(), kEncoderPrefix),
+                            *files.encoder);
+}
+
 }  // namespace
 
 void save_language_model(const LanguageModel& model, const fs::path& directory) {
@@ -92,11 +100,7 @@ void warn_of_other_data(const LanguageModel& model, const fs::path& directory) {
 }
 
 void load_weights(const LanguageModel& model, const fs::path& directory) {
-  check_tied_head(directory / kModelFile);
-  io::read_safetensors_into(named(model.gpt().parameters(), ""), directory / kModelFile, {kHead});
-  if (model.seqpe() == nullptr) return;
-  io::read_safetensors_into(named(model.seqpe()->encoder().parameters(), kEncoderPrefix),
-                            directory / kEncoderFile);
+  copy_weights(open_weights(model.config(), directory), model);
 }
 
 std::unique_ptr<LanguageModel> open_language_model(const StoredModel& stored,
@@ -117,13 +121,14 @@ std::unique_ptr<LanguageModel> open_language_model(const StoredModel& stored,
                      stored.weights.string());
   std::shared_ptr<const data::Tokenizer> loaded =
       data::load_tokenizer(tokenizer.value_or(stored.weights.string()));
-  const std::int64_t vocab_size = checked_vocab_size(config, stored);
+  const WeightFiles files = open_weights(config, stored.weights);
+  const std::int64_t vocab_size = checked_vocab_size(config, stored, files);
   require<DataError>(
       vocab_size == loaded->vocab_size(),
       "[checkpoint] the tokeniser must have the model's vocabulary of {} tokens, has {}.",
       vocab_size, loaded->vocab_size());
   auto model = std::make_unique<LanguageModel>(config, std::move(loaded));
-  load_weights(*model, stored.weights);
+  copy_weights(files, *model);
   return model;
 }
 

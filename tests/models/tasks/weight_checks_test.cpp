@@ -17,10 +17,11 @@ TEST(WeightChecks, SizesThatTheWeightsDoNotHaveAreRefusedByTheKey) {
   const test::TemporaryDirectory folder;
   save_language_model(tiny_language_model({}, DType::f32), folder.path());
   const StoredModel stored{folder.path(), {}};
-  const auto config_with = [](const std::vector<std::string>& more) {
-    return load_model_config({}, test::tiny_settings(more));
+  const auto vocab_size_with = [&](const std::vector<std::string>& more) {
+    const Config config = load_model_config({}, test::tiny_settings(more));
+    return checked_vocab_size(config, stored, open_weights(config, stored.weights));
   };
-  EXPECT_EQ(checked_vocab_size(config_with({}), stored), 256);
+  EXPECT_EQ(vocab_size_with({}), 256);
   struct Case {
     const char *setting, *message;
   };
@@ -41,8 +42,8 @@ TEST(WeightChecks, SizesThatTheWeightsDoNotHaveAreRefusedByTheKey) {
       {"seqpe.encoder.layers=3", "must hold 3 layers (seqpe.encoder.layers), it holds 1."}};
   for (const auto& [setting, message] : cases) {
     SCOPED_TRACE(setting);
-    test::expect_error_with<CheckpointError>(
-        [&, setting = setting] { checked_vocab_size(config_with({setting}), stored); }, message);
+    test::expect_error_with<CheckpointError>([&, setting = setting] { vocab_size_with({setting}); },
+                                             message);
   }
 }
 
@@ -51,10 +52,11 @@ TEST(WeightChecks, TheVocabularyOfARunOfTheReferenceIsTheOneItNames) {
   save_language_model(tiny_language_model({}, DType::f32), folder.path());
   const Config config = load_model_config({}, test::tiny_settings());
   const StoredModel stored{folder.path(), folder.path()};
-  EXPECT_EQ(checked_vocab_size(config, stored), 256);
+  const WeightFiles files = open_weights(config, stored.weights);
+  EXPECT_EQ(checked_vocab_size(config, stored, files), 256);
   folder.write("config.json", R"({"model_type": "gpt2", "vocab_size": 300})");
   test::expect_error_with<CheckpointError>(
-      [&] { checked_vocab_size(config, stored); },
+      [&] { checked_vocab_size(config, stored, files); },
       "'transformer.wte.weight' must have extent 300 in dimension 0 (vocab_size), it is [256, 8].");
 }
 
@@ -71,12 +73,12 @@ TEST(WeightChecks, AHeadOfItsOwnIsRefused) {
     with_head.emplace_back("lm_head.weight",
                            tied ? embedding : Tensor::zeros(embedding.shape(), DType::f32));
     io::write_safetensors(folder / "model.safetensors", with_head);
+    const auto file = io::SafetensorsFile::open(folder / "model.safetensors");
     if (tied) {
-      EXPECT_NO_THROW(check_tied_head(folder / "model.safetensors"));
+      EXPECT_NO_THROW(check_tied_head(file));
     } else {
       test::expect_error_with<CheckpointError>(
-          [&] { check_tied_head(folder / "model.safetensors"); },
-          "'lm_head.weight' must equal 'transformer.wte.weight'");
+          [&] { check_tied_head(file); }, "'lm_head.weight' must equal 'transformer.wte.weight'");
     }
   }
 }
