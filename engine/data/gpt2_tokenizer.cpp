@@ -99,7 +99,8 @@ class Gpt2Tokenizer final : public Tokenizer {
       throw DataError(fmt::format("[tokenizer] {}: must be JSON: {}.", file, error.what()));
     }
     require<DataError>(vocab.is_object() && !vocab.empty(),
-                       "[tokenizer] {}: must be an object of tokens and ids.", file);
+                       "[tokenizer] {}: must be an object of tokens and ids, got {} of {}.", file,
+                       vocab.type_name(), vocab.size());
     tokens_.resize(vocab.size());
     std::vector<bool> seen(vocab.size(), false);
     for (const auto& [token, id] : vocab.items()) {

@@ -94,7 +94,8 @@ SafetensorsEntry parse_entry(const std::string& file, const std::string& name, c
   for (const json& extent : value["shape"]) {
     const auto size = extent.get<std::uint64_t>();
     constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
-    if (size > kMax || (size != 0 && bytes > kMax / size)) refuse("the shape is too large");
+    if (size > kMax || (size != 0 && bytes > kMax / size))
+      refuse(fmt::format("the shape {} is too large", value["shape"].dump().substr(0, 200)));
     bytes *= size;
     entry.shape.push_back(static_cast<std::int64_t>(size));
   }

@@ -21,7 +21,8 @@ Tensor Linear::forward(const Tensor& x, ops::Activation activation) const {
 
 Tensor Linear::forward_columns(const Tensor& x, std::int64_t begin, std::int64_t count) const {
   require(layout_ == ops::WeightLayout::in_out,
-          "[linear] columns can be taken of an [in, out] weight only.");
+          "[linear] columns can be taken of an [in, out] weight only, got [out, in] {}.",
+          to_string(weight_.shape()));
   return ops::linear_columns(x, weight_, bias_, begin, count);
 }
 

@@ -4,7 +4,8 @@
 
 namespace seqpe::train {
 
-Metrics::Metrics(const std::filesystem::path& path, std::int64_t step, bool evaluated) {
+Metrics::Metrics(const std::filesystem::path& path, std::int64_t step, bool evaluated)
+    : path_(path) {
   if (std::filesystem::exists(path)) {
     const std::string text = io::read_text<Error>(path);
     std::string kept;
@@ -27,7 +28,7 @@ Metrics::Metrics(const std::filesystem::path& path, std::int64_t step, bool eval
 
 void Metrics::write(const nlohmann::ordered_json& line) {
   file_ << line.dump() << '\n' << std::flush;
-  require(file_.good(), "[metrics] cannot write metrics.jsonl: {}.", io::system_error());
+  require(file_.good(), "[metrics] cannot write {}: {}.", path_.string(), io::system_error());
 }
 
 std::string norm_name(const std::string& group) {

@@ -19,6 +19,7 @@ class Metrics {
   void write(const nlohmann::ordered_json& line);
 
  private:
+  std::filesystem::path path_;
   std::ofstream file_;
 };
 

@@ -169,9 +169,9 @@ TEST_F(Gpt2TokenizerTest, MalformedVocabularies) {
   deep.insert(deep.find("266"), std::string(100000, '['));
   deep.insert(deep.find("266") + 3, std::string(100000, ']'));
   const std::pair<std::string, std::string> cases[] = {
-      {"[]", file + ": must be an object of tokens and ids."},
-      {"{}", file + ": must be an object of tokens and ids."},
-      {"3", file + ": must be an object of tokens and ids."},
+      {"[]", file + ": must be an object of tokens and ids, got array of 0."},
+      {"{}", file + ": must be an object of tokens and ids, got object of 0."},
+      {"3", file + ": must be an object of tokens and ids, got number of 1."},
       {with("x y", 266), file + ": 'x y' holds a character that stands for no byte."},
       {with("\xe4\x80\xac", 266),
        file + ": '\xe4\x80\xac' holds a character that stands for no byte."},

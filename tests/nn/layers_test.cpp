@@ -48,8 +48,9 @@ TEST(Linear, ColumnsArePartOfTheWhole) {
     }
   }
   Linear out_in({.in = 5, .out = 7, .layout = WeightLayout::out_in, .dtype = DType::f64});
-  test::expect_error([&] { out_in.forward_columns(x, 0, 2); },
-                     "[linear] columns can be taken of an [in, out] weight only.");
+  test::expect_error(
+      [&] { out_in.forward_columns(x, 0, 2); },
+      "[linear] columns can be taken of an [in, out] weight only, got [out, in] [7, 5].");
 }
 
 TEST(LayerNorm, StartsAsThePlainOne) {

@@ -1,6 +1,10 @@
 // metrics.jsonl is appended, and cut back to the step from which a run goes on.
 #include "engine/train/metrics.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
+
 #include "engine/io/file.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
@@ -46,6 +50,18 @@ TEST(Metrics, TellWhereTheyCannotBeWritten) {
   const test::TemporaryDirectory folder;
   test::expect_error_with([&] { Metrics(folder / "missing/metrics.jsonl", 0); },
                           "missing/metrics.jsonl: No such file");
+  // No file of this process may have a byte, as on a full disk.
+  Metrics metrics(folder / "metrics.jsonl", 0);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit nothing{0, before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &nothing), 0);
+  const std::string message = test::error_of([&] { metrics.write({{"step", 9}}); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(message, fmt::format("[metrics] cannot write {}: File too large.",
+                                 (folder / "metrics.jsonl").string()));
 }
 
 }  // namespace
