@@ -265,6 +265,11 @@ struct StopCase {
   std::size_t steps_left;
 };
 
+// As its name: its bytes hold addresses.
+void PrintTo(const StopCase& stop, std::ostream* out) {
+  *out << stop.name;
+}
+
 class LoopStop : public testing::TestWithParam<StopCase> {};
 
 TEST_P(LoopStop, LosesNothing) {
