@@ -116,9 +116,7 @@ std::vector<Block> evaluation_blocks(const Chunks& chunks, std::int64_t size, st
       covered = end;
     }
     const bool lost = reference && count % size == 0 && stride == size;
-    if (covered < count && !lost) {
-      blocks.push_back({chunk, covered, std::min(count - covered, covered == 0 ? count : stride)});
-    }
+    if (covered < count && !lost) blocks.push_back({chunk, covered, count - covered});
   }
   return blocks;
 }
