@@ -1,5 +1,5 @@
-// An endless walk over items, each epoch in an order of its own: the blocks of training, and the
-// positions that SeqPE's samplers draw.
+// An endless walk over items, each epoch in an order of its own: the blocks of training, or
+// whatever else each step takes its share of.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
-// Text as blocks of tokens for a language model (seqpe.md: line-wise reading, chunks, shifted
-// labels).
+// Text as blocks of tokens for a language model, each with the tokens that follow as its labels.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,7 @@ struct AttentionOptions {
 /// b uses block (first_sequence + b) mod blocks.
 struct PositionPair {
   Tensor pe;  // [blocks, T, 2W] if split: the halves are pe_q and pe_k; else [blocks, T, W], both
-  bool split = true;             //
+  bool split = true;
   bool shared_by_heads = false;  // W is one slice that every head uses; else W = heads * slice
 
   std::int64_t width() const { return split ? pe.dim(2) / 2 : pe.dim(2); }
