@@ -11,7 +11,8 @@ namespace seqpe::kernels::cpu::SEQPE_ISA {
 /// e^x; 0 below -87, so that masked logits (-inf) give exact zeros; e^88, not infinity, above 88.
 static inline float fast_exp(float x) {
   const float clamped = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
-  // x = n ln 2 + r with |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to the nearest integer.
+  // x = n ln 2 + r with |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to the nearest integer, which is
+  // then the low bits of the sum.
   const float shifted = clamped * 1.44269504088896341f + 12582912.0f;
   const float n = shifted - 12582912.0f;
   const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -22,8 +23,8 @@ static inline float fast_exp(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const std::uint32_t exponent = (static_cast<std::uint32_t>(static_cast<std::int32_t>(n)) + 127u)
-                                 << 23;
+  // From the bits, not by a cast of n: that of a NaN is undefined.
+  const std::uint32_t exponent = (__builtin_bit_cast(std::uint32_t, shifted) + 127u) << 23;
   const float result = p * __builtin_bit_cast(float, exponent);
   return x < -87.0f ? 0.0f : result;
 }
