@@ -4,9 +4,12 @@
 
 #include <array>
 #include <csignal>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/gemm_packed.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/matmul_product.h"
 
 namespace seqpe::kernels {
@@ -130,11 +133,12 @@ TYPED_TEST(MatmulKernel, SeveralBlocksOfEverySide) {
   }
 }
 
-// The rows of one item are cut into blocks of at most 2 MiB before the epilogue.
-TEST(MatmulKernelBlocks, EpilogueOfSeveralBlocksOfRows) {
-  for (const std::int64_t m : {128, 129, 300}) {
-    MatmulProduct<double> product({.m = m, .n = 2100, .k = 2, .epilogue = Epilogue::bias_gelu_tanh},
-                                  {.pre_activation = true});
+// The epilogue takes 8 rows at a time, whichever items of the batch they are of.
+TEST(MatmulKernelBlocks, EpilogueOfRowsOfSeveralItems) {
+  for (const std::int64_t m : {1, 7, 8, 9}) {
+    MatmulProduct<double> product(
+        {.m = m, .n = 5, .k = 2, .batch = 20, .epilogue = Epilogue::bias_gelu_tanh},
+        {.gap = 3, .pre_activation = true});
     product.expect_as_defined(kPaths[0]);
   }
 }
@@ -207,12 +211,23 @@ TEST(MatmulKernelCalls, AnEpilogueNeedsABiasAndAnOverwrittenOutput) {
                            .bias = numbers.data(),
                            .epilogue = Epilogue::bias};
   EXPECT_NO_THROW(matmul(test::kCpu, good));
-  MatmulArgs no_bias = good, adds = good, transposed = good;
+  MatmulArgs no_bias = good, adds = good, wide = good, transposed = good;
   no_bias.bias = nullptr;
   adds.write = Write::accumulate;
+  wide.wide_out = true;
   transposed.trans_a = true;
-  for (const MatmulArgs& bad : {no_bias, adds, transposed})
-    EXPECT_THROW(matmul(test::kCpu, bad), Error);
+  const std::pair<MatmulArgs, const char*> cases[] = {
+      {no_bias, "bias false, accumulate false, wide_out false, trans_a false."},
+      {adds, "bias true, accumulate true, wide_out false, trans_a false."},
+      {wide, "bias true, accumulate false, wide_out true, trans_a false."},
+      {transposed, "bias true, accumulate false, wide_out false, trans_a true."}};
+  for (const auto& [bad, got] : cases) {
+    test::expect_error(
+        [&] { matmul(test::kCpu, bad); },
+        std::string("[matmul] an epilogue needs a bias, an overwritten output of the dtype of a "
+                    "and an a that is not transposed, got ") +
+            got);
+  }
 }
 
 }  // namespace
