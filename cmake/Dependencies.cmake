@@ -2,7 +2,8 @@
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(fmt REQUIRED)
-find_package(yaml-cpp REQUIRED)
+# From 0.7 on its parser refuses deep nesting, over which it would run out of stack.
+find_package(yaml-cpp 0.7 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)

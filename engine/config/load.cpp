@@ -1,5 +1,6 @@
 #include "engine/config/load.h"
 
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -13,28 +14,9 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr int kMaxIncludes = 16;
-constexpr int kMaxNesting = 64;
 
 std::string place(const std::string& file, const YAML::Node& node) {
   return node.Mark().is_null() ? file : fmt::format("{}:{}", file, node.Mark().line + 1);
-}
-
-/// yaml-cpp recurses: count brackets before it sees the text.
-void check_nesting(const Source& source) {
-  int depth = 0;
-  bool comment = false;
-  char before = '\n';
-  for (const char c : source.text) {
-    // A comment begins at a # after white space.
-    if (c == '#' && (before == ' ' || before == '\t' || before == '\n')) comment = true;
-    if (c == '\n') comment = false;
-    before = c;
-    if (comment) continue;
-    if (c == '[' || c == '{') ++depth;
-    if (c == ']' || c == '}') depth = std::max(0, depth - 1);
-    require<ConfigError>(depth <= kMaxNesting, "[config] {}: nested deeper than {} levels.",
-                         source.name, kMaxNesting);
-  }
 }
 
 std::vector<std::string> keys_of(const std::vector<Field>& fields) {
@@ -104,7 +86,8 @@ void load_nested(const Source& source, std::vector<Field>& fields, const Resolve
                        kMaxIncludes);
   const YAML::Node root = parse(source);
   if (root.IsNull()) return;
-  require<ConfigError>(root.IsMap(), "[config] {}: must be a map of sections.", source.name);
+  require<ConfigError>(root.IsMap(), "[config] {}: must be a map of sections, got {}.", source.name,
+                       root.IsScalar() ? shown(root) : "a list");
   if (const YAML::Node include = root["include"]) {
     require<ConfigError>(include.IsScalar(), "[config] include: expected a name, got {} ({}).",
                          shown(include), place(source.name, include));
@@ -130,12 +113,14 @@ YAML::Node parse(const Source& source) {
   require<ConfigError>(source.text.size() <= kMaxBytes,
                        "[config] {}: must be at most {} bytes, has {}.", source.name, kMaxBytes,
                        source.text.size());
-  check_nesting(source);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(source.text);
     require<ConfigError>(documents.size() <= 1, "[config] {}: must be one document, has {}.",
                          source.name, documents.size());
     return documents.empty() ? YAML::Node() : documents[0];
+  } catch (const YAML::DeepRecursion& error) {
+    throw ConfigError(fmt::format("[config] {}:{}: nested deeper than {} levels.", source.name,
+                                  error.mark.line + 1, error.depth() - 1));
   } catch (const YAML::ParserException& error) {
     throw ConfigError(
         fmt::format("[config] {}:{}: {}.", source.name, error.mark.line + 1, error.msg));

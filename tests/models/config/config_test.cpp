@@ -59,9 +59,9 @@ TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
 }
 
 /// What each key decides; a new key fails until it is written here.
-const std::set<std::string> kOfEveryModel{"model.layers",     "model.width",
-                                          "model.heads",      "model.activation",
-                                          "model.position",   "model.layer_norm_eps"},
+const std::set<std::string> kOfEveryModel{"model.layers",   "model.width",
+                                          "model.heads",    "model.activation",
+                                          "model.position", "model.layer_norm_eps"},
     kOfSeqpeModels{"seqpe.apply",
                    "seqpe.qk_projection",
                    "seqpe.multi_head",
