@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 
 #include "engine/core/allocator.h"
 #include "engine/core/random.h"
+#include "engine/train/progress.h"
 #include "engine/train/updater.h"
 #include "kernels/common/isa.h"
 #include "kernels/common/profile.h"
@@ -20,6 +20,7 @@
 #include "models/tasks/lm_task.h"
 #include "tools/seqpe_engine/bench_kernels.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/sizes.h"
 
 namespace seqpe::tools {
 namespace {
@@ -38,10 +39,6 @@ data::Chunks random_tokens(std::int64_t vocab_size, std::int64_t count) {
   return {tokens};
 }
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 /// The value at `fraction` of the sorted list.
 double quantile(std::vector<double> values, double fraction) {
   std::sort(values.begin(), values.end());
@@ -52,7 +49,7 @@ double quantile(std::vector<double> values, double fraction) {
 double peak_resident_megabytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+  return megabytes(static_cast<double>(usage.ru_maxrss) * 1024);
 }
 
 models::LanguageModel random_model(const models::Config& config, const Options& options) {
@@ -60,10 +57,6 @@ models::LanguageModel random_model(const models::Config& config, const Options& 
   model.initialize(static_cast<std::uint64_t>(config.train.seed));
   model.move_to(use_device(config.train));
   return model;
-}
-
-double peak_tensor_megabytes(const models::LanguageModel& model) {
-  return static_cast<double>(allocator(model.device()).stats().peak) / 1048576.0;
 }
 
 void run_train(const Options& options) {
@@ -84,18 +77,18 @@ void run_train(const Options& options) {
   for (; step < options.warmup; ++step) run(step);
   std::vector<double> seconds;
   kernels::start_profile();
-  const double begin = now();
+  const train::Stopwatch watch;
   for (std::int64_t n = 0; n < options.steps; ++n, ++step) {
-    const double before = now();
+    const train::Stopwatch step_watch;
     run(step);
-    seconds.push_back(now() - before);
+    seconds.push_back(step_watch.seconds());
   }
   pending->wait();
-  const double total = now() - begin;
+  const double total = watch.seconds();
   const auto times = kernels::stop_profile();
 
   const double median = quantile(seconds, 0.5);
-  const double peak = peak_tensor_megabytes(model);
+  const double peak = peak_tensor_megabytes(model.device());
   nlohmann::ordered_json shares;
   double in_kernels = 0;
   for (const auto& time : times) {
@@ -136,16 +129,17 @@ void run_train(const Options& options) {
 void run_eval(const Options& options) {
   const models::Config config = models::load_config(options.configs, options.overrides);
   const models::LanguageModel model = random_model(config, options);
-  const double weights = peak_tensor_megabytes(model);
+  const double weights = peak_tensor_megabytes(model.device());
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   if (!options.json)
     fmt::print("{:>8} {:>10} {:>12} {:>20}\n", "length", "seconds", "tokens/s",
                "MB beside weights");
   for (const std::int64_t length : options.lengths) {
     allocator(model.device()).reset_peak();
-    const double begin = now();
+    const train::Stopwatch watch;
     models::evaluate_length(model, random_tokens(options.vocab_size, length), length);
-    const double seconds = now() - begin, memory = peak_tensor_megabytes(model) - weights;
+    const double seconds = watch.seconds(),
+                 memory = peak_tensor_megabytes(model.device()) - weights;
     results.push_back({{"length", length},
                        {"seconds", seconds},
                        {"tensor_peak_mb", memory},

@@ -16,6 +16,7 @@
 #include "kernels/device.h"
 #include "kernels/matmul.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/sizes.h"
 
 namespace seqpe::tools {
 namespace {
@@ -36,10 +37,10 @@ std::string proc_value(const char* path, const std::string& name) {
   return "unknown";
 }
 
-/// A line of /proc/meminfo in GB.
+/// A line of /proc/meminfo.
 std::string memory(const char* name) {
   const std::string kilobytes = proc_value("/proc/meminfo", name);
-  return fmt::format("{:.1f} GB", std::strtod(kilobytes.c_str(), nullptr) * 1024 / 1e9);
+  return size_text(std::strtod(kilobytes.c_str(), nullptr) * 1024);
 }
 
 /// Seconds of the fastest of a few calls.

@@ -6,6 +6,7 @@
 
 #include "engine/core/allocator.h"
 #include "engine/train/progress.h"
+#include "tools/seqpe_engine/sizes.h"
 
 namespace seqpe::tools {
 namespace {
@@ -37,9 +38,8 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
     results.push_back({length, evaluate_one(model, chunks, length, log)});
     // What one length leaves behind must not keep the next from fitting.
     allocator(model.device()).release_cached();
-    log.detail(
-        fmt::format("length {}: {:.1f} s, tensors {:.0f} MB at peak", length, watch.seconds(),
-                    static_cast<double>(allocator(model.device()).stats().peak) / 1048576.0));
+    log.detail(fmt::format("length {}: {:.1f} s, tensors {:.0f} MB at peak", length,
+                           watch.seconds(), peak_tensor_megabytes(model.device())));
   }
   log.clear();
   return results;

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include "engine/ops/cross_entropy.h"
+#include "tools/seqpe_engine/sizes.h"
 
 namespace seqpe::tools {
 namespace {
-
-constexpr double kMegabyte = 1024.0 * 1024.0;
 
 // Widths that a token of a block keeps for its backward, and those of the moment at the peak; both
 // measured (-v tells the peak) at several depths, batches and encoders.
@@ -58,13 +57,6 @@ std::string shortened(std::int64_t count) {
   const auto value = static_cast<double>(count);
   return count < 100'000 ? fmt::format("{:.1f} K", value / 1e3)
                          : fmt::format("{:.2f} M", value / 1e6);
-}
-
-/// "0.215 MB", "787 MB", "48.8 GB".
-std::string size_text(double bytes) {
-  const double megabytes = bytes / kMegabyte;
-  return megabytes < 1000 ? fmt::format("{:.3g} MB", megabytes)
-                          : fmt::format("{:.1f} GB", megabytes / 1024);
 }
 
 }  // namespace

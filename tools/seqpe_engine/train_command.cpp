@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 
-#include "engine/core/allocator.h"
 #include "engine/io/file.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/loop.h"
@@ -17,6 +16,7 @@
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/plan.h"
 #include "tools/seqpe_engine/run_folder.h"
+#include "tools/seqpe_engine/sizes.h"
 #include "tools/seqpe_engine/tables.h"
 
 namespace seqpe::tools {
@@ -151,8 +151,7 @@ class Session {
                                                              log.open(where / "train.log");
                                                              write_run_files(where, config);
                                                            }});
-    const auto peak = static_cast<double>(allocator(device_).stats().peak);
-    log.detail(fmt::format("tensors {:.1f} MB at peak", peak / 1024 / 1024));
+    log.detail(fmt::format("tensors {:.1f} MB at peak", peak_tensor_megabytes(device_)));
     if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
       return trained;
     trained.results = evaluate_lengths(*prepared.model, prepared.task->validation(),
