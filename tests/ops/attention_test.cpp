@@ -1,5 +1,8 @@
 #include "engine/ops/attention.h"
 
+#include <algorithm>
+
+#include "tests/reference/attention.h"
 #include "tests/support/op_check.h"
 
 namespace seqpe {
@@ -9,62 +12,52 @@ using ops::AttentionOptions;
 using ops::PositionPair;
 using test::random_tensor;
 
-/// Where the element (b, t, c) of a [batch, tokens, width] tensor lies.
-double at(const Tensor& x, std::int64_t b, std::int64_t t, std::int64_t c) {
-  return x.data_as<double>()[(b * x.dim(1) + t) * x.dim(2) + c];
+/// `count` columns of x [batch, tokens, width] from `begin` on, a slice of `size` a head; those of
+/// one slice are every head's.
+reference::Heads columns(const Tensor& x, std::int64_t begin, std::int64_t count,
+                         std::int64_t size) {
+  reference::Heads heads{{}, x.dim(1) * count, count, count == size ? 0 : size};
+  for (std::int64_t row = 0; row < x.dim(0) * x.dim(1); ++row) {
+    const double* from = x.data_as<double>() + row * x.dim(2) + begin;
+    heads.data.insert(heads.data.end(), from, from + count);
+  }
+  return heads;
 }
 
-/// The definition: all weights of a query at a time. q [B, Q, C], keys and values at columns of kv.
+/// The definition. q [B, Q, C], keys and values at columns of kv.
 Tensor defined(const Tensor& q, const Tensor& kv, std::int64_t k_column, std::int64_t v_column,
                std::int64_t channels, const AttentionOptions& options,
                const PositionPair& position = {}) {
-  const std::int64_t batch = q.dim(0), queries = q.dim(1), tokens = kv.dim(1);
-  const std::int64_t heads = options.heads, size = channels / heads;
-  const Tensor out = Tensor::zeros({batch, queries, channels}, DType::f64);
-  std::vector<double> weights(static_cast<std::size_t>(tokens));
-  for (std::int64_t b = 0; b < batch; ++b) {
-    for (std::int64_t h = 0; h < heads; ++h) {
-      for (std::int64_t i = 0; i < queries; ++i) {
-        double total = 0;
-        for (std::int64_t j = 0; j < tokens; ++j) {
-          double logit = 0;
-          for (std::int64_t c = h * size; c < (h + 1) * size; ++c) {
-            logit += at(q, b, i, c) * at(kv, b, j, k_column + c);
-          }
-          if (position.pe.defined()) {
-            const std::int64_t block = (options.first_sequence + b) % position.pe.dim(0);
-            const std::int64_t slice = position.slice(heads);
-            for (std::int64_t s = 0; s < slice; ++s) {
-              const std::int64_t column = (position.shared_by_heads ? 0 : h * slice) + s;
-              logit += options.pe_scale * at(position.pe, block, i, column) *
-                       at(position.pe, block, j, column + (position.split ? position.width() : 0));
-            }
-          }
-          const bool allowed = (!options.causal || j <= i + tokens - queries) &&
-                               (!options.key_mask.defined() ||
-                                options.key_mask.data_as<std::uint8_t>()[b * tokens + j] != 0);
-          weights[static_cast<std::size_t>(j)] =
-              allowed ? std::exp(logit / std::sqrt(static_cast<double>(size))) : 0.0;
-          total += weights[static_cast<std::size_t>(j)];
-        }
-        if (total == 0) continue;  // no key allowed: the output is zero
-        for (std::int64_t j = 0; j < tokens; ++j) {
-          const std::int64_t element =
-              (((options.first_sequence + b) * heads + h) * queries + i) * tokens + j;
-          const double keep =
-              philox_word(options.dropout_key, static_cast<std::uint64_t>(element)) / 4294967296.0 <
-                      options.dropout
-                  ? 0.0
-                  : 1.0 / (1.0 - options.dropout);
-          const double weight = weights[static_cast<std::size_t>(j)] / total * keep;
-          for (std::int64_t c = h * size; c < (h + 1) * size; ++c) {
-            out.data_as<double>()[(b * queries + i) * channels + c] +=
-                weight * at(kv, b, j, v_column + c);
-          }
-        }
-      }
-    }
+  const std::int64_t size = channels / options.heads;
+  kernels::AttentionShape shape{.batch = q.dim(0),
+                                .heads = options.heads,
+                                .q_len = q.dim(1),
+                                .kv_len = kv.dim(1),
+                                .head_size = size,
+                                .value_size = size,
+                                .first_sequence = options.first_sequence,
+                                .causal = options.causal,
+                                .scale = 1.0 / std::sqrt(static_cast<double>(size)),
+                                .pe_scale = options.pe_scale,
+                                .dropout = options.dropout,
+                                .dropout_key = options.dropout_key};
+  reference::AttentionInputs in{.q = columns(q, 0, channels, size),
+                                .k = columns(kv, k_column, channels, size),
+                                .v = columns(kv, v_column, channels, size)};
+  if (position.pe.defined()) {
+    const std::int64_t width = position.width();
+    shape.pe_size = position.slice(options.heads);
+    shape.pe_blocks = position.pe.dim(0);
+    in.pe_q = columns(position.pe, 0, width, shape.pe_size);
+    in.pe_k = columns(position.pe, position.split ? width : 0, width, shape.pe_size);
   }
+  if (options.key_mask.defined()) in.key_mask = options.key_mask.data_as<std::uint8_t>();
+  const Tensor out = Tensor::zeros({shape.batch, shape.q_len, channels}, DType::f64);
+  reference::Heads values{test::Doubles(static_cast<std::size_t>(out.numel())),
+                          shape.q_len * channels, channels, size};
+  test::Doubles lse(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len));
+  reference::attention_forward(shape, in, values, lse);
+  std::copy(values.data.begin(), values.data.end(), out.data_as<double>());
   return out;
 }
 
