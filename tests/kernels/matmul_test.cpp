@@ -138,7 +138,7 @@ TEST(MatmulKernelBlocks, EpilogueOfRowsOfSeveralItems) {
   for (const std::int64_t m : {1, 7, 8, 9}) {
     MatmulProduct<double> product(
         {.m = m, .n = 5, .k = 2, .batch = 20, .epilogue = Epilogue::bias_gelu_tanh},
-        {.gap = 3, .pre_activation = true});
+        {.gap = 3, .item_gap = 7, .pre_activation = true});
     product.expect_as_defined(kPaths[0]);
   }
 }

@@ -32,7 +32,8 @@ std::vector<T> matrices(std::int64_t batch, std::int64_t rows, std::int64_t colu
 
 struct MatmulOperands {
   bool share_a = false, share_b = false;
-  std::int64_t gap = 0;  // between rows
+  std::int64_t gap = 0;       // between rows
+  std::int64_t item_gap = 0;  // between the outputs of a batch
   bool pre_activation = false;
 };
 
@@ -54,12 +55,12 @@ class MatmulProduct {
     args_.ldc = std::max<std::int64_t>(1, args.n + 3 * how.gap);
     args_.batch_stride_a = how.share_a ? 0 : a_rows * args_.lda;
     args_.batch_stride_b = how.share_b ? 0 : b_rows * args_.ldb;
-    args_.batch_stride_out = args.m * args_.ldc;
+    args_.batch_stride_out = args.m * args_.ldc + how.item_gap;
     a_ = matrices<T>(how.share_a ? 1 : args.batch, a_rows, a_columns, args_.lda, 1);
     b_ = matrices<T>(how.share_b ? 1 : args.batch, b_rows, b_columns, args_.ldb, 2);
     bias_ = random_vector<T>(args.n, 3);
-    initial_ = before<Out>(args.write, args.batch * args.m * args_.ldc);
-    if (how.pre_activation) pre_activation_ = poisoned<T>(args.batch * args.m * args_.ldc);
+    initial_ = before<Out>(args.write, args.batch * args_.batch_stride_out);
+    if (how.pre_activation) pre_activation_ = poisoned<T>(args.batch * args_.batch_stride_out);
     args_.a = a_.data();
     args_.b = b_.data();
     args_.bias = args.epilogue == kernels::Epilogue::none ? nullptr : bias_.data();
