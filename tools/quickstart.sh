@@ -3,5 +3,5 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 "$root/tools/install_packages.sh"
-(cd "$root" && cmake --preset cpu -DSEQPE_TESTS=OFF && cmake --build --preset cpu --target seqpe_engine)
+(cd "$root" && cmake --preset cpu && cmake --build --preset cpu --target seqpe_engine)
 exec "$root/build/cpu/bin/seqpe_engine" train lm "$@" # paths in it are the caller's
