@@ -16,6 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kGpt2File = "config.json";
+constexpr const char* kPositionFile = "pe_config.json";
+
 struct Key {
   const char* theirs;
   const char* ours;
@@ -49,7 +52,7 @@ const std::vector<Key>& seqpe_keys() {
       {"USE_PE_MULTI_HEAD", "seqpe.multi_head"},
       {"SEQPE_SCALAR_SCALE", "seqpe.scalar_scale"},
       {"PE_MAX_POSITION", "seqpe.max_position"},
-      {"SEQPE_MAX_DIGITS", "seqpe.max_digits"},
+      {"SEQPE_MAX_DIGITS", "seqpe.max_digits", {{"null", "auto"}}},
       {"PE_EMBED_DIM", "seqpe.encoder.width"},
       {"NUM_ATTENTION_HEADS", "seqpe.encoder.heads"},
       {"SEQPE_LAYER_NUM", "seqpe.encoder.layers"},
@@ -139,10 +142,13 @@ class Reader {
   Reader(const fs::path& path, std::vector<config::Field>& fields)
       : path_(path), root_(read_map(path)), fields_(fields) {}
 
-  /// The value of a key as text; nothing if it is absent.
-  std::optional<std::string> value(const char* key) {
+  /// The value of a key as text; nothing if it is absent. One that says what the model computes
+  /// must be there: with a default in its place the numbers would be wrong, and nobody would know.
+  std::optional<std::string> value(const char* key, bool computes = false) {
     known_.insert(key);
     const YAML::Node node = root_[key];
+    require<CheckpointError>(node || !computes, "[checkpoint] {}: there is no {}.", path_.string(),
+                             key);
     if (!node) return std::nullopt;
     if (node.IsNull()) return "null";
     require<CheckpointError>(node.IsScalar(), "[checkpoint] {}: {} must be a single value.",
@@ -150,10 +156,13 @@ class Reader {
     return node.Scalar();
   }
 
-  void copy(const Key& key) {
-    const auto found = value(key.theirs);
+  void copy(const Key& key, bool computes) {
+    const auto found = value(key.theirs, computes);
     if (!found) return;
     const std::string ours = to_ours(key, *found);
+    require<CheckpointError>(ours != "null" || !computes,
+                             "[checkpoint] {}: {} must have a value, got null.", path_.string(),
+                             key.theirs);
     if (ours == "null") return;
     try {
       config::set(fmt::format("{}={}", key.ours, ours), fields_,
@@ -163,8 +172,8 @@ class Reader {
     }
   }
 
-  void check(const char* key, const std::string& expected) {
-    const auto found = value(key);
+  void check(const char* key, const std::string& expected, bool computes = false) {
+    const auto found = value(key, computes);
     require<CheckpointError>(!found || same_value(*found, expected),
                              "[checkpoint] {}: {} must be {}, got {}.", path_.string(), key,
                              expected, found.value_or(""));
@@ -188,16 +197,18 @@ class Reader {
   std::set<std::string> known_;
 };
 
-void read_position(const fs::path& path, Config& config, std::vector<config::Field>& fields) {
-  Reader file(path, fields);
-  require<CheckpointError>(file.value(position_key().theirs).has_value(),
-                           "[checkpoint] {}: there is no {}.", path.string(),
-                           position_key().theirs);
-  file.copy(position_key());
+/// All of pe_config.json but the kind of positions, which was read.
+void read_position(Reader& file, Config& config) {
   file.value(kSinusoidalBase);
-  for (const auto& [key, expected] : kSeqpeConstants) file.check(key, expected);
-  const bool is_seqpe = config.model.position == PositionKind::seqpe;
-  for (const Key& key : seqpe_keys()) is_seqpe ? file.copy(key) : void(file.value(key.theirs));
+  const PositionKind position = config.model.position;
+  const bool is_seqpe = position == PositionKind::seqpe;
+  for (const auto& [key, expected] : kSeqpeConstants) file.check(key, expected, is_seqpe);
+  for (const Key& key : seqpe_keys()) {
+    // The number of digits must fit the positions, or follows from them.
+    const bool computes =
+        describes_model(key.ours, position) || key.ours == std::string_view("seqpe.max_position");
+    is_seqpe ? file.copy(key, computes) : void(file.value(key.theirs));
+  }
   const auto shifts = file.value(kUsesShift), out_dim = file.value(kOutDim);
   if (shifts == "false") config.seqpe.shift.rate = 0.0;
   if (is_seqpe && out_dim && *out_dim != "null") {
@@ -205,6 +216,18 @@ void read_position(const fs::path& path, Config& config, std::vector<config::Fie
                std::to_string(seqpe_out_dim(config.seqpe, config.model.width, config.model.heads)));
   }
   file.warn_of_others();
+}
+
+/// Throws CheckpointError where the values of a run do not fit together. Its lengths are left out:
+/// whoever evaluates may ask for others.
+void validate(Config config, const fs::path& run) {
+  config.eval.lengths = {1};
+  try {
+    validate_model(config);
+  } catch (const ConfigError& error) {
+    throw CheckpointError(fmt::format("{} Read from {} and {}.", error.what(),
+                                      (run / kGpt2File).string(), (run / kPositionFile).string()));
+  }
 }
 
 }  // namespace
@@ -248,18 +271,21 @@ std::string pe_config_text(const Config& config) {
 Config read_reference_config(const fs::path& run) {
   Config config;
   auto fields = fields_of(config);
-  Reader gpt(run / "config.json", fields);
+  Reader gpt(run / kGpt2File, fields), position(run / kPositionFile, fields);
+  position.copy(position_key(), true);
   for (const auto& [key, expected] : kGpt2Constants) gpt.check(key, expected);
-  for (const Key& key : gpt2_keys()) gpt.copy(key);
-  read_position(run / "pe_config.json", config, fields);
+  for (const Key& key : gpt2_keys())
+    gpt.copy(key, describes_model(key.ours, config.model.position));
+  read_position(position, config);
   // A learned table has n_positions rows; other models say with what length they were trained.
   if (fs::exists(run / "train_args.json") && config.model.position != PositionKind::learned)
-    Reader(run / "train_args.json", fields).copy({"block_size", "data.block_size"});
+    Reader(run / "train_args.json", fields).copy({"block_size", "data.block_size"}, false);
+  validate(config, run);
   return config;
 }
 
 std::optional<std::int64_t> reference_vocab_size(const fs::path& run) {
-  const fs::path path = run / "config.json";
+  const fs::path path = run / kGpt2File;
   const YAML::Node node = read_map(path)["vocab_size"];
   if (!node) return std::nullopt;
   std::int64_t size = 0;

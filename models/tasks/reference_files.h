@@ -18,8 +18,9 @@ std::string gpt2_config_text(const Config& config, std::int64_t vocab_size);
 std::string pe_config_text(const Config& config);
 
 /// The configuration that a run folder of the reference describes. Throws CheckpointError with the
-/// file and key where it is malformed or of a kind that this engine does not compute; keys that
-/// say nothing about the model give one warning.
+/// file and key where it is malformed, lacks a key that says what the model computes, holds values
+/// that do not fit together, or is of a kind that this engine does not compute; keys that say
+/// nothing about the model give one warning.
 Config read_reference_config(const std::filesystem::path& run);
 
 /// vocab_size of its config.json, where it tells one.

@@ -52,6 +52,10 @@ pe_config.json|s/^(SEQPE_LAYER_NUM):.*/\1: 1000/|must hold 1000 layers (seqpe.en
 pe_config.json|s/^(SEQPE_MAX_DIGITS):.*/\1: 100000000/|must have extent 100000000 in dimension 0 (seqpe.max_digits), it is
 pe_config.json|s/^PE_EMBED_DIM:.*/&0000/|(seqpe.encoder.width), it is
 pe_config.json|1s/.*/[/|variant/pe_config.json
+pe_config.json|/^SEQPE_SCALAR_SCALE/d|variant/pe_config.json: there is no SEQPE_SCALAR_SCALE
+pe_config.json|/^NUM_ATTENTION_HEADS/d|variant/pe_config.json: there is no NUM_ATTENTION_HEADS
+pe_config.json|s/^(SEQPE_MAX_DIGITS):.*/\1: 4/|seqpe.max_digits must be at least 5
+config.json|/"layer_norm_epsilon"/d|variant/config.json: there is no layer_norm_epsilon
 config.json|s/("scale_attn_by_inverse_layer_idx"): false/\1: true/|scale_attn_by_inverse_layer_idx must be false, got true
 config.json|s/("activation_function"): "gelu_new"/\1: "relu"/|model.activation: expected one of gelu, gelu_new, got "relu"
 config.json|s/("vocab_size"): [0-9]+/\1: 50000/|must have extent 50000 in dimension 0 (vocab_size), it is
@@ -61,6 +65,9 @@ TABLE
 # Keys that change no result are read all the same: the checkpoint of a training that starts from there writes them back.
 variant 's/^(SEQPE_LOGIT_SCALED_LOSS):.*/\1: 0.5/; s/^(PE_RANDOM_SHIFT_RATE):.*/\1: 0.25/; s/^(SEQPE_TRANSFER_BETA):.*/\1: 0.75/' pe_config.json
 expect 0 "token ppl" "$engine" eval lm --checkpoint variant "${reference[@]}" --max-lines 5 --lengths 64
+variant '' pe_config.json
+truncate -s -20 variant/pe_config.json
+expect 5 "variant/pe_config.json: there is no USE_PE_QK_PER_LAYER" "$engine" eval lm --checkpoint variant "${reference[@]}" --max-lines 5
 variant 's/^MODEL.*/A_NEW_KEY: 3/' pe_config.json
 expect 0 "ignored A_NEW_KEY, SEQPE_FREEZE_EPOCH_NUM" "$engine" eval lm --checkpoint variant "${reference[@]}" --max-lines 5 --lengths 64
 truncate -s 5000 variant/best_model/model.safetensors

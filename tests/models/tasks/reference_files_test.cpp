@@ -15,6 +15,34 @@ constexpr const char* kGpt2 = R"({"model_type": "gpt2", "n_layer": 3, "n_embd": 
   "n_positions": 77, "activation_function": "gelu", "layer_norm_epsilon": 1e-6, "embd_pdrop": 0.1,
   "resid_pdrop": 0.2, "attn_pdrop": 0.3})";
 
+/// What says what a SeqPE model computes, a line a key.
+constexpr const char* kSeqpe =
+    "PE_TYPE: seq_pe\nPE_APPLY_METHOD: attn_scalar\nUSE_PE_QK_PER_LAYER: single\n"
+    "USE_PE_MULTI_HEAD: true\nSEQPE_SCALAR_SCALE: 1.0\nPE_MAX_POSITION: 20000\n"
+    "SEQPE_MAX_DIGITS: 5\nPE_EMBED_DIM: 24\nNUM_ATTENTION_HEADS: 4\nSEQPE_LAYER_NUM: 2\n"
+    "SEQPE_ATTN_DIRECTION: causal\nSEQPE_MASK_PADDING: false\nSEQPE_LAST_LAYERNORM: true\n"
+    "SEQPE_TEMPERATURE: 1.0\nSEQPE_ACTIVATION_FUNCTION: gelu_new\nPE_DATA_DIM: 1\n"
+    "SEQPE_ADD_OUT_PROJ: true\nSEQPE_SCALE_ATTN_WEIGHTS: true\nSEQPE_INIT_NORM_WEIGHT: 1.0\n";
+
+std::string key_of(const std::string& line) {
+  return line.substr(0, line.find(':'));
+}
+
+/// kSeqpe without the key of `line`.
+std::string without(const std::string& line) {
+  std::istringstream lines(kSeqpe);
+  std::string out;
+  for (std::string next; std::getline(lines, next);) {
+    if (key_of(next) != key_of(line)) out += next + "\n";
+  }
+  return out;
+}
+
+/// kSeqpe with `line` in the place of its key.
+std::string with(const std::string& line) {
+  return without(line) + line + "\n";
+}
+
 std::string value_of(Config& config, const std::string& key) {
   for (const auto& field : fields_of(config)) {
     if (field.key == key) return field.get();
@@ -66,7 +94,7 @@ TEST(ReferenceFiles, EveryKeyIsRead) {
                         {"SEQPE_DECAY: 0.05", "train.encoder_weight_decay", "0.05"}};
   for (const auto& [line, key, value] : cases) {
     const TemporaryDirectory run;
-    write_run(run, std::string("PE_TYPE: seq_pe\n") + line + "\n");
+    write_run(run, with(line));
     Config config = read_reference_config(run.path());
     EXPECT_EQ(value_of(config, key), value) << line;
   }
@@ -136,8 +164,7 @@ TEST(ReferenceFiles, WhatWeWriteReadsBack) {
 
 TEST(ReferenceFiles, UnknownKeysGiveOneWarning) {
   const TemporaryDirectory run;
-  write_run(run,
-            "PE_TYPE: seq_pe\nMODEL: {a: [1]}\nZ_NEW: 1\nA_NEW: 2\nSINUSOIDAL_PE_BASE: 10000\n");
+  write_run(run, with("MODEL: {a: [1]}\nZ_NEW: 1\nA_NEW: 2\nSINUSOIDAL_PE_BASE: 10000"));
   testing::internal::CaptureStderr();
   read_reference_config(run.path());
   const std::string warning = testing::internal::GetCapturedStderr();
@@ -146,23 +173,61 @@ TEST(ReferenceFiles, UnknownKeysGiveOneWarning) {
 }
 
 TEST(ReferenceFiles, MalformedFilesAreRefusedByFileAndKey) {
-  const std::pair<const char*, const char*> cases[] = {
+  const std::pair<std::string, const char*> cases[] = {
       {"", "must hold a map"},
       {"[1, 2]", "must hold a map"},
       {"PE_TYPE: [", "pe_config.json"},
       {"A: 1", "there is no PE_TYPE"},
       {"PE_TYPE: rotary", "got \"rotary\" (PE_TYPE in "},
       {"PE_TYPE: {a: 1}", "PE_TYPE must be a single value"},
-      {"PE_TYPE: seq_pe\nSEQPE_ADD_OUT_PROJ: false", "SEQPE_ADD_OUT_PROJ must be true, got false"},
-      {"PE_TYPE: seq_pe\nSEQPE_INIT_NORM_WEIGHT: 2", "SEQPE_INIT_NORM_WEIGHT must be 1.0, got 2"},
-      {"PE_TYPE: seq_pe\nPE_DATA_DIM: 2", "PE_DATA_DIM must be 1, got 2"},
-      {"PE_TYPE: seq_pe\nPE_OUT_PROJ_DIM: 5", "PE_OUT_PROJ_DIM must be 24, got 5"},
-      {"PE_TYPE: seq_pe\nSEQPE_LAYER_NUM: two", "SEQPE_LAYER_NUM in "}};
+      {with("SEQPE_ADD_OUT_PROJ: false"), "SEQPE_ADD_OUT_PROJ must be true, got false"},
+      {with("SEQPE_INIT_NORM_WEIGHT: 2"), "SEQPE_INIT_NORM_WEIGHT must be 1.0, got 2"},
+      {with("PE_DATA_DIM: 2"), "PE_DATA_DIM must be 1, got 2"},
+      {with("PE_OUT_PROJ_DIM: 5"), "PE_OUT_PROJ_DIM must be 24, got 5"},
+      {with("SEQPE_LAYER_NUM: two"), "SEQPE_LAYER_NUM in "},
+      {with("SEQPE_SCALAR_SCALE: null"), "SEQPE_SCALAR_SCALE must have a value, got null"},
+      {with("SEQPE_MAX_DIGITS: 4"), "must be at least 5 for seqpe.max_position 20000"},
+      {with("NUM_ATTENTION_HEADS: 5"), "must divide seqpe.encoder.width 24, got 5. Read from "}};
   for (const auto& [text, message] : cases) {
     const TemporaryDirectory run;
     write_run(run, text);
     test::expect_error_with<CheckpointError>([&] { read_reference_config(run.path()); }, message);
   }
+}
+
+TEST(ReferenceFiles, NoKeyThatSaysWhatIsComputedHasADefault) {
+  std::istringstream lines(kSeqpe);
+  for (std::string line; std::getline(lines, line);) {
+    const TemporaryDirectory run;
+    write_run(run, without(line));
+    test::expect_error<CheckpointError>(
+        [&] { read_reference_config(run.path()); },
+        fmt::format("[checkpoint] {}/pe_config.json: there is no {}.", run.path().string(),
+                    key_of(line)));
+  }
+  for (const char* key :
+       {"activation_function", "n_embd", "n_head", "n_layer", "layer_norm_epsilon"}) {
+    const TemporaryDirectory run;
+    write_run(run, kSeqpe);
+    auto gpt2 = nlohmann::json::parse(kGpt2);
+    gpt2.erase(key);
+    run.write("config.json", gpt2.dump());
+    test::expect_error_with<CheckpointError>([&] { read_reference_config(run.path()); },
+                                             fmt::format("config.json: there is no {}.", key));
+  }
+}
+
+TEST(ReferenceFiles, WhatOnlyTrainingNeedsMayBeMissing) {
+  const TemporaryDirectory run;
+  write_run(run, with("SEQPE_MAX_DIGITS: null"));
+  auto gpt2 = nlohmann::json::parse(kGpt2);
+  for (const char* key : {"embd_pdrop", "n_positions"}) gpt2.erase(key);
+  run.write("config.json", gpt2.dump());
+  Config config = read_reference_config(run.path());
+  EXPECT_EQ(value_of(config, "seqpe.max_digits"), "auto") << "as many as the positions need";
+  run.write("pe_config.json", "PE_TYPE: vanilla\n");
+  test::expect_error_with<CheckpointError>([&] { read_reference_config(run.path()); },
+                                           "there is no n_positions");
 }
 
 }  // namespace
