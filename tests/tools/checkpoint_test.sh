@@ -68,7 +68,8 @@ check "eval of a run takes best" grep -q "$(cat pruned/checkpoints/step_00000001
 expect 7 "not finite" train --run diverged --set train.steps=40 --set checkpoint.every=1 --set train.learning_rate=1e30 \
   --set train.clip=0 --set train.encoder_clip=0 --set train.schedule=constant
 last=$(readlink -f diverged/checkpoints/latest)
-check "its last checkpoint is whole" "$engine" train lm --config diverged/config.yaml --run after --resume "$last" --quiet \
+# Its weights are finite, but so large that an evaluation is not.
+check "its last checkpoint is whole" "$engine" train lm --config diverged/config.yaml --run after --resume "$last" --quiet --set data.valid_path= \
   --set train.steps="$(($(basename "$last" | tr -dc 0-9 | sed 's/^0*//') + 0))"
 
 # A full disk: exit 1 with the file and the reason, the previous checkpoint whole, nothing half written. The file-size limit

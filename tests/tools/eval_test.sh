@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # eval lm on a run of ours: vocabulary, text, positions, memory.
+# shellcheck disable=SC2016  # bash -c expands it
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -32,6 +33,34 @@ check "max_lines holds for documents too" test \
   "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 5 | awk 'END {print $5}')" -lt \
   "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 50 | awk 'END {print $5}')"
 check "--quiet leaves stderr empty" test -z "$("$engine" eval lm --checkpoint ours --quiet 2>&1 > /dev/null)"
+
+# A model whose loss is not finite is told by exit 7, and the lengths where it is finite stand: no block of one byte sees
+# the NaN of the second row of the table.
+check "a run with a table" train --quiet --run broken --set train.steps=2 --set model.position=learned
+python "one row becomes NaN" broken/checkpoints/step_00000002 << 'PYTHON'
+import hashlib, json, pathlib, struct, sys
+folder = pathlib.Path(sys.argv[1])
+weights = bytearray((folder / "model.safetensors").read_bytes())
+size = struct.unpack("<Q", weights[:8])[0]
+begin = 8 + size + json.loads(weights[8:8 + size])["transformer.wpe.weight"]["data_offsets"][0]
+struct.pack_into("<8f", weights, begin + 4 * 8, *[float("nan")] * 8)
+(folder / "model.safetensors").write_bytes(weights)
+complete = json.loads((folder / "COMPLETE").read_text())
+complete["files"]["model.safetensors"]["sha256"] = hashlib.sha256(weights).hexdigest()
+(folder / "COMPLETE").write_text(json.dumps(complete))
+PYTHON
+expect 7 "the loss must be finite, it is not at length 8, 16." "$engine" eval lm --checkpoint broken --lengths 8,1,16
+"$engine" eval lm --checkpoint broken --lengths 8,1,16 --json > broken.json 2> /dev/null
+python "the others stand" << 'PYTHON'
+import json
+results = json.load(open("broken.json"))["results"]
+assert results[0] == {"length": 8, "error": "not finite"}, results
+assert results[1]["nll"] > 0 and results[2]["error"] == "not finite", results
+PYTHON
+check "the table says so, too" bash -c '"$engine" eval lm --checkpoint broken --lengths 8,1 2> /dev/null | grep -q "^ *8 not finite$"'
+
+expect 7 "the loss must be finite, it is not at length 16, 32." train --run broken --resume auto --set train.steps=2 \
+  --set model.position=learned
 
 # A length that runs out of memory is told, the others stand: the MLP of 19000 tokens of width 512 takes 156 MB.
 check "a wide model" train --quiet --run wide --set train.steps=2 --set model.width=512

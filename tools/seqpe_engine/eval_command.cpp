@@ -35,7 +35,7 @@ std::vector<std::string> overrides_of(const Options& options) {
 }
 
 nlohmann::ordered_json result_json(const LengthResult& result) {
-  if (!result.evaluation) return {{"length", result.length}, {"error", "out of memory"}};
+  if (!result.evaluation) return {{"length", result.length}, {"error", result.failure}};
   nlohmann::ordered_json out;
   for (const auto& cell : result.evaluation->row())
     std::visit([&](auto number) { out[cell.first] = number; }, cell.second);
@@ -72,6 +72,7 @@ void run(const Options& options) {
   } else {
     fmt::print("{}", evaluation_table(results));
   }
+  require_finite(results);
   const bool any = std::any_of(results.begin(), results.end(), [](const LengthResult& result) {
     return result.evaluation.has_value();
   });
@@ -87,7 +88,7 @@ void add_eval_command(CLI::App& app) {
   CLI::App* lm = eval->add_subcommand(
       "lm",
       "Token and word perplexity of a language model at any lengths. A length that runs out "
-      "of memory is told, the others stand.");
+      "of memory, or whose loss is not finite, is told, the others stand.");
   lm->footer(
       "  seqpe_engine eval lm --checkpoint runs/NAME\n"
       "  seqpe_engine eval lm --checkpoint runs/NAME --data text.txt --lengths 512,1024,32768 "

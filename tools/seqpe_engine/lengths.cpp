@@ -1,7 +1,8 @@
 #include "tools/seqpe_engine/lengths.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <cmath>
 #include <new>
 
 #include "engine/core/allocator.h"
@@ -11,18 +12,19 @@
 namespace seqpe::tools {
 namespace {
 
-std::optional<models::LengthEvaluation> evaluate_one(const models::LanguageModel& model,
-                                                     const data::Chunks& chunks,
-                                                     std::int64_t length, train::Log& log) {
+LengthResult evaluate_one(const models::LanguageModel& model, const data::Chunks& chunks,
+                          std::int64_t length, train::Log& log) {
   try {
-    return models::evaluate_length(
+    const auto evaluation = models::evaluate_length(
         model, chunks, length, train::EvaluationProgress(log, fmt::format("length {}", length)));
+    if (std::isfinite(evaluation.nll)) return {length, evaluation, ""};
+    return {length, std::nullopt, kNotFinite};
   } catch (const OutOfMemoryError& error) {
     log.say(fmt::format("length {}: {}", length, error.what()));
   } catch (const std::bad_alloc&) {
     log.say(fmt::format("length {}: [cpu] out of memory.", length));
   }
-  return std::nullopt;
+  return {length, std::nullopt, kOutOfMemory};
 }
 
 }  // namespace
@@ -35,7 +37,7 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
   for (const std::int64_t length : lengths) {
     const train::Stopwatch watch;
     allocator(model.device()).reset_peak();
-    results.push_back({length, evaluate_one(model, chunks, length, log)});
+    results.push_back(evaluate_one(model, chunks, length, log));
     // What one length leaves behind must not keep the next from fitting.
     allocator(model.device()).release_cached();
     log.detail(fmt::format("length {}: {:.1f} s, tensors {:.0f} MB at peak", length,
@@ -43,6 +45,18 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
   }
   log.clear();
   return results;
+}
+
+void require_finite(const std::vector<LengthResult>& results) {
+  std::vector<std::int64_t> lengths;
+  for (const LengthResult& result : results) {
+    if (result.failure == kNotFinite) lengths.push_back(result.length);
+  }
+  require<DivergedError>(
+      lengths.empty(),
+      "[eval] the loss must be finite, it is not at length {}. Hint: the weights hold NaN or Inf, "
+      "or are too large.",
+      fmt::join(lengths, ", "));
 }
 
 }  // namespace seqpe::tools

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/train/log.h"
@@ -9,17 +10,25 @@
 
 namespace seqpe::tools {
 
-/// A length with its result; none if it ran out of memory.
+/// Why a length has no result.
+inline constexpr const char* kOutOfMemory = "out of memory";
+inline constexpr const char* kNotFinite = "not finite";
+
+/// A length with its result, or why there is none.
 struct LengthResult {
   std::int64_t length = 0;
   std::optional<models::LengthEvaluation> evaluation;
+  std::string failure;
 };
 
-/// Evaluates `chunks` at each length; where one runs out of memory the others stand. Throws
-/// StoppedError when a stop is requested.
+/// Evaluates `chunks` at each length; where one runs out of memory, or its loss is not finite, the
+/// others stand. Throws StoppedError when a stop is requested.
 std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
                                            const data::Chunks& chunks,
                                            const std::vector<std::int64_t>& lengths,
                                            train::Log& log);
+
+/// Throws DivergedError with the lengths whose loss is not finite.
+void require_finite(const std::vector<LengthResult>& results);
 
 }  // namespace seqpe::tools

@@ -11,9 +11,9 @@ namespace seqpe::tools {
 std::string evaluation_table(const std::vector<LengthResult>& results) {
   std::string out = fmt::format("{:>8} {:>12} {:>12} {:>10} {:>10} {:>8}\n", "length", "token ppl",
                                 "word ppl", "nll", "tokens", "blocks");
-  for (const auto& [length, evaluation] : results) {
+  for (const auto& [length, evaluation, failure] : results) {
     if (!evaluation) {
-      out += fmt::format("{:>8} out of memory\n", length);
+      out += fmt::format("{:>8} {}\n", length, failure);
       continue;
     }
     out += fmt::format("{:>8} {:>12.4f} {:>12.4f} {:>10.5f} {:>10} {:>8}\n", length,
@@ -31,8 +31,9 @@ std::string perplexity_table(
   for (const auto& [name, results] : models) {
     out += fmt::format("{:<12}", name);
     for (const auto& result : results) {
-      out += result.evaluation ? fmt::format(" {:>9.2f}", result.evaluation->token_perplexity())
-                               : fmt::format(" {:>9}", "memory");
+      out += result.evaluation
+                 ? fmt::format(" {:>9.2f}", result.evaluation->token_perplexity())
+                 : fmt::format(" {:>9}", result.failure == kNotFinite ? "nan" : "memory");
     }
     out += "\n";
   }

@@ -78,6 +78,7 @@ class Session {
           finished && train_into(rival, folder_ / ("rival_" + name_of(rival.model.position)));
     if (!finished) throw_stopped();
     print_results();
+    for (const auto& [name, results] : table_) require_finite(results);
   }
 
  private:
