@@ -163,6 +163,18 @@ expect 0 "parameters in the model" train --run dry --dry-run
 expect 0 "400 steps of 64 tokens" train --run dry --dry-run
 expect 0 "of tensors at peak" train --run dry --dry-run
 expect 0 "MB a checkpoint" train --run dry --dry-run
+check "what fits gives no warning" bash -c '! "$engine" train lm "$@" 2>&1 | grep -q warning' _ "${tiny[@]}" --dry-run
+expect 0 "warning: [memory] the training takes about 15258.9 GB of tensors at peak, this process may use" \
+  train --dry-run --set train.batch_size=1000000000
+group=/sys/fs/cgroup/memory/seqpe_usage_test_$$
+if mkdir "$group" 2> /dev/null; then
+  echo 300M > "$group/memory.limit_in_bytes"
+  expect 0 "of tensors at peak, this process may use 300 MB" bash -c 'echo $$ > "$1"; shift; "$engine" train lm "$@"' _ \
+    "$group/tasks" "${tiny[@]}" --dry-run --set train.batch_size=1000000
+  rmdir "$group"
+else
+  skip "a memory limit: making a control group is not permitted here"
+fi
 python "a model of 3.4 GB is planned in less" << 'PYTHON'
 import os, resource, subprocess
 large = ["--set", "model.width=4096", "--set", "model.layers=4", "--set", "compare=[]"]

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory_limit.h"
+#include "engine/core/warning.h"
 #include "engine/ops/cross_entropy.h"
 #include "tools/seqpe_engine/sizes.h"
 
@@ -59,6 +61,17 @@ std::string shortened(std::int64_t count) {
                          : fmt::format("{:.2f} M", value / 1e6);
 }
 
+/// More than there is ends in a kill without a word. A warning alone: the size is an estimate.
+void warn_of_memory(double peak) {
+  const auto limit = static_cast<double>(memory_limit());
+  if (peak <= limit) return;
+  warn(
+      fmt::format("[memory] the training takes about {} of tensors at peak, this process may use "
+                  "{}. Hint: lower train.micro_batch_size or data.block_size, or take a smaller "
+                  "model.",
+                  size_text(peak), size_text(limit)));
+}
+
 }  // namespace
 
 void say_plan(const models::LanguageModel& model, const models::LmTask& task, train::Log& log) {
@@ -73,9 +86,10 @@ void say_plan(const models::LanguageModel& model, const models::LmTask& task, tr
                       shortened(encoder_count)));
   log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
                       config.train.batch_size * config.data.block_size, task.training_tokens()));
-  log.say(fmt::format("about {} of tensors at peak, {} a checkpoint",
-                      size_text(expected_peak(model, all)),
+  const double peak = expected_peak(model, all);
+  log.say(fmt::format("about {} of tensors at peak, {} a checkpoint", size_text(peak),
                       size_text(static_cast<double>(3 * all) * sizeof(float))));
+  if (model.device() == Device::cpu) warn_of_memory(peak);
 }
 
 }  // namespace seqpe::tools

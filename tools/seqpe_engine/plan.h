@@ -6,7 +6,8 @@
 
 namespace seqpe::tools {
 
-/// Parameters, steps and tokens, memory at the peak, disk a checkpoint.
+/// Parameters, steps and tokens, memory at the peak, disk a checkpoint; a warning where the memory
+/// is more than this process may use.
 void say_plan(const models::LanguageModel& model, const models::LmTask& task, train::Log& log);
 
 }  // namespace seqpe::tools
