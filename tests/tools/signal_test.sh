@@ -62,6 +62,14 @@ end INT
 status=$?
 check "SIGTERM then SIGINT ends by SIGINT, got $status" test "$status" -eq 130
 
+# Whoever reads the lines may leave: the run goes on, and what cannot be told at its end is an error of that.
+train --run unread --set train.steps=300 --set log.every=1 2>&1 | head -n 1 > head.out
+status=${PIPESTATUS[0]}
+check "the reader had its line" grep -q "^positions seqpe" head.out
+check "a reader that leaves makes standard output incomplete: exit 1, got $status" test "$status" -eq 1
+check "the run comes to its end" test -e unread/checkpoints/step_00000300/COMPLETE
+check "train.log has what nobody read" grep -q "^step 300/300" unread/train.log
+
 # eval has nothing to save.
 env --default-signal=INT,TERM "$engine" eval lm --checkpoint final --lengths 8,9,10,11,12,13 -v --json > eval.json 2> eval.err &
 pid=$!

@@ -53,8 +53,10 @@ void let_waiting_threads_sleep(char** argv) {
 }
 
 int run(int argc, char** argv) {
-  // A file over the size limit is an error of that write, not the end of the process.
+  // A file over the size limit, or a reader that leaves (`train lm 2>&1 | head`), is an error of
+  // that write, not the end of the process and of the steps since the last checkpoint.
   std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
   seqpe::tools::command_line().assign(argv, argv + argc);
 
   CLI::App app{"Transformers with sequential position encoding (SeqPE), from scratch."};
