@@ -39,10 +39,14 @@ expect 5 "must be a folder" "$engine" eval lm --checkpoint nowhere
 mkdir -p hollow/checkpoints bare
 expect 5 "holds no complete checkpoint" "$engine" eval lm --checkpoint hollow
 expect 5 "must be a checkpoint" "$engine" eval lm --checkpoint bare
+start young --set train.steps=1000000 --set checkpoint.every=0
+check "a run begins" wait_for test -s young/metrics.jsonl
+expect 5 "the run young has no checkpoint yet" "$engine" eval lm --checkpoint young
+end KILL
 
 # A checkpoint of format 1, kept since it was today's: it must load, evaluate to the same, and train on.
 kept=$tests/data/checkpoint_v1
-"$engine" eval lm --checkpoint "$kept" --lengths 16,64 --max-lines 20 --json > kept.json
+"$engine" eval lm --checkpoint "$kept" --lengths 16,64 --max-lines 20 --json --quiet > kept.json
 python "the kept checkpoint evaluates to what it did" "$kept/expected_eval.json" << 'PYTHON'
 import json, sys
 expected, got = json.load(open(sys.argv[1])), json.load(open("kept.json"))
@@ -61,8 +65,17 @@ check "keeps best (1), every fourth, the last two" test \
   "$(cd pruned/checkpoints && echo *)" = "best latest step_00000001 step_00000004 step_00000008 step_00000010 step_00000011"
 check "best is the first" test "$(readlink pruned/checkpoints/best)" = step_00000001
 check "latest is the last" test "$(readlink pruned/checkpoints/latest)" = step_00000011
-"$engine" eval lm --checkpoint pruned --max-lines 5 --json > pruned.json
+"$engine" eval lm --checkpoint pruned --max-lines 5 --json --quiet > pruned.json
 check "eval of a run takes best" grep -q "$(cat pruned/checkpoints/step_00000001/model*.safetensors | sha256sum | cut -d' ' -f1)" pruned.json
+check "and tells it" python3 -c 'import json, os; e = json.load(open("pruned.json")); assert (e["checkpoint"], e["step"]) == \
+  (os.path.abspath("pruned/checkpoints/step_00000001"), 1), e'
+expect 0 "pruned/checkpoints/step_00000001 (best, step 1)" "$engine" eval lm --checkpoint pruned --max-lines 5
+rm pruned/checkpoints/best
+expect 0 "pruned/checkpoints/step_00000011 (latest, step 11)" "$engine" eval lm --checkpoint pruned --max-lines 5
+expect 0 "pruned/checkpoints/step_00000010 (step 10)" "$engine" eval lm --checkpoint pruned/checkpoints/step_00000010 --max-lines 5
+rm pruned/checkpoints/latest/COMPLETE
+expect 0 "step_00000011 has no COMPLETE: it was not written to its end. step_00000010 is taken." "$engine" eval lm --checkpoint pruned --max-lines 5
+expect 0 "pruned/checkpoints/step_00000010 (newest complete, step 10)" "$engine" eval lm --checkpoint pruned --max-lines 5
 
 # Diverged: exit 7, the last checkpoint whole, nothing written of the step that failed.
 expect 7 "not finite" train --run diverged --set train.steps=40 --set checkpoint.every=1 --set train.learning_rate=1e30 \

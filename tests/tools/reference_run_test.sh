@@ -18,7 +18,8 @@ import json, sys
 expected = json.load(open(sys.argv[1] + "/expected_eval.json"))["results"]
 got = json.load(open("eval.json"))
 assert expected, "nothing to compare"
-assert list(got) == ["task", "checkpoint", "weights_sha256", "data", "results"] and got["task"] == "lm", got.keys()
+assert list(got) == ["task", "checkpoint", "step", "weights_sha256", "data", "results"] and got["task"] == "lm", got.keys()
+assert got["checkpoint"] == sys.argv[1] + "/best_model" and got["step"] is None, got
 for e, g in zip(expected, got["results"], strict=True):
     assert list(g) == ["length", "nll", "token_ppl", "word_ppl", "tokens", "words", "blocks"], g.keys()
     for key, value in e.items():

@@ -34,6 +34,15 @@ std::vector<std::string> overrides_of(const Options& options) {
   return all;
 }
 
+/// "RUN/checkpoints/step_00000360 (best, step 360)"
+std::string told(const models::StoredModel& stored) {
+  std::vector<std::string> facts;
+  if (!stored.choice.empty()) facts.push_back(stored.choice);
+  if (const auto step = models::step_of(stored)) facts.push_back(fmt::format("step {}", *step));
+  const std::string path = stored.weights.string();
+  return facts.empty() ? path : fmt::format("{} ({})", path, fmt::join(facts, ", "));
+}
+
 nlohmann::ordered_json result_json(const LengthResult& result) {
   if (!result.evaluation) return {{"length", result.length}, {"error", result.failure}};
   nlohmann::ordered_json out;
@@ -53,6 +62,7 @@ void run(const Options& options) {
   const models::Config& config = model->config();
   model->move_to(use_device(config.train));
   log.detail(version_text());
+  log.say("checkpoint " + told(stored));
   const std::string path = options.data.empty() ? config.data.valid_path : options.data;
   require<UsageError>(!path.empty(),
                       "[eval] --data must name a text: the checkpoint's data.valid_path is empty.");
@@ -62,8 +72,10 @@ void run(const Options& options) {
   if (options.json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const LengthResult& result : results) rows.push_back(result_json(result));
+    const auto step = models::step_of(stored);
     const nlohmann::ordered_json out = {{"task", "lm"},
-                                        {"checkpoint", options.checkpoint},
+                                        {"checkpoint", stored.weights.string()},
+                                        {"step", step ? nlohmann::ordered_json(*step) : nullptr},
                                         {"weights_sha256", models::weights_sha256(stored)},
                                         {"data", path},
                                         {"results", rows}};

@@ -65,8 +65,9 @@ void write_run_files(const fs::path& run, const models::Config& config) {
   for (const std::string& word : command_line())
     command += (command.empty() ? "" : " ") + shell_quoted(word);
   std::string commands;  // a run that was resumed has several
-  if (fs::exists(run / "command.txt")) commands = io::read_text<Error>(run / "command.txt");
-  io::write_file_atomic(run / "command.txt", commands + command + "\n");
+  if (fs::exists(run / models::kCommandFile))
+    commands = io::read_text<Error>(run / models::kCommandFile);
+  io::write_file_atomic(run / models::kCommandFile, commands + command + "\n");
   const nlohmann::ordered_json environment = {
       {"version", version()},
       {"commit", kCommit},

@@ -25,15 +25,31 @@ TEST(StoredModel, OfARunIsItsBestCheckpointElseItsLatest) {
   const auto found = [&] {
     const StoredModel stored = find_model(run.path());
     EXPECT_TRUE(stored.is_ours());
-    return stored.weights.filename().string();
+    return stored.weights.filename().string() + " " + stored.choice;
   };
   write(run.path(), 1, false);
-  EXPECT_EQ(found(), "step_00000001");
+  EXPECT_EQ(found(), "step_00000001 latest");
   const fs::path best = write(run.path(), 2, true);
   write(run.path(), 3, false);
-  EXPECT_EQ(found(), "step_00000002");
+  EXPECT_EQ(found(), "step_00000002 best");
   fs::remove(best / "COMPLETE");
-  EXPECT_EQ(found(), "step_00000003") << "the best one is half written";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(found(), "step_00000003 newest complete") << "the best one is half written";
+  const std::string warning = testing::internal::GetCapturedStderr();
+  EXPECT_NE(warning.find("step_00000002 has no COMPLETE"), std::string::npos) << warning;
+  EXPECT_NE(warning.find("step_00000003 is taken."), std::string::npos) << warning;
+}
+
+TEST(StoredModel, TellsItsStepWhereAFileDoes) {
+  const TemporaryDirectory folder;
+  const StoredModel stored{folder.path(), {}};
+  EXPECT_EQ(step_of(stored), std::nullopt);
+  folder.write(train::kStateFile, R"({"step": 12})");
+  EXPECT_EQ(step_of(stored), 12);
+  for (const char* text : {"{", "[1]", "{}", R"({"step": "x"})"}) {
+    folder.write(train::kStateFile, text);
+    test::expect_error_with<CheckpointError>([&] { step_of(stored); }, "must hold a step");
+  }
 }
 
 TEST(StoredModel, MayBeAnyCheckpoint) {
@@ -80,6 +96,11 @@ TEST(StoredModel, IsNotInAFolderWithoutAModel) {
   test::expect_error<CheckpointError>(
       [&] { find_model(path + "/run"); },
       fmt::format("[checkpoint] the run {}/run holds no complete checkpoint.", path));
+  fs::create_directories(folder / "young");
+  folder.write("young/command.txt", "seqpe_engine train lm");
+  test::expect_error<CheckpointError>(
+      [&] { find_model(path + "/young"); },
+      fmt::format("[checkpoint] the run {}/young has no checkpoint yet.", path));
 }
 
 TEST(StoredModel, IsNotADamagedCheckpoint) {
