@@ -91,6 +91,11 @@ Chunks tokenize_text(std::string_view text, const Tokenizer& tokenizer,
   return chunks;
 }
 
+std::int64_t count_lines(std::string_view text) {
+  const std::string unified = unify_newlines(text);
+  return static_cast<std::int64_t>(split_lines(unified, 0).size());
+}
+
 std::vector<Block> training_blocks(const Chunks& chunks, std::int64_t size, bool reference) {
   std::vector<Block> blocks;
   for (std::size_t c = 0; c < chunks.size(); ++c) {

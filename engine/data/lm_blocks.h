@@ -28,6 +28,9 @@ using Chunks = std::vector<std::vector<std::int32_t>>;
 /// form a chunk. As a document the text is one string and one chunk.
 Chunks tokenize_text(std::string_view text, const Tokenizer& tokenizer, const TextOptions& options);
 
+/// Lines of a text, as max_lines counts them.
+std::int64_t count_lines(std::string_view text);
+
 /// `length` tokens of a chunk from `begin`. The label of a token is the next one of the chunk,
 /// kIgnoreIndex at its end.
 struct Block {

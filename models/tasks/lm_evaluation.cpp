@@ -64,7 +64,8 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
   std::int64_t longest = 0;
   for (const data::Block& block : blocks) longest = std::max(longest, block.length);
   const PrefixPositions positions(model.gpt().position(), config.eval.start, longest);
-  LengthEvaluation result{.length = length, .blocks = static_cast<std::int64_t>(blocks.size())};
+  LengthEvaluation result{
+      .length = length, .blocks = static_cast<std::int64_t>(blocks.size()), .longest = longest};
   double nll = 0;
   for (std::size_t begin = 0, end; begin < blocks.size(); begin = end) {
     std::vector<data::Block> batch;

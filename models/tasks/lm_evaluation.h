@@ -10,6 +10,7 @@ namespace seqpe::models {
 /// What a model makes of a text cut into blocks of one length.
 struct LengthEvaluation {
   std::int64_t length = 0, blocks = 0;
+  std::int64_t longest = 0;            // block that there was: below the length in a short text
   std::int64_t tokens = 0, words = 0;  // predicted; words as the reference counts them
   double nll = 0;                      // mean negative log-likelihood of a token, in nats
 

@@ -110,6 +110,13 @@ TEST(TokenizeText, MaxLinesCountsBlankOnes) {
   EXPECT_EQ(chunks_of("a\nb", {.max_lines = 5}), (Texts{"a\nb"}));
 }
 
+TEST(TokenizeText, LinesAreCountedAsMaxLinesDoes) {
+  EXPECT_EQ(count_lines(""), 0);
+  EXPECT_EQ(count_lines("a"), 1);
+  EXPECT_EQ(count_lines("a\n\r\nb\rc"), 4) << "blank ones too";
+  EXPECT_EQ(count_lines("a\n"), 1);
+}
+
 TEST(TokenizeText, ShardsAreContiguousTheFirstOnesLonger) {
   const std::string text = "a\nb\nc\nd\ne\n";
   EXPECT_EQ(chunks_of(text, {.shards = 2}), (Texts{"a\nb\nc\n", "d\ne\n"}));

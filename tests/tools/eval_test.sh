@@ -29,9 +29,20 @@ expect 4 "must hold a token that follows another one" "$engine" eval lm --checkp
 expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --set eval.start=99999
 expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --lengths 16,100001
 expect 0 "" "$engine" eval lm --checkpoint ours --set eval.start=99000 --lengths 16
+printf 'twenty bytes, or so.' > twenty.txt
+expect 0 "warning: [eval] length 32: no block is so long, the longest has 20 tokens." "$engine" eval lm \
+  --checkpoint ours --data twenty.txt --lengths 16,32
+check "what fills its blocks is no warning" bash -c '! "$engine" eval lm --checkpoint ours --data twenty.txt --lengths 8,20 2>&1 | grep warning'
 check "max_lines holds for documents too" test \
-  "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 5 | awk 'END {print $5}')" -lt \
-  "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 50 | awk 'END {print $5}')"
+  "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 5 --quiet | awk 'END {print $5}')" -lt \
+  "$("$engine" eval lm --checkpoint ours --lengths 16 --max-lines 50 --quiet | awk 'END {print $5}')"
+printf 'a line\n%.0s' {1..7} > seven.txt
+expect 0 "warning: [eval] read 5 of 7 lines (eval.max_lines). Hint: --max-lines 0 reads all." "$engine" eval lm --checkpoint ours \
+  --data seven.txt
+for asked in "--max-lines 5" "--max-lines 7" "--max-lines 0"; do
+  check "$asked is no warning" bash -c '! "$engine" eval lm --checkpoint ours --data seven.txt "$@" 2>&1 | grep warning' _ $asked
+done
+expect 0 "read 5 of" "$engine" eval lm --checkpoint ours
 check "--quiet leaves stderr empty" test -z "$("$engine" eval lm --checkpoint ours --quiet 2>&1 > /dev/null)"
 
 # A model whose loss is not finite is told by exit 7, and the lengths where it is finite stand: no block of one byte sees

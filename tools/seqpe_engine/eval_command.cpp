@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/core/warning.h"
 #include "engine/train/signals.h"
 #include "models/recipes/recipes.h"
 #include "models/tasks/lm_files.h"
@@ -43,6 +44,16 @@ std::string told(const models::StoredModel& stored) {
   return facts.empty() ? path : fmt::format("{} ({})", path, fmt::join(facts, ", "));
 }
 
+/// Whoever gives a text may not know that the run's configuration has a limit: that is a warning.
+void tell_lines(const Options& options, std::string_view text, std::int64_t max_lines,
+                train::Log& log) {
+  const std::int64_t lines = data::count_lines(text);
+  if (max_lines == 0 || lines <= max_lines) return;
+  const std::string told = fmt::format("read {} of {} lines (eval.max_lines)", max_lines, lines);
+  if (options.data.empty() || options.max_lines >= 0) return log.say(told);
+  warn(fmt::format("[eval] {}. Hint: --max-lines 0 reads all.", told));
+}
+
 nlohmann::ordered_json result_json(const LengthResult& result) {
   if (!result.evaluation) return {{"length", result.length}, {"error", result.failure}};
   nlohmann::ordered_json out;
@@ -66,7 +77,9 @@ void run(const Options& options) {
   const std::string path = options.data.empty() ? config.data.valid_path : options.data;
   require<UsageError>(!path.empty(),
                       "[eval] --data must name a text: the checkpoint's data.valid_path is empty.");
-  const auto chunks = data::tokenize_text(models::read_data(path), model->tokenizer(),
+  const std::string text = models::read_data(path);
+  tell_lines(options, text, config.eval.max_lines, log);
+  const auto chunks = data::tokenize_text(text, model->tokenizer(),
                                           config.data.text_options(config.eval.max_lines));
   const auto results = evaluate_lengths(*model, chunks, models::evaluation_lengths(config), log);
   if (options.json) {

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "engine/core/allocator.h"
+#include "engine/core/warning.h"
 #include "engine/train/progress.h"
 #include "tools/seqpe_engine/sizes.h"
 
@@ -17,6 +18,11 @@ LengthResult evaluate_one(const models::LanguageModel& model, const data::Chunks
   try {
     const auto evaluation = models::evaluate_length(
         model, chunks, length, train::EvaluationProgress(log, fmt::format("length {}", length)));
+    if (evaluation.longest < length) {
+      log.clear();
+      warn(fmt::format("[eval] length {}: no block is so long, the longest has {} tokens.", length,
+                       evaluation.longest));
+    }
     if (std::isfinite(evaluation.nll)) return {length, evaluation, ""};
     return {length, std::nullopt, kNotFinite};
   } catch (const OutOfMemoryError& error) {

@@ -63,6 +63,14 @@ TEST(EvaluateLength, IsTheMeanOverTheLabels) {
   }
 }
 
+TEST(EvaluateLength, TellsTheLongestBlockThatThereWas) {
+  const LanguageModel model = unigram_model({});
+  const data::Chunks chunks = chunks_of({"abcde", "ab"});
+  EXPECT_EQ(evaluate_length(model, chunks, 4).longest, 4);
+  EXPECT_EQ(evaluate_length(model, chunks, 5).longest, 5);
+  EXPECT_EQ(evaluate_length(model, chunks, 100).longest, 5);
+}
+
 TEST(EvaluateLength, BlocksOfAStrideCountTheirOverlapAgain) {
   const LanguageModel model = unigram_model({{'b', 3}}, {"eval.stride=2"});
   // Blocks "aaab", "abbc" and "b" with the labels "aabb", "bbcb" and none.
