@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/io/file.h"
+#include "engine/io/filesystem_errors.h"
 
 namespace seqpe::data {
 namespace {
@@ -75,11 +76,14 @@ bool holds_tokenizer(const std::filesystem::path& directory) {
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& spec) {
   if (spec == "bytes") return make_byte_tokenizer();
   const std::filesystem::path directory = spec;
-  if (std::filesystem::exists(directory / kByteMarker)) return make_byte_tokenizer();
-  require<DataError>(std::filesystem::is_directory(directory),
-                     "[tokenizer] data.tokenizer must be 'bytes' or a folder with vocab.json and "
-                     "merges.txt, got '{}'.",
-                     spec);
+  const bool has_marker = io::with_filesystem_errors_as<DataError>("tokenizer", [&] {
+    require<DataError>(std::filesystem::is_directory(directory),
+                       "[tokenizer] data.tokenizer must be 'bytes' or a folder with vocab.json and "
+                       "merges.txt, got '{}'.",
+                       spec);
+    return std::filesystem::exists(directory / kByteMarker);
+  });
+  if (has_marker) return make_byte_tokenizer();
   return load_gpt2_tokenizer(directory);
 }
 

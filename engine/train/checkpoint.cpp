@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/io/file.h"
+#include "engine/io/filesystem_errors.h"
 #include "engine/io/sha256.h"
 
 namespace seqpe::train {
@@ -83,6 +84,50 @@ void move_over(const fs::path& temporary, const fs::path& target) {
     return fs::rename(temporary, target);
   }
   fs::remove_all(temporary);
+}
+
+/// Throws CheckpointError unless it is a checkpoint that was written to its end.
+void check_is_whole(const fs::path& checkpoint) {
+  require<CheckpointError>(fs::is_directory(checkpoint), "[checkpoint] {} must be a folder.",
+                           checkpoint.string());
+  require<CheckpointError>(
+      !fs::is_directory(folder_of(checkpoint)),
+      "[checkpoint] {} is a run, not a checkpoint. Hint: --run {} --resume auto goes on with it.",
+      checkpoint.string(), checkpoint.string());
+  require<CheckpointError>(
+      is_complete(checkpoint),
+      "[checkpoint] {} must hold a file COMPLETE: it was not written to its end.",
+      checkpoint.string());
+}
+
+/// Throws CheckpointError unless COMPLETE fits the files that are needed.
+void check_files(const fs::path& checkpoint, Needed needed) {
+  nlohmann::json complete;
+  try {
+    complete = nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kComplete));
+    const int version = complete.at("format_version").get<int>();
+    require<CheckpointError>(
+        version <= kCheckpointFormat,
+        "[checkpoint] {}: format_version must be at most {}, got {}. Hint: a newer seqpe_engine "
+        "wrote it.",
+        checkpoint.string(), kCheckpointFormat, version);
+    for (const auto& [name, expected] : complete.at("files").items()) {
+      if (needed == Needed::model && name.starts_with(kOptimizerFiles)) continue;
+      io::Sha256 hash;
+      const std::size_t bytes = hash.add_file<CheckpointError>(checkpoint / name);
+      const auto size = expected.at("bytes").get<std::size_t>();
+      require<CheckpointError>(bytes == size, "[checkpoint] {} must have {} bytes, has {}.{}",
+                               (checkpoint / name).string(), size, bytes,
+                               hint_of_older(checkpoint));
+      require<CheckpointError>(
+          hash.digest() == expected.at("sha256"),
+          "[checkpoint] {} was changed since it was written: its SHA-256 differs.{}",
+          (checkpoint / name).string(), hint_of_older(checkpoint));
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw CheckpointError(
+        fmt::format("[checkpoint] {}: {}.", (checkpoint / kComplete).string(), error.what()));
+  }
 }
 
 nlohmann::ordered_json describe_files(const fs::path& directory) {
@@ -160,42 +205,8 @@ bool is_complete(const fs::path& checkpoint) {
 }
 
 void verify_checkpoint(const fs::path& checkpoint, Needed needed) {
-  require<CheckpointError>(fs::is_directory(checkpoint), "[checkpoint] {} must be a folder.",
-                           checkpoint.string());
-  require<CheckpointError>(
-      !fs::is_directory(folder_of(checkpoint)),
-      "[checkpoint] {} is a run, not a checkpoint. Hint: --run {} --resume auto goes on with it.",
-      checkpoint.string(), checkpoint.string());
-  require<CheckpointError>(
-      is_complete(checkpoint),
-      "[checkpoint] {} must hold a file COMPLETE: it was not written to its end.",
-      checkpoint.string());
-  nlohmann::json complete;
-  try {
-    complete = nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kComplete));
-    const int version = complete.at("format_version").get<int>();
-    require<CheckpointError>(
-        version <= kCheckpointFormat,
-        "[checkpoint] {}: format_version must be at most {}, got {}. Hint: a newer seqpe_engine "
-        "wrote it.",
-        checkpoint.string(), kCheckpointFormat, version);
-    for (const auto& [name, expected] : complete.at("files").items()) {
-      if (needed == Needed::model && name.starts_with(kOptimizerFiles)) continue;
-      io::Sha256 hash;
-      const std::size_t bytes = hash.add_file<CheckpointError>(checkpoint / name);
-      const auto size = expected.at("bytes").get<std::size_t>();
-      require<CheckpointError>(bytes == size, "[checkpoint] {} must have {} bytes, has {}.{}",
-                               (checkpoint / name).string(), size, bytes,
-                               hint_of_older(checkpoint));
-      require<CheckpointError>(
-          hash.digest() == expected.at("sha256"),
-          "[checkpoint] {} was changed since it was written: its SHA-256 differs.{}",
-          (checkpoint / name).string(), hint_of_older(checkpoint));
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw CheckpointError(
-        fmt::format("[checkpoint] {}: {}.", (checkpoint / kComplete).string(), error.what()));
-  }
+  io::with_filesystem_errors_as<CheckpointError>("checkpoint", [&] { check_is_whole(checkpoint); });
+  check_files(checkpoint, needed);
 }
 
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/io/file.h"
+#include "engine/io/filesystem_errors.h"
 #include "models/recipes/recipes.h"
 
 namespace seqpe::models {
@@ -22,7 +23,8 @@ std::optional<config::Source> resolve(const std::string& name, const std::string
   namespace fs = std::filesystem;
   const fs::path beside = fs::path(from).parent_path() / name;
   for (const fs::path& path : {fs::path(name), beside}) {
-    if (fs::is_regular_file(path))
+    if (io::with_filesystem_errors_as<ConfigError>("config",
+                                                   [&] { return fs::is_regular_file(path); }))
       return config::Source{path.string(), io::read_text<ConfigError>(path)};
   }
   if (const auto recipe = find_recipe(name)) return config::Source{name, std::string(*recipe)};

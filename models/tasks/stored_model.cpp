@@ -4,6 +4,7 @@
 
 #include "engine/core/warning.h"
 #include "engine/io/file.h"
+#include "engine/io/filesystem_errors.h"
 #include "engine/io/sha256.h"
 #include "engine/train/checkpoint.h"
 
@@ -29,9 +30,7 @@ StoredModel checkpoint_of(const fs::path& run) {
   return {*newest, {}, "newest complete"};
 }
 
-}  // namespace
-
-StoredModel find_model(const fs::path& path) {
+StoredModel model_in(const fs::path& path) {
   require<CheckpointError>(fs::is_directory(path), "[checkpoint] {} must be a folder.",
                            path.string());
   if (fs::is_directory(path / "checkpoints")) {
@@ -54,6 +53,13 @@ StoredModel find_model(const fs::path& path) {
       "the reference (with best_model/).",
       path.string());
   return {path, fs::exists(path / "pe_config.json") ? path : fs::absolute(path).parent_path()};
+}
+
+}  // namespace
+
+StoredModel find_model(const fs::path& path) {
+  return io::with_filesystem_errors_as<CheckpointError>("checkpoint",
+                                                        [&] { return model_in(path); });
 }
 
 std::optional<std::int64_t> step_of(const StoredModel& stored) {

@@ -144,6 +144,18 @@ expect 4 "empty.txt" train --set data.valid_path=empty.txt
 expect 4 "data.tokenizer must be 'bytes' or a folder" train --set data.tokenizer=nowhere
 check "what fails before training leaves no run" test ! -e runs
 
+# A folder that cannot be looked into: a circle of links stands for all reasons, root may read the others.
+ln -s circle circle
+reason="cannot use circle: Too many levels of symbolic links"
+expect 2 "[run] $reason" train --run circle
+expect 2 "[run] cannot use circle/checkpoints/latest: Too many" train --run circle --resume auto
+expect 3 "[config] $reason" "$engine" train lm --config circle
+expect 4 "[tokenizer] $reason" train --set data.tokenizer=circle
+expect 5 "[checkpoint] $reason" train --run other --resume circle
+expect 5 "[checkpoint] $reason" train --init-from circle
+expect 5 "[checkpoint] $reason" "$engine" eval lm --checkpoint circle
+rm circle
+
 # 6: device
 expect 6 "SEQPE_ISA" env SEQPE_ISA=bogus "$engine" --version
 if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <new>
 
 #include "engine/config/load.h"
@@ -90,6 +91,10 @@ int run(int argc, char** argv) {
   } catch (const seqpe::Error& error) {
     seqpe::tell(fmt::format("seqpe_engine: error: {}\n", error.what()));
     return error.exit_code();
+  } catch (const std::filesystem::filesystem_error& error) {
+    seqpe::tell(fmt::format("seqpe_engine: error: [file] cannot use {}: {}.\n",
+                            error.path1().string(), error.code().message()));
+    return seqpe::Error("").exit_code();
   } catch (const std::bad_alloc&) {
     seqpe::tell(fmt::format("seqpe_engine: error: [cpu] out of memory.\n"));
     return seqpe::DeviceError("").exit_code();

@@ -9,6 +9,7 @@
 
 #include "engine/core/version.h"
 #include "engine/io/file.h"
+#include "engine/io/filesystem_errors.h"
 #include "engine/train/checkpoint.h"
 #include "kernels/common/isa.h"
 #include "models/tasks/stored_model.h"
@@ -31,18 +32,7 @@ bool holds_no_run(const fs::path& folder) {
   return true;
 }
 
-}  // namespace
-
-fs::path new_run_folder(const std::string& recipe) {
-  const std::time_t now = std::time(nullptr);
-  const fs::path base =
-      fs::path("runs") / fmt::format("{}-{:%Y%m%d-%H%M%S}", recipe, fmt::localtime(now));
-  fs::path folder = base;
-  for (int n = 2; fs::exists(folder); ++n) folder = fmt::format("{}-{}", base.string(), n);
-  return folder;
-}
-
-std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs::path& run) {
+std::optional<fs::path> checkpoint_for(const std::string& resume, const fs::path& run) {
   if (resume.empty()) {
     require<UsageError>(
         holds_no_run(run),
@@ -56,6 +46,22 @@ std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs
       "--run.",
       run.string(), resume);
   return fs::path(resume);
+}
+
+}  // namespace
+
+fs::path new_run_folder(const std::string& recipe) {
+  const std::time_t now = std::time(nullptr);
+  const fs::path base =
+      fs::path("runs") / fmt::format("{}-{:%Y%m%d-%H%M%S}", recipe, fmt::localtime(now));
+  fs::path folder = base;
+  for (int n = 2; fs::exists(folder); ++n) folder = fmt::format("{}-{}", base.string(), n);
+  return folder;
+}
+
+std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs::path& run) {
+  return io::with_filesystem_errors_as<UsageError>("run",
+                                                   [&] { return checkpoint_for(resume, run); });
 }
 
 void write_run_files(const fs::path& run, const models::Config& config) {
