@@ -18,6 +18,11 @@ check "stdout has the table and the run" bash -c 'grep -aq "Token perplexity" pl
 check "two runs without --run" bash -c 'for i in 1 2; do "$engine" train lm "$@" || exit 1; done' - "${tiny[@]}" --quiet --set train.steps=2
 check "lie in runs/, named by recipe and time" test \
   "$(find runs -mindepth 1 -maxdepth 1 | grep -cE '^runs/tiny-[0-9]{8}-[0-9]{6}(-2)?$')" -eq 2
+yes | head -c 20000000 > long.txt  # reading it takes longer than starting
+sleep "$(awk "BEGIN { print 1 - 0.$(date +%N) }")"  # to the next second, so that both choose the same name
+check "and two at the same time" bash -c 'for i in 1 2; do "$engine" train lm "$@" & jobs+=($!); done; wait "${jobs[0]}" && wait "${jobs[1]}"' \
+  - "${tiny[@]}" --quiet --set train.steps=2 --set data.path=long.txt
+check "lie beside each other" test "$(find runs -mindepth 1 -maxdepth 1 | wc -l)" -eq 4
 for file in config.yaml command.txt env.json train.log metrics.jsonl checkpoints/latest/COMPLETE checkpoints/best/COMPLETE; do
   check "a run has $file" test -e "plain/$file"
 done

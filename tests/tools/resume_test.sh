@@ -64,6 +64,11 @@ check "a folder without COMPLETE is not resumed" bash -c \
 expect 5 "nowhere must be a folder" train --run other --resume nowhere
 expect 5 "whole is a run, not a checkpoint. Hint: --run whole --resume auto" train --run other --resume whole
 check "a refused --resume leaves no folder" test ! -e other
+expect 5 "nowhere must be a folder" train --resume nowhere
+expect 5 "nowhere must be a folder" train --run new/deep/er/ --resume nowhere
+mkdir -p kept/by_others
+expect 5 "nowhere must be a folder" train --run kept/run --resume nowhere
+check "nor those above it" test ! -e runs -a ! -e new -a "$(ls kept)" = by_others
 cp -r half before
 expect 2 "half must be empty to go on from whole/checkpoints/step_00000004, which is not of that run" train --run half \
   --resume whole/checkpoints/step_00000004 "${eight[@]}"

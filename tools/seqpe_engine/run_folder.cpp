@@ -59,6 +59,34 @@ fs::path new_run_folder(const std::string& recipe) {
   return folder;
 }
 
+RunFolder::RunFolder(const fs::path& path)
+    : path_(path.has_filename() ? path : path.parent_path()) {  // "a/b/" has itself above it
+  std::error_code failure;
+  std::vector<fs::path> missing;
+  for (fs::path next = path_; !next.empty() && !fs::exists(next, failure);
+       next = next.parent_path())
+    missing.push_back(next);
+  failure.clear();
+  for (auto next = missing.rbegin(); next != missing.rend() && !failure; ++next) {
+    if (fs::create_directory(*next, failure)) made_.push_back(*next);
+  }
+  if (!failure) return;
+  undo();
+  throw UsageError(
+      fmt::format("[run] cannot make the folder {}: {}.", path_.string(), failure.message()));
+}
+
+RunFolder::~RunFolder() {
+  undo();
+}
+
+void RunFolder::undo() const {
+  std::error_code ignored;
+  if (is_new()) fs::remove_all(path_, ignored);
+  // What is above stays where another run lies in it by now.
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);
+}
+
 std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs::path& run) {
   return io::with_filesystem_errors_as<UsageError>("run",
                                                    [&] { return checkpoint_for(resume, run); });

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "models/config/config.h"
 
@@ -14,6 +15,27 @@ inline constexpr const char* kResumeAuto = "auto";
 
 /// A name that is not taken: runs/RECIPE-DATE-TIME.
 std::filesystem::path new_run_folder(const std::string& recipe);
+
+/// The folder of a run and those above it, made where they are not there. Unless it is kept, what
+/// was made goes again with what lies in it: a start that failed leaves no trace.
+class RunFolder {
+ public:
+  /// Throws UsageError where it cannot be made.
+  explicit RunFolder(const std::filesystem::path& path);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  /// True if nobody had made it before.
+  bool is_new() const { return !made_.empty() && made_.back() == path_; }
+  void keep() { made_.clear(); }
+
+ private:
+  void undo() const;
+
+  std::filesystem::path path_;
+  std::vector<std::filesystem::path> made_;  // the outermost first
+};
 
 /// The checkpoint that --resume means for `run`: none to start fresh. Throws UsageError where the
 /// run would be mixed with another.

@@ -64,8 +64,7 @@ class Session {
     }
     require<UsageError>(options_.resume != kResumeAuto || !options_.run.empty(),
                         "[run] --resume auto needs --run DIR.");
-    folder_ = options_.run.empty() ? new_run_folder(fs::path(options_.configs.back()).stem())
-                                   : fs::path(options_.run);
+    folder_ = options_.run.empty() ? new_run_folder(recipe()) : fs::path(options_.run);
     // Refuses before anything is read.
     const auto resume = checkpoint_to_resume(options_.resume, folder_);
     require<UsageError>(!resume || options_.init_from.empty(),
@@ -82,6 +81,8 @@ class Session {
   }
 
  private:
+  std::string recipe() const { return fs::path(options_.configs.back()).stem(); }
+
   /// The model with its data, after the lines that tell its size.
   struct Prepared {
     std::unique_ptr<models::LanguageModel> model;
@@ -106,29 +107,29 @@ class Session {
     return out;
   }
 
-  bool train_into(const models::Config& config, const fs::path& where) {
+  bool train_into(const models::Config& config, fs::path where) {
     train::Log log(options_.verbosity.level());
     const Prepared prepared = prepare(config, log);
-    std::error_code failure;
-    const bool created = fs::create_directories(where, failure);
-    require<UsageError>(!failure, "[run] cannot make the folder {}: {}.", where.string(),
-                        failure.message());
-    if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
     const bool is_main = where == folder_;
+    std::optional<RunFolder> made(where);
+    // Another process may have taken the name while this one read its data.
+    while (is_main && options_.run.empty() && !made->is_new()) {
+      where = folder_ = new_run_folder(recipe());
+      made.emplace(where);
+    }
+    if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
     // Under the lock: another process may have come first.
     const auto resume = is_main                   ? checkpoint_to_resume(options_.resume, where)
                         : options_.resume.empty() ? std::nullopt
                                                   : train::newest_checkpoint(where);
     Trained trained;
     try {
-      trained = train_prepared(prepared, where, resume, log);
+      trained = train_prepared(prepared, where, resume, log, *made);
     } catch (const StoppedError&) {
       trained.outcome = train::Outcome::interrupted;
     } catch (const std::exception& error) {
       log.clear();
       log.record(fmt::format("error: {}", error.what()));
-      const bool started = fs::exists(where / models::kConfigFile);
-      if (created && !started) fs::remove_all(where);  // a refused checkpoint leaves no trace
       throw;
     }
     if (trained.outcome == train::Outcome::interrupted) log.record("stopped by a signal");
@@ -139,7 +140,8 @@ class Session {
   }
 
   Trained train_prepared(const Prepared& prepared, const fs::path& where,
-                         const std::optional<fs::path>& resume, train::Log& log) const {
+                         const std::optional<fs::path>& resume, train::Log& log,
+                         RunFolder& made) const {
     const models::Config& config = prepared.model->config();
     Trained trained;
     trained.outcome = train::run_training(*prepared.task, {.train = config.train,
@@ -151,6 +153,7 @@ class Session {
                                                            .on_start = [&] {
                                                              log.open(where / "train.log");
                                                              write_run_files(where, config);
+                                                             made.keep();
                                                            }});
     log.detail(fmt::format("tensors {:.1f} MB at peak", peak_tensor_megabytes(device_)));
     if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
