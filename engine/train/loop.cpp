@@ -36,6 +36,8 @@ class Trainer {
     // `best` go on pointing at it.
     const auto best_step = best_ ? std::optional(best_->step) : std::nullopt;
     if (!(own && mark_best_if_there(options_.run, best_step))) best_.reset();
+    // The last save's may have been cut short.
+    if (own) prune_checkpoints(options_.run, options_.checkpoint);
     metrics_.emplace(options_.run / "metrics.jsonl", step_, !evaluation_due_);
     progress_.emplace(*options_.log, step_, options_.train.steps, options_.log_config.every);
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);

@@ -22,6 +22,9 @@ same_step whole four 8
 check "a finished run resumed ends well" train --run half --resume auto "${eight[@]}"
 same_metrics whole half
 check "command.txt keeps both commands" test "$(wc -l < half/command.txt)" -eq 2
+mkdir half/checkpoints/tmp_step_00000004
+check "what a crash left half pruned goes, even at the last step" bash -c \
+  '"$engine" train lm "$@" && [ ! -e half/checkpoints/tmp_step_00000004 ]' _ "${tiny[@]}" --run half --resume auto "${eight[@]}"
 check "a run of ours goes on by its config.yaml" "$engine" train lm --config half/config.yaml --run half \
   --resume auto --quiet --set train.steps=9
 # Mixed precision: what goes on is the float32 value, not its rounding.
