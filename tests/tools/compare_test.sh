@@ -30,6 +30,8 @@ check "the main model stays" test "$sums" = "$(sha256sum stopped/checkpoints/lat
 check "the rival is trained to its end" test "$(step_of stopped/rival_learned)" = 3000
 check "the table holds both" test "$(grep -cE '^(seqpe|learned) ' resumed.out)" -eq 2
 
+expect 5 "model.layers is 1 there, 2 was asked for" train --run whole --resume auto "${six[@]}" --set model.layers=2 --dry-run
+
 # What a rival cannot do does not bind the main model once it is trained.
 expect 0 "" "$engine" eval lm --checkpoint whole --set eval.start=3
 expect 3 "eval.start must be 0" "$engine" eval lm --checkpoint whole/rival_learned --set eval.start=3 --lengths 16,32

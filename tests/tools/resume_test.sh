@@ -99,6 +99,15 @@ check "a refused resume leaves config.yaml" cmp kept.yaml whole/config.yaml
 expect 0 "resumed at step 8 of 9" train --run whole --resume auto --set train.steps=9 --set train.learning_rate=1e-4 \
   --set seqpe.contrastive.weight=0.2 --set model.dropout.residual=0.0
 
+# --dry-run refuses what the training would, and leaves the run as it is.
+cp -r whole before_plan
+expect 2 "must be empty for a new run" train --run whole --dry-run
+expect 2 "--resume auto needs --run" train --resume auto --dry-run
+expect 5 "model.layers is 1 there, 2 was asked for" train --run whole --resume auto --set train.steps=12 --set model.layers=2 --dry-run
+expect 5 "nowhere must be a folder" train --resume nowhere --dry-run
+expect 0 "parameters in the model" train --run whole --resume auto --set train.steps=12 --dry-run
+check "--dry-run writes nothing into a run" diff -r whole before_plan
+
 # --init-from takes the weights, of a run or of a checkpoint.
 for from in whole whole/checkpoints/latest; do
   check "--init-from $from" train --quiet --run "init_${#from}" --init-from "$from" --set train.steps=2

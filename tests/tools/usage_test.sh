@@ -198,5 +198,11 @@ PYTHON
 # 10^9 pivots with 9,999 candidates of 999,999 digits, width 8, two a digit in 4 bytes: 6.4e20, more than an integer holds.
 expect 0 "about 596046447" train --dry-run --set seqpe.contrastive.pivots=1000000000 --set seqpe.contrastive.candidates=9999 \
   --set seqpe.contrastive.local_range=10000 --set seqpe.max_digits=999999
+if (ulimit -v 4000000; "$engine" --version > /dev/null 2>&1); then
+  expect 6 "[train] out of memory: the weights alone must fit, those of model.layers 1 and model.width 16384 do not" \
+    bash -c 'ulimit -v 4000000; "$engine" train lm "$@"' _ "${tiny[@]}" --dry-run --set model.width=16384
+else
+  skip "weights without memory: this build does not run in 4 GB of address space"
+fi
 check "--dry-run writes nothing" test ! -e dry -a ! -e runs
 finish

@@ -56,12 +56,6 @@ class Session {
   }
 
   void run() {
-    if (options_.dry_run) {
-      train::Log log(options_.verbosity.level());
-      prepare(config_, log);
-      for (const models::Config& rival : models::rivals_of(config_)) prepare(rival, log);
-      return;
-    }
     require<UsageError>(options_.resume != kResumeAuto || !options_.run.empty(),
                         "[run] --resume auto needs --run DIR.");
     folder_ = options_.run.empty() ? new_run_folder(recipe()) : fs::path(options_.run);
@@ -71,10 +65,10 @@ class Session {
                         "[train] --init-from starts a run, this one goes on from {}. Hint: leave "
                         "one of --init-from and --resume out.",
                         resume ? resume->string() : "");
+    if (options_.dry_run) return plan();
     bool finished = train_into(config_, folder_);
     for (const models::Config& rival : models::rivals_of(config_))
-      finished =
-          finished && train_into(rival, folder_ / ("rival_" + name_of(rival.model.position)));
+      finished = finished && train_into(rival, folder_of(rival));
     if (!finished) throw_stopped();
     print_results();
     for (const auto& [name, results] : table_) require_finite(results);
@@ -83,15 +77,50 @@ class Session {
  private:
   std::string recipe() const { return fs::path(options_.configs.back()).stem(); }
 
+  fs::path folder_of(const models::Config& rival) const {
+    return folder_ / ("rival_" + name_of(rival.model.position));
+  }
+
+  std::optional<fs::path> resume_of(const fs::path& where) const {
+    if (where == folder_) return checkpoint_to_resume(options_.resume, where);
+    return options_.resume.empty() ? std::nullopt : train::newest_checkpoint(where);
+  }
+
+  /// --dry-run: tells the sizes, and refuses a checkpoint that the training would refuse.
+  void plan() const {
+    train::Log log(options_.verbosity.level());
+    const auto plan_one = [&](const models::Config& config, const fs::path& where) {
+      const Prepared prepared = prepare(config, log);
+      const auto resume = resume_of(where);
+      if (!resume) return;
+      train::verify_checkpoint(*resume);
+      models::check_same_model(*prepared.model, *resume);
+    };
+    plan_one(config_, folder_);
+    for (const models::Config& rival : models::rivals_of(config_))
+      plan_one(rival, folder_of(rival));
+  }
+
   /// The model with its data, after the lines that tell its size.
   struct Prepared {
     std::unique_ptr<models::LanguageModel> model;
     std::unique_ptr<models::LmTask> task;
   };
+  /// Without weights yet. Where they do not fit, smaller micro-batches would not help.
+  static std::unique_ptr<models::LanguageModel> make_model(const models::Config& config) {
+    auto tokenizer = data::load_tokenizer(config.data.tokenizer);
+    try {
+      return std::make_unique<models::LanguageModel>(config, std::move(tokenizer));
+    } catch (const OutOfMemoryError&) {
+      throw OutOfMemoryError(
+          fmt::format("[train] out of memory: the weights alone must fit, those of model.layers {} "
+                      "and model.width {} do not. Hint: a smaller model.",
+                      config.model.layers, config.model.width));
+    }
+  }
   Prepared prepare(const models::Config& config, train::Log& log) const {
     Prepared out;
-    out.model = std::make_unique<models::LanguageModel>(
-        config, data::load_tokenizer(config.data.tokenizer));
+    out.model = make_model(config);
     // Memory that nobody writes takes no room.
     if (!options_.dry_run) out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
     if (!options_.init_from.empty()) {
@@ -119,9 +148,7 @@ class Session {
     }
     if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
     // Under the lock: another process may have come first.
-    const auto resume = is_main                   ? checkpoint_to_resume(options_.resume, where)
-                        : options_.resume.empty() ? std::nullopt
-                                                  : train::newest_checkpoint(where);
+    const auto resume = resume_of(where);
     Trained trained;
     try {
       trained = train_prepared(prepared, where, resume, log, *made);
