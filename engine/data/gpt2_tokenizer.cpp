@@ -8,6 +8,7 @@
 #include "engine/data/pretokenizer.h"
 #include "engine/data/tokenizer.h"
 #include "engine/io/file.h"
+#include "engine/io/json_error.h"
 
 namespace seqpe::data {
 namespace {
@@ -96,7 +97,7 @@ class Gpt2Tokenizer final : public Tokenizer {
     try {
       vocab = nlohmann::json::parse(vocab_text_);
     } catch (const nlohmann::json::exception& error) {
-      throw DataError(fmt::format("[tokenizer] {}: must be JSON: {}.", file, error.what()));
+      throw DataError(fmt::format("[tokenizer] {}: must be JSON: {}.", file, io::reason_of(error)));
     }
     require<DataError>(vocab.is_object() && !vocab.empty(),
                        "[tokenizer] {}: must be an object of tokens and ids, got {} of {}.", file,

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/io/file.h"
+#include "engine/io/json_error.h"
 
 namespace seqpe::io {
 namespace {
@@ -57,7 +58,7 @@ json parse_header(const std::string& file, const char* begin, const char* end) {
     header = json::parse(begin, end, watch);
   } catch (const json::exception& error) {
     throw CheckpointError(
-        fmt::format("[safetensors] {}: the header must be JSON: {}.", file, error.what()));
+        fmt::format("[safetensors] {}: the header must be JSON: {}.", file, io::reason_of(error)));
   }
   require<CheckpointError>(header.is_object(),
                            "[safetensors] {}: the header must be a JSON object, got {}.", file,

@@ -10,6 +10,7 @@
 
 #include "engine/io/file.h"
 #include "engine/io/filesystem_errors.h"
+#include "engine/io/json_error.h"
 #include "engine/io/sha256.h"
 
 namespace seqpe::train {
@@ -125,8 +126,8 @@ void check_files(const fs::path& checkpoint, Needed needed) {
           (checkpoint / name).string(), hint_of_older(checkpoint));
     }
   } catch (const nlohmann::json::exception& error) {
-    throw CheckpointError(
-        fmt::format("[checkpoint] {}: {}.", (checkpoint / kComplete).string(), error.what()));
+    throw CheckpointError(fmt::format("[checkpoint] {}: {}.", (checkpoint / kComplete).string(),
+                                      io::reason_of(error)));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/file.h"
+#include "engine/io/json_error.h"
 #include "engine/io/safetensors.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/metrics.h"
@@ -194,8 +195,8 @@ class Trainer {
       if (!best_step.is_null())
         best_ = {state.at("best_loss").get<double>(), best_step.get<std::int64_t>()};
     } catch (const nlohmann::json::exception& error) {
-      throw CheckpointError(
-          fmt::format("[checkpoint] {}: {}.", (checkpoint / kStateFile).string(), error.what()));
+      throw CheckpointError(fmt::format("[checkpoint] {}: {}.", (checkpoint / kStateFile).string(),
+                                        io::reason_of(error)));
     }
   }
 

@@ -65,6 +65,7 @@ std::string built_names() {
 
 Isa choose_isa() {
   const char* forced = std::getenv("SEQPE_ISA");
+  if (forced != nullptr && *forced == '\0') forced = nullptr;  // unset, as a shell writes it
   std::optional<Isa> best;
   for (const Isa isa : kBuilt) {
     if (!processor_has(isa)) continue;

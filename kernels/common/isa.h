@@ -11,8 +11,8 @@ enum class Isa : std::uint8_t { v2, v3, v4 };
 const char* name_of(Isa isa);
 
 /// The highest level that this build holds and this processor runs; the environment variable
-/// SEQPE_ISA (v2, v3 or v4) forces one. Decided once. Throws DeviceError where the forced one is
-/// absent.
+/// SEQPE_ISA (v2, v3 or v4) forces one unless it is empty. Decided once. Throws DeviceError where
+/// the forced one is absent.
 Isa active_isa();
 
 }  // namespace seqpe::kernels

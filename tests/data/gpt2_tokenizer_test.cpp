@@ -191,6 +191,7 @@ TEST_F(Gpt2TokenizerTest, MalformedVocabularies) {
     folder_.write("vocab.json", text);
     const std::string message = test::error_of<DataError>([&] { load(); });
     EXPECT_TRUE(message.starts_with("[tokenizer] " + file + ": must be JSON: ")) << message;
+    EXPECT_EQ(message.find("json.exception"), std::string::npos) << message;
   }
 }
 

@@ -24,7 +24,7 @@ for file in model.safetensors model_1.safetensors optimizer.rank_000_of_001.safe
 done
 cp -r whole damaged
 printf '{"format_version": 1, "fil' > "damaged/$step/COMPLETE"
-expect 5 "COMPLETE" train --run damaged --resume auto --set train.steps=6
+expect 5 "COMPLETE: parse error at line 1" train --run damaged --resume auto --set train.steps=6
 printf '{"format_version": 2, "files": {}}' > "damaged/$step/COMPLETE"
 expect 5 "format_version must be at most 1, got 2. Hint: a newer seqpe_engine" train --run damaged --resume auto --set train.steps=6
 expect 5 "format_version must be at most 1, got 2" "$engine" eval lm --checkpoint "damaged/$step"

@@ -45,6 +45,9 @@ done
 expect 0 "read 5 of" "$engine" eval lm --checkpoint ours
 check "--quiet leaves stderr empty" test -z "$("$engine" eval lm --checkpoint ours --quiet 2>&1 > /dev/null)"
 
+# So little trained that a word's perplexity has fifteen digits.
+check "a perplexity beyond a million is short" bash -c '"$engine" eval lm --checkpoint ours --lengths 16 --quiet | awk "END { exit !(\$3 ~ /^[0-9.]+e\+[0-9]+\$/) }"'
+
 # A model whose loss is not finite is told by exit 7, and the lengths where it is finite stand: no block of one byte sees
 # the NaN of the second row of the table.
 check "a run with a table" train --quiet --run broken --set train.steps=2 --set model.position=learned

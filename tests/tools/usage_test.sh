@@ -43,8 +43,9 @@ expect 2 "--resume: must not be empty" train --resume "" --run never
 expect 2 "--run: must not be empty" "$engine" train lm --run ""
 expect 2 "'trian' is no command of 'seqpe_engine', which has: train, eval, config, bench, doctor. Did you mean 'train'?" "$engine" trian lm
 expect 2 "'vit' is no command of 'seqpe_engine train', which has: lm." "$engine" train vit
-expect 2 "" "$engine"
-expect 2 "" "$engine" train
+expect 2 "a command must follow 'seqpe_engine', which has: train, eval, config, bench, doctor." "$engine"
+expect 2 "a command must follow 'seqpe_engine train', which has: lm." "$engine" train
+expect 2 "a command must follow 'seqpe_engine config'" "$engine" config
 expect 2 "" "$engine" train lm --no-such-option
 expect 2 "" "$engine" train lm --device tpu
 expect 2 "" "$engine" train lm --quiet -v
@@ -53,6 +54,7 @@ expect 2 "excludes" "$engine" bench kernels --emulated --device cuda
 expect 2 "--resume auto needs --run" train --resume auto
 expect 2 "--checkpoint is required" "$engine" eval lm
 expect 2 "must be a whole number >= 1, got '0'" "$engine" eval lm --checkpoint x --lengths 0
+expect 2 "must be a whole number >= 1, got '99999999999999999999'" "$engine" eval lm --checkpoint x --lengths 99999999999999999999
 expect 2 "must be a whole number >= 0, got '-1'" "$engine" eval lm --checkpoint x --max-lines -1
 expect 2 "cannot make the folder" train --run /proc/x --set train.steps=2
 
@@ -157,6 +159,7 @@ expect 5 "[checkpoint] $reason" "$engine" eval lm --checkpoint circle
 rm circle
 
 # 6: device
+expect 0 "instruction sets" env SEQPE_ISA= "$engine" --version
 expect 6 "SEQPE_ISA" env SEQPE_ISA=bogus "$engine" --version
 if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
   expect 6 "cuda is not here" train --device cuda

@@ -2,6 +2,8 @@
 #include <omp.h>
 #include <sched.h>
 
+#include <cerrno>
+
 #include "engine/core/version.h"
 #include "engine/core/warning.h"
 #include "kernels/common/error.h"
@@ -44,7 +46,9 @@ std::string version_text() {
 CLI::Validator at_least(std::int64_t least) {
   return {[least](const std::string& text) {
             std::int64_t number = 0;
-            const bool good = CLI::detail::lexical_cast(text, number) && number >= least;
+            errno = 0;  // lexical_cast clamps what no number of 64 bits holds
+            const bool good =
+                CLI::detail::lexical_cast(text, number) && errno != ERANGE && number >= least;
             return good ? std::string()
                         : fmt::format("must be a whole number >= {}, got '{}'", least, text);
           },

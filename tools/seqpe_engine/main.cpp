@@ -19,14 +19,20 @@ namespace {
 
 constexpr int kUsage = 2;
 
-/// What is wrong with a command line whose first words are no command; empty if they are one.
+/// What is wrong with a command line whose first words are no command, or end before it; empty if
+/// they are one.
 std::string unknown_command(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> names{"seqpe_engine"};
   for (const CLI::App* command = &app;;) {
     std::vector<std::string> known;
     for (const CLI::App* sub : command->get_subcommands({})) known.push_back(sub->get_name());
     const auto place = static_cast<int>(names.size());
-    if (known.empty() || place >= argc || argv[place][0] == '-') return {};
+    if (known.empty()) return {};
+    if (place >= argc) {
+      return fmt::format("a command must follow '{}', which has: {}.", fmt::join(names, " "),
+                         fmt::join(known, ", "));
+    }
+    if (argv[place][0] == '-') return {};
     const std::string word = argv[place];
     if (std::find(known.begin(), known.end(), word) == known.end()) {
       return fmt::format("'{}' is no command of '{}', which has: {}.{}", word,

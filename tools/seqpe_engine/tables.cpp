@@ -8,6 +8,15 @@
 
 namespace seqpe::tools {
 
+namespace {
+
+/// A perplexity in `digits` places; one beyond a million, of a model that knows nothing, in powers.
+std::string perplexity(double value, int digits) {
+  return value < 1e6 ? fmt::format("{:.{}f}", value, digits) : fmt::format("{:.5g}", value);
+}
+
+}  // namespace
+
 std::string evaluation_table(const std::vector<LengthResult>& results) {
   std::string out = fmt::format("{:>8} {:>12} {:>12} {:>10} {:>10} {:>8}\n", "length", "token ppl",
                                 "word ppl", "nll", "tokens", "blocks");
@@ -16,9 +25,10 @@ std::string evaluation_table(const std::vector<LengthResult>& results) {
       out += fmt::format("{:>8} {}\n", length, failure);
       continue;
     }
-    out += fmt::format("{:>8} {:>12.4f} {:>12.4f} {:>10.5f} {:>10} {:>8}\n", length,
-                       evaluation->token_perplexity(), evaluation->word_perplexity(),
-                       evaluation->nll, evaluation->tokens, evaluation->blocks);
+    out += fmt::format("{:>8} {:>12} {:>12} {:>10.5f} {:>10} {:>8}\n", length,
+                       perplexity(evaluation->token_perplexity(), 4),
+                       perplexity(evaluation->word_perplexity(), 4), evaluation->nll,
+                       evaluation->tokens, evaluation->blocks);
   }
   return out;
 }
@@ -32,7 +42,7 @@ std::string perplexity_table(
     out += fmt::format("{:<12}", name);
     for (const auto& result : results) {
       out += result.evaluation
-                 ? fmt::format(" {:>9.2f}", result.evaluation->token_perplexity())
+                 ? fmt::format(" {:>9}", perplexity(result.evaluation->token_perplexity(), 2))
                  : fmt::format(" {:>9}", result.failure == kNotFinite ? "nan" : "memory");
     }
     out += "\n";
