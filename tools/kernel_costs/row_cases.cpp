@@ -22,6 +22,11 @@ constexpr std::int64_t kPositions = 1552, kPositionTokens = 6;
 constexpr std::int64_t kParameters = 124'439'808;
 constexpr double kDropout = 0.1;
 
+/// As in training, where a recorded step reads its number.
+kernels::DropoutDraw draw_of(Arrays& arrays) {
+  return {.probability = kDropout, .step = arrays.input<std::int32_t>(1)};
+}
+
 std::string shape_of(std::int64_t rows, std::int64_t cols, const char* dtype = "bf16") {
   return fmt::format("{} x {} {}", rows, cols, dtype);
 }
@@ -67,7 +72,7 @@ void residual_layer_norm_forward(Arrays& arrays) {
                                                .bias = arrays.input<bf16>(kChannels),
                                                .rows = kTokens,
                                                .cols = kChannels,
-                                               .dropout = {.probability = kDropout}});
+                                               .dropout = draw_of(arrays)});
 }
 
 void residual_layer_norm_backward(Arrays& arrays) {
@@ -85,7 +90,7 @@ void residual_layer_norm_backward(Arrays& arrays) {
                                                 .rstd = arrays.input<float>(kTokens),
                                                 .rows = kTokens,
                                                 .cols = kChannels,
-                                                .dropout = {.probability = kDropout}});
+                                                .dropout = draw_of(arrays)});
 }
 
 void add_elementwise(std::vector<Case>& cases) {
@@ -141,7 +146,7 @@ void add_elementwise(std::vector<Case>& cases) {
                                               .x = arrays.input<bf16>(kCount),
                                               .residual = arrays.input<bf16>(kCount),
                                               .count = kCount,
-                                              .draw = {.probability = kDropout}});
+                                              .draw = draw_of(arrays)});
                    }});
   cases.push_back({"convert", narrow + " of f32", 0, [](Arrays& arrays) {
                      kernels::convert(kCuda, {.from = DType::f32,
