@@ -223,7 +223,7 @@ TEST(MatmulKernelCalls, AnEpilogueNeedsABiasAndAnOverwrittenOutput) {
       {transposed, "bias true, accumulate false, wide_out false, trans_a true."}};
   for (const auto& [bad, got] : cases) {
     test::expect_error(
-        [&] { matmul(test::kCpu, bad); },
+        [&, &bad = bad] { matmul(test::kCpu, bad); },
         std::string("[matmul] an epilogue needs a bias, an overwritten output of the dtype of a "
                     "and an a that is not transposed, got ") +
             got);
