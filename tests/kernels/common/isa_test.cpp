@@ -71,7 +71,7 @@ class IsaDeathTest : public testing::Test {
 
 TEST_F(IsaDeathTest, SeqpeIsaForcesALevelThatIsBuiltAndRuns) {
   ASSERT_FALSE(runs_.empty()) << "/proc/cpuinfo names no flags";
-  for (const char* level : {"v2", "v3", "v4", "avx2", ""}) {
+  for (const char* level : {"v2", "v3", "v4", "avx2"}) {
     const bool there =
         built_.contains(level) && std::find(runs_.begin(), runs_.end(), level) != runs_.end();
     const std::string refused =
@@ -90,8 +90,11 @@ TEST_F(IsaDeathTest, TheHighestLevelIsTheDefault) {
   for (const std::string& level : runs_) {
     if (built_.contains(level)) highest = level;
   }
-  EXPECT_EXIT(report_active_isa(nullptr), testing::ExitedWithCode(0),
-              "^active: " + highest + "\n$");
+  // An empty variable is how a shell unsets one for a command.
+  for (const char* unset : {static_cast<const char*>(nullptr), ""}) {
+    EXPECT_EXIT(report_active_isa(unset), testing::ExitedWithCode(0),
+                "^active: " + highest + "\n$");
+  }
 }
 
 }  // namespace
