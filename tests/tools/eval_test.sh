@@ -39,8 +39,9 @@ check "max_lines holds for documents too" test \
 printf 'a line\n%.0s' {1..7} > seven.txt
 expect 0 "warning: [eval] read 5 of 7 lines (eval.max_lines). Hint: --max-lines 0 reads all." "$engine" eval lm --checkpoint ours \
   --data seven.txt
-for asked in "--max-lines 5" "--max-lines 7" "--max-lines 0"; do
-  check "$asked is no warning" bash -c '! "$engine" eval lm --checkpoint ours --data seven.txt "$@" 2>&1 | grep warning' _ $asked
+for asked in 5 7 0; do
+  check "--max-lines $asked is no warning" bash -c \
+    '! "$engine" eval lm --checkpoint ours --data seven.txt --max-lines "$1" 2>&1 | grep warning' _ "$asked"
 done
 expect 0 "read 5 of" "$engine" eval lm --checkpoint ours
 check "--quiet leaves stderr empty" test -z "$("$engine" eval lm --checkpoint ours --quiet 2>&1 > /dev/null)"

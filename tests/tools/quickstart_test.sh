@@ -24,6 +24,7 @@ quickstart() {
   [ $# -eq 0 ] || check "configured with $1" cmake -S tree --preset cpu "$1"
   expect 0 "trains: train lm --dry-run" env PATH="$work/stand_ins:$PATH" tree/tools/quickstart.sh --dry-run
 }
+# shellcheck disable=SC2317,SC2329  # called through check
 tests_are() { grep -qx "SEQPE_TESTS:BOOL=$1" tree/build/cpu/CMakeCache.txt; }
 quickstart
 check "a new tree can be tested afterwards" tests_are ON
