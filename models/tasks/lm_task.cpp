@@ -1,7 +1,6 @@
 #include "models/tasks/lm_task.h"
 
 #include "models/recipes/recipes.h"
-#include "models/tasks/lm_evaluation.h"
 #include "models/tasks/lm_files.h"
 
 namespace seqpe::models {
@@ -52,6 +51,7 @@ std::int64_t LmTask::training_tokens() const {
 }
 
 train::StepInputs LmTask::draw(std::int64_t step) {
+  evaluated_.reset();  // here, where every step comes by: a device may play the rest
   const Config& config = model_.config();
   const std::int64_t size = config.train.batch_size, length = config.data.block_size;
   LmStep out{.step = step,
@@ -80,8 +80,8 @@ train::StepTerms LmTask::forward_backward(const train::StepInputs& inputs) {
 train::Evaluation LmTask::evaluate(const train::OnEvaluated& on_evaluated) {
   if (validation_.empty()) return {};
   const std::int64_t length = evaluation_lengths(model_.config())[0];
-  const LengthEvaluation result = evaluate_length(model_, validation_, length, on_evaluated);
-  return {{result.row()}, result.nll};
+  evaluated_ = evaluate_length(model_, validation_, length, on_evaluated);
+  return {{evaluated_->row()}, evaluated_->nll};
 }
 
 void LmTask::save(const std::filesystem::path& directory) const {
@@ -92,6 +92,7 @@ void LmTask::load(const std::filesystem::path& directory) {
   check_same_model(model_, directory);
   warn_of_other_data(model_, directory);
   load_weights(model_, directory);
+  evaluated_.reset();
 }
 
 }  // namespace seqpe::models

@@ -7,6 +7,7 @@
 #include "engine/train/task.h"
 #include "models/seqpe/training_samplers.h"
 #include "models/tasks/language_model.h"
+#include "models/tasks/lm_evaluation.h"
 #include "models/tasks/lm_step.h"
 
 namespace seqpe::models {
@@ -27,6 +28,8 @@ class LmTask final : public train::Task {
 
   std::int64_t training_tokens() const;
   const data::Chunks& validation() const { return validation_; }
+  /// The evaluation of the weights as they are; none after a step or another checkpoint.
+  const std::optional<LengthEvaluation>& evaluated() const { return evaluated_; }
 
  private:
   const LanguageModel& model_;
@@ -34,6 +37,7 @@ class LmTask final : public train::Task {
   std::vector<data::Block> blocks_;
   std::optional<data::EpochOrder> order_;
   std::optional<TrainingSamplers> samplers_;  // of SeqPE alone
+  std::optional<LengthEvaluation> evaluated_;
 };
 
 }  // namespace seqpe::models

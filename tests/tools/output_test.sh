@@ -51,6 +51,7 @@ check "--quiet leaves stderr empty" test ! -s quiet.err
 check "--quiet keeps the results on stdout" cmp <(grep -av ^Run quiet.out) <(grep -av ^Run plain.out)
 check "--quiet keeps train.log" grep -q '^step 6/6' quiet2/train.log
 expect 0 "instruction sets" train --run verbose -v "${short[@]}"
+check "no length is evaluated twice at the end" grep -q '^length 16: as it was evaluated last$' verbose/train.log
 check "-v tells the memory that was used" grep -q "tensors .* MB at peak" verbose/train.log
 train --run failing "${short[@]}" --set train.learning_rate=1e30 --set train.clip=0 --set train.encoder_clip=0 \
   --set train.steps=50 2> /dev/null
@@ -67,7 +68,7 @@ if script -qc true /dev/null < /dev/null > /dev/null 2>&1; then
   on_terminal bar TERM=xterm > bar.screen
   check "a terminal gets a bar" grep -qF '[######..............] step 2/6' bar.screen
   check "with the time left and the rate" grep -qE 'ETA [0-9]+m[0-9]+s +[0-9]+ tok/s' bar.screen
-  check "the evaluation has a bar" grep -q '#.*\] evaluating length 16:' bar.screen
+  check "the evaluation has a bar" grep -q '#.*\] evaluating length 32:' bar.screen
   python "no drawn line is wider than the terminal" bar.screen << 'PYTHON'
 import sys
 drawn = [part for part in open(sys.argv[1], newline="", errors="replace").read().split("\x1b[K") if part.startswith("[")]

@@ -14,10 +14,16 @@ namespace seqpe::tools {
 namespace {
 
 LengthResult evaluate_one(const models::LanguageModel& model, const data::Chunks& chunks,
-                          std::int64_t length, train::Log& log) {
+                          std::int64_t length, train::Log& log,
+                          const std::optional<models::LengthEvaluation>& known) {
   try {
-    const auto evaluation = models::evaluate_length(
-        model, chunks, length, train::EvaluationProgress(log, fmt::format("length {}", length)));
+    const bool is_known = known && known->length == length;
+    if (is_known) log.detail(fmt::format("length {}: as it was evaluated last", length));
+    const auto evaluation =
+        is_known ? *known
+                 : models::evaluate_length(
+                       model, chunks, length,
+                       train::EvaluationProgress(log, fmt::format("length {}", length)));
     if (evaluation.longest < length) {
       log.clear();
       warn(fmt::format("[eval] length {}: no block is so long, the longest has {} tokens.", length,
@@ -38,12 +44,13 @@ LengthResult evaluate_one(const models::LanguageModel& model, const data::Chunks
 std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
                                            const data::Chunks& chunks,
                                            const std::vector<std::int64_t>& lengths,
-                                           train::Log& log) {
+                                           train::Log& log,
+                                           const std::optional<models::LengthEvaluation>& known) {
   std::vector<LengthResult> results;
   for (const std::int64_t length : lengths) {
     const train::Stopwatch watch;
     allocator(model.device()).reset_peak();
-    results.push_back(evaluate_one(model, chunks, length, log));
+    results.push_back(evaluate_one(model, chunks, length, log, known));
     // What one length leaves behind must not keep the next from fitting.
     allocator(model.device()).release_cached();
     log.detail(fmt::format("length {}: {:.1f} s, tensors {:.0f} MB at peak", length,

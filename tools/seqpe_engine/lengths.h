@@ -22,11 +22,12 @@ struct LengthResult {
 };
 
 /// Evaluates `chunks` at each length; where one runs out of memory, or its loss is not finite, the
-/// others stand. Throws StoppedError when a stop is requested.
-std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
-                                           const data::Chunks& chunks,
-                                           const std::vector<std::int64_t>& lengths,
-                                           train::Log& log);
+/// others stand. `known`, if there is one, is taken for its length. Throws StoppedError when a stop
+/// is requested.
+std::vector<LengthResult> evaluate_lengths(
+    const models::LanguageModel& model, const data::Chunks& chunks,
+    const std::vector<std::int64_t>& lengths, train::Log& log,
+    const std::optional<models::LengthEvaluation>& known = {});
 
 /// Throws DivergedError with the lengths whose loss is not finite.
 void require_finite(const std::vector<LengthResult>& results);

@@ -185,8 +185,9 @@ class Session {
     log.detail(fmt::format("tensors {:.1f} MB at peak", peak_tensor_megabytes(device_)));
     if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
       return trained;
-    trained.results = evaluate_lengths(*prepared.model, prepared.task->validation(),
-                                       models::evaluation_lengths(config), log);
+    trained.results =
+        evaluate_lengths(*prepared.model, prepared.task->validation(),
+                         models::evaluation_lengths(config), log, prepared.task->evaluated());
     trained.sample = models::generate(*prepared.model, "It was ", 160, 0.8,
                                       static_cast<std::uint64_t>(config.train.seed));
     return trained;

@@ -136,6 +136,20 @@ TEST(LmTask, AStepIsAFunctionOfStepAndWeightsAlone) {
   }
 }
 
+TEST(LmTask, AnEvaluationIsThatOfTheWeightsUntilAStep) {
+  const LanguageModel model(
+      tiny_config({"data.valid_path=builtin:tale_of_two_cities_valid.txt", "eval.max_lines=2"}),
+      data::make_byte_tokenizer());
+  model.initialize(3);
+  LmTask task(model);
+  EXPECT_FALSE(task.evaluated().has_value());
+  const double loss = task.evaluate({}).loss.value();
+  ASSERT_TRUE(task.evaluated().has_value());
+  EXPECT_EQ(task.evaluated()->nll, loss);
+  task.draw(0);
+  EXPECT_FALSE(task.evaluated().has_value());
+}
+
 TEST(LmTask, TheRegularisersWarmUpInTheTotalLoss) {
   struct Case {
     const char* warmup;
