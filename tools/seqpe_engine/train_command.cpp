@@ -260,7 +260,7 @@ void add_train_command(CLI::App& app) {
       ->check(CLI::IsMember(kDevices));
   lm->add_flag("--dry-run", options->dry_run,
                "Stop after the lines that tell parameters, memory, tokens a step, disk a "
-               "checkpoint; write nothing");
+               "checkpoint, or at what the training would refuse; write nothing");
   options->verbosity.add_to(lm);
   lm->callback([options] { Session(*options).run(); });
 }
