@@ -97,6 +97,14 @@ TEST_F(DropoutTest, IsTheOpWithTheModulesStream) {
                     ops::residual_dropout(residual_, x_, draw));
 }
 
+TEST_F(DropoutTest, TheStepMayLieInMemory) {
+  const std::int32_t step = 5;
+  const Pass pass{.training = true, .seed = 3, .step = 9, .step_at = &step};
+  test::expect_same(forward(pass), forward(training_));
+  test::expect_same(dropout_.add_to(residual_, x_, pass),
+                    dropout_.add_to(residual_, x_, training_));
+}
+
 TEST_F(DropoutTest, AddingEqualsDroppingThenAdding) {
   test::expect_close(dropout_.add_to(residual_, x_, training_),
                      ops::add(residual_, forward(training_)));

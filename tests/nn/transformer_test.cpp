@@ -175,6 +175,15 @@ TEST_F(SelfAttentionTest, DropoutIsOffOutsideTrainingAndHasItsOwnStreams) {
                residual.forward(linear(attention_, "attn.c_proj", attended), kTraining)));
 }
 
+TEST_F(SelfAttentionTest, TheStepOfDropoutMayLieInMemory) {
+  const auto step = static_cast<std::int32_t>(kTraining.step);
+  Pass pass = kTraining;
+  pass.step = 99;
+  pass.step_at = &step;
+  test::expect_same(attention_.add_to(residual_, x_, pass, {}),
+                    attention_.add_to(residual_, x_, kTraining, {}));
+}
+
 TEST_F(SelfAttentionTest, MicroBatchesDrawTheMasksOfTheWholeBatch) {
   expect_rows_on_their_own(attention_.add_to(residual_, x_, kTraining, {}),
                            [&](std::int64_t begin, std::int64_t end, const Pass& pass) {

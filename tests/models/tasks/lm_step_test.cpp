@@ -126,6 +126,24 @@ TEST(LmStep, SequencesTakeTheStartsInTurn) {
   }
 }
 
+TEST(LmStep, DropoutDrawsByTheNumberOfTheStep) {
+  const LanguageModel model = lively_model(
+      {"model.position=none", "model.dropout.residual=0.3", "model.dropout.embedding=0.3"});
+  LmStep step = some_step(2);
+  const auto loss = [&](std::int64_t number) {
+    step.step = number;
+    return run_step(model, step_inputs(model, step), {.training = true, .seed = 3}, 2).loss.item();
+  };
+  const auto expected = [&](std::uint32_t number) {
+    const autograd::NoGradGuard no_grad;
+    const nn::Pass pass{.training = true, .seed = 3, .step = number};
+    const Tensor hidden = model.gpt().forward(step.ids, {}, {}, pass);
+    return model.gpt().loss(hidden, step.labels, 0.0).loss.item();
+  };
+  EXPECT_NE(expected(1), expected(2));
+  for (const std::uint32_t number : {1u, 2u}) EXPECT_NEAR(loss(number), expected(number), 1e-14);
+}
+
 TEST(LmStep, RegularisersAreThoseOfTheirOwnPositions) {
   const LanguageModel model =
       lively_model({"seqpe.contrastive.weight=0.2", "seqpe.transfer.weight=0.3",
