@@ -36,14 +36,19 @@ std::string why_no_cuda();
 /// What a GPU says of itself: run time, and for each device its name, memory and level.
 std::vector<std::pair<std::string, std::string>> cuda_facts();
 
-/// The stream of all work on tensors of Device::cuda. Not CUDA's default stream, of which nothing
-/// can be recorded (kernels/recording.h); that one waits for it, and it for that one.
+/// The stream of all work on tensors of Device::cuda. It is not CUDA's default stream, of which
+/// nothing can be recorded (kernels/recording.h), and does not wait for that one.
 void* compute_stream();
 
 /// Device memory, aligned to 256 bytes, uninitialised; null if there is not so much. Throws
-/// DeviceError where there is no device.
+/// DeviceError where there is no device. Giving it back waits for the device.
 void* allocate_on_device(std::size_t bytes);
 void free_on_device(void* block);
+
+/// Working memory that kernels' launchers keep on the device, and its release but for recorded
+/// work.
+std::size_t scratch_on_device();
+void release_scratch_on_device();
 
 /// What the profile (kernels/common/profile.h) calls the host's waiting for the device.
 inline constexpr const char* kWait = "wait_for_device";

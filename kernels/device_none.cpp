@@ -28,6 +28,11 @@ void* allocate_on_device(std::size_t) {
 
 void free_on_device(void*) {}
 
+std::size_t scratch_on_device() {
+  return 0;
+}
+void release_scratch_on_device() {}
+
 void copy_to_device(const Context&, void*, const void*, std::size_t) {
   throw_built_without_cuda("copy_to_device");
 }

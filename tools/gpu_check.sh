@@ -72,7 +72,7 @@ goldens() {
   timeout 1800 "$bin/golden_test"
 }
 # Kernels that share memory between threads, on the small shapes of their tests.
-small='PtxCuda.*:LayerNormCuda*:SoftmaxCuda*:ReduceCuda*:EmbeddingCuda*:AttentionCudaTensorCores.*'
+small='Recording*:Feed*:StepPlans.AResult*:CrossEntropyCuda*:PositionCuda*:PtxCuda.*:LayerNormCuda*:SoftmaxCuda*:ReduceCuda*:EmbeddingCuda*:AttentionCudaTensorCores.*'
 sanitizer() {
   need_gpu
   local program

@@ -24,6 +24,8 @@ std::size_t round_up(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
+bool step_memory = false;
+
 /// Small blocks are rounded to their alignment, large ones to 64 KiB, so that near equal sizes
 /// share blocks.
 std::size_t block_size(std::size_t bytes) {
@@ -53,9 +55,9 @@ class CachingAllocator final : public Allocator {
     void* block = bytes <= kLargestRequest ? find_block(block_size(bytes)) : nullptr;
     require<OutOfMemoryError>(
         block != nullptr,
-        "[{}] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: smaller "
-        "micro-batches (train.micro_batch_size) or shorter sequences.",
-        source_.name, bytes, stats_.current);
+        "[{}] out of memory; asked {} bytes, {} bytes are in live tensors, {} are held. Hint: "
+        "smaller micro-batches (train.micro_batch_size) or shorter sequences.",
+        source_.name, bytes, stats_.current, stats_.reserved + source_.kept_by_kernels());
     stats_.current += bytes;
     stats_.peak = std::max(stats_.peak, stats_.current);
     return block;
@@ -64,7 +66,9 @@ class CachingAllocator final : public Allocator {
   void deallocate(void* block, std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
     stats_.current -= bytes;
-    (recorded_.lent(block) ? recorded_ : pool_).give_back(block);
+    if (recorded_.lent(block)) return recorded_.give_back(block);
+    // What is being recorded may read it: at every play, too.
+    pool_.give_back_to(records_now() ? recorded_ : pool_, block);
   }
 
   MemoryStats stats() const override {
@@ -85,8 +89,11 @@ class CachingAllocator final : public Allocator {
   }
 
  private:
+  bool records_now() const { return source_.records && kernels::is_recording(); }
+
   void* find_block(std::size_t wanted) {
-    kernels::BlockPool& pool = source_.records && kernels::is_recording() ? recorded_ : pool_;
+    kernels::BlockPool& pool =
+        records_now() || (source_.records && step_memory) ? recorded_ : pool_;
     void* block = pool.take(wanted, wanted + wanted / kWasteDivisor);
     return block != nullptr ? block : take_from_system(wanted, pool);
   }
@@ -94,7 +101,7 @@ class CachingAllocator final : public Allocator {
   /// Null if the system has no such memory.
   void* take_from_system(std::size_t wanted, kernels::BlockPool& pool) {
     void* block = source_.allocate(wanted);
-    if (block == nullptr) {
+    if (block == nullptr && !records_now()) {  // freeing would break the recording
       drop_cached();
       block = source_.allocate(wanted);
     }
@@ -119,13 +126,20 @@ class CachingAllocator final : public Allocator {
   const Source source_;
   mutable std::mutex mutex_;
   kernels::BlockPool pool_;
-  // Recorded work writes to blocks that look free: each time that it is played. Other recordings
-  // may use them too, for the stream plays one after the other.
+  // Recorded work writes to blocks that look free, each time that it is played. Other recordings
+  // may use them too, and steps that are told: the stream runs one after the other.
   kernels::BlockPool recorded_;
   MemoryStats stats_;
 };
 
 }  // namespace
+
+StepMemory::StepMemory() {
+  step_memory = true;
+}
+StepMemory::~StepMemory() {
+  step_memory = false;
+}
 
 Allocator& allocator(Device device) {
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
@@ -140,7 +154,7 @@ Allocator& allocator(Device device) {
                        "[allocator] this build has no device {}.", name_of(device));
   static auto* const cuda =
       new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device,
-                            [] { return std::size_t{0}; }, [] {}, true});
+                            kernels::scratch_on_device, kernels::release_scratch_on_device, true});
   return *cuda;
 }
 

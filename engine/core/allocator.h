@@ -29,6 +29,16 @@ class Allocator {
   virtual void release_cached() = 0;
 };
 
+/// While one lives, a device serves from the memory of recorded work: for the tensors of a training
+/// step, which nobody reads any more when recorded work is played again. One at a time.
+class StepMemory {
+ public:
+  StepMemory();
+  ~StepMemory();
+  StepMemory(const StepMemory&) = delete;
+  StepMemory& operator=(const StepMemory&) = delete;
+};
+
 /// The allocator of a device. Throws DeviceError for a device that this build does not have.
 Allocator& allocator(Device device);
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/core/allocator.h"
+#include "engine/core/warning.h"
 #include "kernels/common/profile.h"
 
 namespace seqpe::train {
@@ -48,14 +49,11 @@ class StepPlans::Plan {
       begin += aligned_bytes(tensor);
     }
     feed_.send(block_.data(), packed_.data());
-    if (!record || !told_) {
+    if (record && told_ && !recording_ && !refused_) this->record(work);
+    if (!recording_) {
+      const StepMemory memory;
       told_ = true;
       return work(inputs_);
-    }
-    if (!recording_) {
-      // What the step told kernel by kernel had is free now: the recording gets memory of its own.
-      allocator(block_.device()).release_cached();
-      recording_.emplace(block_.context(), [&] { result_ = work(inputs_); });
     }
     const kernels::KernelTimer timer("play_recording");
     recording_->play();
@@ -63,11 +61,21 @@ class StepPlans::Plan {
   }
 
  private:
+  void record(const StepWork& work) {
+    try {
+      recording_.emplace(block_.context(), [&] { result_ = work(inputs_); });
+    } catch (const DeviceError& error) {
+      refused_ = true;
+      warn(fmt::format("[train] steps are told kernel by kernel, none could be recorded: {}",
+                       error.what()));
+    }
+  }
+
   StepInputs inputs_;  // on the device
   Tensor packed_;      // u8, on the host
   Tensor block_;       // the same on the device
   kernels::Feed feed_;
-  bool told_ = false;
+  bool told_ = false, refused_ = false;
   StepResult result_;  // where each play leaves it
   std::optional<kernels::Recording> recording_;
 };

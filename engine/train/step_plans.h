@@ -29,8 +29,8 @@ class StepPlans {
   /// `record`: false tells every step kernel by kernel. On the CPU nothing is recorded.
   StepPlans(Device device, bool record) : device_(device), record_(record) {}
 
-  /// Runs `work`, always the same one. The result lies where the next step like this one leaves its
-  /// own.
+  /// Runs `work`, always the same one. The result stays until the next step runs: read it, or have
+  /// it read (engine/core/readback.h), before.
   StepResult run(const StepInputs& drawn, const StepWork& work);
 
  private:

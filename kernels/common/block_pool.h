@@ -24,9 +24,11 @@ class BlockPool {
   /// Whether it is one of those in use.
   bool lent(void* block) const noexcept { return used_.contains(block); }
 
-  void give_back(void* block) noexcept {
+  void give_back(void* block) noexcept { give_back_to(*this, block); }
+  /// From now on it is a block of `other`, where it waits.
+  void give_back_to(BlockPool& other, void* block) noexcept {
     const auto found = used_.find(block);
-    waiting_.insert(std::move(found->second));
+    other.waiting_.insert(std::move(found->second));
     used_.erase(found);
   }
 

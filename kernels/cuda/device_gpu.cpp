@@ -16,8 +16,12 @@ namespace seqpe::simt {
 
 void check_cuda(int status, const char* what) {
   const auto error = static_cast<cudaError_t>(status);
-  require<DeviceError>(error == cudaSuccess, "[cuda] {}: {} ({}).", what, cudaGetErrorString(error),
-                       cudaGetErrorName(error));
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // told here; the next launch must not find it
+  require<OutOfMemoryError>(error != cudaErrorMemoryAllocation, "[cuda] out of memory in {}.",
+                            what);
+  throw DeviceError(
+      fmt::format("[cuda] {}: {} ({}).", what, cudaGetErrorString(error), cudaGetErrorName(error)));
 }
 
 }  // namespace seqpe::simt
@@ -80,7 +84,8 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
 void* compute_stream() {
   static cudaStream_t const stream = [] {
     cudaStream_t made = nullptr;
-    check_cuda(cudaStreamCreate(&made), "cudaStreamCreate");
+    check_cuda(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking),
+               "cudaStreamCreateWithFlags");
     return made;
   }();
   return stream;
@@ -98,6 +103,8 @@ void* allocate_on_device(std::size_t bytes) {
 }
 
 void free_on_device(void* block) {
+  // cudaFree need not wait for the work that uses the block.
+  check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   check_cuda(cudaFree(block), "cudaFree");
 }
 

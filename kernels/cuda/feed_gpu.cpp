@@ -39,9 +39,10 @@ struct Landing {
                  "cudaEventCreateWithFlags");
   }
   ~Landing() {
+    cudaDeviceSynchronize();  // copies may be under way
     cudaEventDestroy(arrived);
     cudaEventDestroy(left);
-    cudaFree(memory);  // waits for the copies under way
+    cudaFree(memory);
   }
   Landing(const Landing&) = delete;
   Landing& operator=(const Landing&) = delete;

@@ -7,7 +7,7 @@
 
 namespace seqpe::kernels::cuda {
 
-/// Uninitialised device memory; given back when the object goes, after the work queued before that.
+/// Uninitialised device memory; given back when the object goes, for the work that is queued then.
 class DeviceScratch {
  public:
   DeviceScratch(const Context& context, std::size_t bytes);

@@ -1,48 +1,70 @@
-// Scratch from CUDA's own pool of the stream, which keeps what is given back for the next launch.
-#include <cuda_runtime.h>
-
-#include <cstdint>
-
-#include "kernels/common/error.h"
-#include "kernels/cuda/check_cuda.h"
+// Blocks that launchers take in turn. On one stream the next launch may have a block as soon as the
+// one before is queued, and so may recorded work: no launcher reads what another left.
 #include "kernels/cuda/scratch.h"
 
-namespace seqpe::kernels::cuda {
+#include <map>
+#include <mutex>
+
+#include "kernels/common/block_pool.h"
+#include "kernels/common/error.h"
+#include "kernels/device.h"
+#include "kernels/recording.h"
+
+namespace seqpe::kernels {
 namespace {
 
-using simt::check_cuda;
+struct Pools {
+  std::mutex mutex;
+  std::map<void*, BlockPool> of_stream;
+  std::size_t bytes = 0;
+};
 
-/// By default the pool returns its memory to the system at every synchronisation.
-bool keep_pool() {
-  int device = 0;
-  cudaMemPool_t pool = nullptr;
-  std::uint64_t all = UINT64_MAX;
-  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
-  check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
-  check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all),
-             "cudaMemPoolSetAttribute");
-  return true;
+Pools& pools() {
+  static auto* const pools = new Pools;  // CUDA may be gone before objects of static lifetime
+  return *pools;
+}
+
+/// Sizes near each other share a block.
+std::size_t block_size(std::size_t bytes) {
+  constexpr std::size_t kUnit = std::size_t{64} << 10;
+  return (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
 }  // namespace
 
+std::size_t scratch_on_device() {
+  const std::lock_guard lock(pools().mutex);
+  return pools().bytes;
+}
+
+void release_scratch_on_device() {
+  if (recordings() > 0) return;  // they hold the addresses
+  const std::lock_guard lock(pools().mutex);
+  for (auto& [stream, pool] : pools().of_stream) pools().bytes -= pool.release(free_on_device);
+}
+
+namespace cuda {
+
 DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
     : context_(context), block_(nullptr) {
-  [[maybe_unused]] static const bool kept = keep_pool();
   if (bytes == 0) return;
-  const cudaError_t error =
-      cudaMallocAsync(&block_, bytes, static_cast<cudaStream_t>(context.stream));
-  if (error == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // told here; the next launch must not find it
-    throw OutOfMemoryError(
-        fmt::format("[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes));
-  }
-  check_cuda(error, "cudaMallocAsync");
+  const std::lock_guard lock(pools().mutex);
+  BlockPool& pool = pools().of_stream[context.stream];
+  const std::size_t size = block_size(bytes);
+  block_ = pool.take(size, 2 * size);
+  if (block_ != nullptr) return;
+  block_ = allocate_on_device(size);
+  require<OutOfMemoryError>(block_ != nullptr,
+                            "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
+  pool.add(block_, size);
+  pools().bytes += size;
 }
 
 DeviceScratch::~DeviceScratch() {
-  // An error here belongs to a kernel before it; the next call tells it.
-  if (block_ != nullptr) cudaFreeAsync(block_, static_cast<cudaStream_t>(context_.stream));
+  if (block_ == nullptr) return;
+  const std::lock_guard lock(pools().mutex);
+  pools().of_stream[context_.stream].give_back(block_);
 }
 
-}  // namespace seqpe::kernels::cuda
+}  // namespace cuda
+}  // namespace seqpe::kernels

@@ -129,9 +129,10 @@ TEST_F(AllocatorTest, RequestsThatCannotBeMetAreRefused) {
   for (const std::size_t bytes : sizes) {
     test::expect_error<DeviceError>(
         [&] { memory_.allocate(bytes); },
-        fmt::format("[cpu] out of memory; asked {} bytes, {} bytes are in live tensors. Hint: "
-                    "smaller micro-batches (train.micro_batch_size) or shorter sequences.",
-                    bytes, before_.current));
+        fmt::format(
+            "[cpu] out of memory; asked {} bytes, {} bytes are in live tensors, {} are held. Hint: "
+            "smaller micro-batches (train.micro_batch_size) or shorter sequences.",
+            bytes, before_.current, before_.reserved));
     EXPECT_EQ(current(), 0u);
     EXPECT_EQ(peak(), 0u);
     EXPECT_EQ(reserved(), 0u);

@@ -1,11 +1,13 @@
 // The copies, feeds and recordings of kernels/cuda/*_gpu.cpp, on a run time that delays every one
 // of them (fake_cudart.h).
+#include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
 #include <numeric>
 #include <vector>
 
 #include "kernels/common/error.h"
+#include "kernels/cuda/scratch.h"
 #include "kernels/device.h"
 #include "kernels/feed.h"
 #include "kernels/recording.h"
@@ -112,6 +114,54 @@ TEST_F(DeviceGpu, FedBytesTravelWhileTheDeviceIsBusyAndLandInOrder) {
     EXPECT_EQ(*static_cast<const int*>(seen[static_cast<std::size_t>(value) - 1].wait()), value);
 }
 
+TEST_F(DeviceGpu, FedBytesThatTravelSlowlyAreWaitedFor) {
+  Feed feed(kCuda, sizeof(int));
+  std::vector<Readback> seen;
+  for (int value = 1; value <= 5; ++value) {
+    const int sent = value;
+    feed.send(device_, &sent);
+    seen.emplace_back(kCuda, device_, sizeof(int));
+    test::work_off_only(kCuda.stream);
+  }
+  test::work_off();
+  for (int value = 1; value <= 5; ++value)
+    EXPECT_EQ(*static_cast<const int*>(seen[static_cast<std::size_t>(value) - 1].wait()), value);
+}
+
+TEST_F(DeviceGpu, PageLockedBytesAreKeptWhileTheyTravel) {
+  Feed feed(kCuda, sizeof(int));
+  for (int place = 0; place < 2; ++place) {
+    const int sent = place + 1;
+    feed.send(device_ + place, &sent);
+  }
+  EXPECT_EQ(download(2), (std::vector<int>{1, 2}));
+}
+
+TEST_F(DeviceGpu, ScratchServesTheNextLaunchAndRecordedWork) {
+  void* first = nullptr;
+  {
+    const cuda::DeviceScratch scratch(kCuda, 1000), other(kCuda, 1000);
+    first = scratch.as<void>();
+    EXPECT_NE(other.as<void>(), first);
+  }
+  const std::size_t bytes = scratch_on_device();
+  upload(7, 0);
+  {
+    const Recording recording(kCuda, [&] {
+      const cuda::DeviceScratch scratch(kCuda, 1000), larger(kCuda, 100 << 10);
+      copy_on_device(kCuda, larger.as<void>(), device_, sizeof(int));
+      copy_on_device(kCuda, device_ + 1, larger.as<void>(), sizeof(int));
+    });
+    EXPECT_GT(scratch_on_device(), bytes) << "the larger one is new, capture or not";
+    release_scratch_on_device();
+    EXPECT_GT(scratch_on_device(), bytes) << "recorded work holds the address";
+    recording.play();
+    EXPECT_EQ(download(2), (std::vector<int>{7, 7}));
+  }
+  release_scratch_on_device();
+  EXPECT_EQ(scratch_on_device(), 0u);
+}
+
 TEST_F(DeviceGpu, ARecordingIsPlayedInTheStreamsOrder) {
   upload(1, 0);
   upload(0, 1);
@@ -131,15 +181,22 @@ TEST_F(DeviceGpu, ARecordingIsPlayedInTheStreamsOrder) {
 }
 
 TEST_F(DeviceGpu, WhatBreaksARecordingLeavesNone) {
+  const auto expect_as_before = [&] {
+    EXPECT_FALSE(is_recording());
+    EXPECT_EQ(recordings(), 0);
+    EXPECT_EQ(test::live_graphs(), 0);
+    EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "told, and not left for the next launch";
+    upload(3, 0);
+    EXPECT_EQ(download(1), std::vector<int>{3});
+  };
   EXPECT_THROW(Recording(kCuda, [&] { upload(1, 0); }), Error) << "a copy from the host";
+  expect_as_before();
   EXPECT_THROW(Recording(kCuda, [] { throw DeviceError("broken"); }), DeviceError);
+  expect_as_before();
   test::break_captures(true);
   EXPECT_THROW(Recording(kCuda, [] {}), DeviceError);
   test::break_captures(false);
-  EXPECT_FALSE(is_recording());
-  EXPECT_EQ(recordings(), 0);
-  upload(3, 0);
-  EXPECT_EQ(download(1), std::vector<int>{3});
+  expect_as_before();
 }
 
 }  // namespace

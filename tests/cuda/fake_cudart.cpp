@@ -2,11 +2,13 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -35,13 +37,19 @@ struct CUgraphExec_st {
 struct CUstream_st {
   std::deque<Task> tasks;
   CUgraph_st* captured = nullptr;  // what is asked for goes there while it is
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
 };
 
 namespace {
 
 std::vector<std::unique_ptr<CUstream_st>> streams;
-int waits = 0, locked = 0;
+int waits = 0, locked = 0, graphs = 0;
 bool capture_broken = false;
+cudaError_t last_error = cudaSuccess;
+
+cudaError_t fail(cudaError_t error) {
+  return last_error = error;
+}
 
 CUstream_st& stream_of(cudaStream_t stream) {
   static CUstream_st default_stream;
@@ -65,6 +73,13 @@ bool make_next(CUstream_st& stream) {
   if (stream.tasks.empty() || !stream.tasks.front()()) return false;
   stream.tasks.pop_front();
   return true;
+}
+
+/// Whether a stream is captured, in this mode if one is given.
+bool captures(std::optional<cudaStreamCaptureMode> mode = std::nullopt) {
+  return std::any_of(streams.begin(), streams.end(), [&](const auto& stream) {
+    return stream->captured != nullptr && (!mode || stream->mode == *mode);
+  });
 }
 
 /// One task of any stream, those made last first: the copy stream runs as far ahead as it may.
@@ -96,8 +111,15 @@ void work_off_all_but(void* stream) {
     for (const auto& other : streams) made = (other.get() != held && make_next(*other)) || made;
   }
 }
+void work_off_only(void* stream) {
+  while (make_next(stream_of(static_cast<cudaStream_t>(stream)))) {
+  }
+}
 int page_locked_blocks() {
   return locked;
+}
+int live_graphs() {
+  return graphs;
 }
 void break_captures(bool broken) {
   capture_broken = broken;
@@ -118,7 +140,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() {
-  return cudaSuccess;
+  return std::exchange(last_error, cudaSuccess);
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = 13000;
@@ -128,12 +150,17 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp*, int) {
   return cudaErrorNotSupported;
 }
 cudaError_t cudaMalloc(void** block, std::size_t bytes) {
+  if (captures(cudaStreamCaptureModeGlobal)) return fail(cudaErrorStreamCaptureUnsupported);
   *block = std::malloc(bytes);
   return cudaSuccess;
 }
-cudaError_t cudaFree(void* block) {
-  seqpe::test::work_off();  // as CUDA does
+cudaError_t cudaFree(void* block) {  // need not wait
   std::free(block);
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceSynchronize() {
+  if (captures()) return fail(cudaErrorStreamCaptureUnsupported);
+  seqpe::test::work_off();
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** block, std::size_t bytes, unsigned) {
@@ -150,15 +177,15 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
   add_work(stream, [=] { std::memset(to, value, bytes); });
   return cudaSuccess;
 }
-cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  // One that waits for the default stream could not be captured beside a library that uses that.
+  if (flags != cudaStreamNonBlocking) return fail(cudaErrorNotSupported);
   streams.push_back(std::make_unique<CUstream_st>());
   *stream = streams.back().get();
   return cudaSuccess;
 }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  return cudaStreamCreate(stream);
-}
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (stream_of(stream).captured != nullptr) return fail(cudaErrorStreamCaptureUnsupported);
   ++waits;
   while (!stream_of(stream).tasks.empty() && make_any()) {
   }
@@ -169,26 +196,32 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   add(stream, [mark = event->mark] { return mark->passed; });
   return cudaSuccess;
 }
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  if (stream == nullptr) return cudaErrorStreamCaptureUnsupported;
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  if (stream == nullptr) return fail(cudaErrorStreamCaptureUnsupported);
+  if (stream->captured != nullptr) return fail(cudaErrorIllegalState);
+  ++graphs;
   stream->captured = new CUgraph_st;
+  stream->mode = mode;
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = std::exchange(stream->captured, nullptr);
   if (!capture_broken) return cudaSuccess;
-  delete std::exchange(*graph, nullptr);
-  return cudaErrorStreamCaptureInvalidated;
+  cudaGraphDestroy(std::exchange(*graph, nullptr));
+  return fail(cudaErrorStreamCaptureInvalidated);
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  ++graphs;
   *exec = new CUgraphExec_st{graph->tasks};
   return cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  --graphs;
   delete graph;
   return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  --graphs;
   delete exec;
   return cudaSuccess;
 }

@@ -17,9 +17,14 @@ std::size_t tasks_left(void* stream);
 void work_off();
 /// One stream stands still, and those that must wait for it.
 void work_off_all_but(void* stream);
+/// Only this one works, as far as it need not wait for another.
+void work_off_only(void* stream);
 
 /// Blocks of page-locked memory that were ever made.
 int page_locked_blocks();
+
+/// Graphs that were captured or made and are not destroyed.
+int live_graphs();
 
 /// From now on captures end with an error.
 void break_captures(bool broken);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "engine/core/allocator.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/loss.h"
 #include "engine/train/updater.h"
@@ -111,6 +112,69 @@ TEST(StepPlans, AStepThatFailsToBeRecordedIsTriedAgain) {
   fails = false;
   EXPECT_EQ(run(3), 6);
   EXPECT_EQ(run(4), 8);
+  EXPECT_EQ(kernels::recordings(), 1);
+}
+
+TEST(StepPlans, AStepThatTheDeviceCannotRecordIsTold) {
+  train::StepPlans plans(Device::cuda, true);
+  const auto work = [&](const train::StepInputs& inputs) {
+    if (kernels::is_recording()) throw DeviceError("[cuda] no graph today.");
+    return train::StepResult{{.loss = ops::weighted_sum({{inputs.at("x"), 2.0}})}, {}};
+  };
+  std::vector<std::string> warnings;
+  const auto run = [&](double value) {
+    train::StepInputs inputs;
+    inputs.add("x", value);
+    testing::internal::CaptureStderr();
+    const double loss = plans.run(inputs, work).terms.loss.item();
+    warnings.push_back(testing::internal::GetCapturedStderr());
+    return loss;
+  };
+  for (const double value : {1.0, 2.0, 3.0}) EXPECT_EQ(run(value), 2 * value);
+  EXPECT_NE(
+      warnings[1].find("told kernel by kernel, none could be recorded: [cuda] no graph today."),
+      std::string::npos)
+      << warnings[1];
+  EXPECT_EQ(warnings[0] + warnings[2], "") << "once";
+}
+
+// Told steps and recordings of both kinds use the same memory in turn.
+TEST(StepPlans, RecordedStepsTakeLittleMoreMemoryThanToldOnes) {
+  const auto reserved = [](bool graphs) {
+    Allocator& memory = allocator(Device::cuda);
+    memory.release_cached();
+    const std::size_t before = memory.stats().reserved;
+    const auto model = test::tiny_language_model(
+        {"model.width=32", "data.block_size=16", "train.batch_size=4", "seqpe.shift.rate=0.5",
+         graphs ? "train.cuda_graphs=true" : "train.cuda_graphs=false"},
+        DType::f32);
+    model.move_to(Device::cuda);
+    models::LmTask task(model);
+    train::Updater updater(task, model.config().train);
+    for (std::int64_t step = 0; step < 8; ++step) updater.start(step).wait();
+    EXPECT_EQ(kernels::recordings(), graphs ? 2 : 0);
+    return static_cast<double>(memory.stats().reserved - before);
+  };
+  EXPECT_LT(reserved(true), 1.2 * reserved(false));
+}
+
+// Head sizes and lengths for which the engine's tensor-core and short kernels are made.
+TEST(StepPlans, PlayTheKernelsOfTensorCores) {
+  const auto losses = [](bool graphs) {
+    const auto model = test::tiny_language_model(
+        {"model.width=64", "seqpe.encoder.width=16", "seqpe.encoder.layers=2", "data.block_size=64",
+         "train.batch_size=1", "seqpe.shift.rate=0", "train.precision=bf16",
+         "model.dropout.attention=0.2", "seqpe.encoder.dropout.attention=0.2",
+         graphs ? "train.cuda_graphs=true" : "train.cuda_graphs=false"},
+        DType::f32);
+    model.move_to(Device::cuda);
+    models::LmTask task(model);
+    train::Updater updater(task, model.config().train);
+    std::vector<double> found;
+    for (std::int64_t step = 0; step < 3; ++step) found.push_back(updater.start(step).wait().loss);
+    return found;
+  };
+  EXPECT_EQ(losses(true), losses(false));
 }
 
 }  // namespace

@@ -169,8 +169,11 @@ void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "Measure speed");
   bench->footer("  seqpe_engine bench train --config quickstart_lm --vocab-size 256");
   bench->require_subcommand(1);
-  CLI::App* train = bench->add_subcommand(
-      "train", "Time training steps of a configuration on random tokens, kernel by kernel");
+  CLI::App* train =
+      bench->add_subcommand("train",
+                            "Time training steps of a configuration on random tokens, kernel by "
+                            "kernel; on a GPU a recorded "
+                            "step is one row (train.cuda_graphs=false tells its kernels apart)");
   train->footer(
       "  seqpe_engine bench train --set model.position=learned --set data.block_size=512 --set "
       "train.batch_size=4\n"
