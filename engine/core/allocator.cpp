@@ -24,7 +24,7 @@ std::size_t round_up(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
-bool step_memory = false;
+bool step_memory = false;  // whether a StepMemory lives
 
 /// Small blocks are rounded to their alignment, large ones to 64 KiB, so that near equal sizes
 /// share blocks.

@@ -9,6 +9,7 @@
 #include "kernels/common/profile.h"
 #include "kernels/cuda/check_cuda.h"
 #include "kernels/cuda/staging.h"
+#include "kernels/cuda/stream.h"
 #include "kernels/device.h"
 #include "kernels/recording.h"
 
@@ -82,12 +83,7 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
 }
 
 void* compute_stream() {
-  static cudaStream_t const stream = [] {
-    cudaStream_t made = nullptr;
-    check_cuda(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking),
-               "cudaStreamCreateWithFlags");
-    return made;
-  }();
+  static cudaStream_t const stream = cuda::make_stream();
   return stream;
 }
 

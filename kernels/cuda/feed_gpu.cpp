@@ -7,6 +7,7 @@
 #include "kernels/common/error.h"
 #include "kernels/cuda/check_cuda.h"
 #include "kernels/cuda/staging.h"
+#include "kernels/cuda/stream.h"
 #include "kernels/device.h"
 #include "kernels/feed.h"
 #include "kernels/recording.h"
@@ -18,12 +19,7 @@ using simt::check_cuda;
 namespace {
 
 cudaStream_t copy_stream() {
-  static cudaStream_t const stream = [] {
-    cudaStream_t made = nullptr;
-    check_cuda(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking),
-               "cudaStreamCreateWithFlags");
-    return made;
-  }();
+  static cudaStream_t const stream = cuda::make_stream();
   return stream;
 }
 
