@@ -8,8 +8,10 @@
 #include <string>
 
 #include "kernels/common/error.h"
+#include "kernels/simt/deadlock.h"
 #include "kernels/simt/observer.h"
 #include "kernels/simt/report.h"
+#include "kernels/simt/source_line.h"
 
 namespace seqpe::simt {
 
@@ -33,21 +35,21 @@ bool lies_in(const void* pointer, const void* begin, std::size_t bytes) {
   return byte >= begin && byte < static_cast<const std::byte*>(begin) + bytes;
 }
 
-/// The most lanes of a message.
-constexpr unsigned kShownThreads = 4;
-
 }  // namespace
 
 BlockRunner* current_runner() {
   return runner;
 }
 
-const char* where() {
-  static thread_local std::string text;
-  const uint3 &thread = current_thread->index, &block = current_block.index;
-  text = fmt::format("thread ({}, {}, {}) of block ({}, {}, {})", thread.x, thread.y, thread.z,
+std::uint64_t block_number() {
+  const uint3 &index = current_block.index, &size = current_block.grid;
+  return index.x + std::uint64_t{size.x} * (index.y + std::uint64_t{size.y} * index.z);
+}
+
+std::string where(const Thread& thread) {
+  const uint3 &index = thread.index, &block = current_block.index;
+  return fmt::format("thread ({}, {}, {}) of block ({}, {}, {})", index.x, index.y, index.z,
                      block.x, block.y, block.z);
-  return text.c_str();
 }
 
 void BlockRunner::FreeMemory::operator()(std::byte* memory) const {
@@ -94,12 +96,12 @@ void BlockRunner::set_up_threads() {
     warp.existing |= 1u << thread.lane;
   }
   for (Warp& warp : warps_) warp.live = warp.existing;
-  for (Barrier& barrier : barriers_) barrier = {0, nullptr, nullptr};
+  barrier_ = {};
   live_ = thread_count_;
   next_to_start_ = 0;
   queue_.clear();
   queue_head_ = 0;
-  deadlocked_ = false;
+  given_up_ = false;
 }
 
 void BlockRunner::choose_order() {
@@ -130,8 +132,8 @@ bool BlockRunner::run(const uint3& index) {
   observe_block_end();
   current_thread = nullptr;
   runner = nullptr;
-  if (deadlocked_) fibers_.restart_all();
-  return !deadlocked_;
+  if (given_up_) fibers_.restart_all();
+  return !given_up_;
 }
 
 void BlockRunner::switch_to(Fiber& from, Fiber& to) {
@@ -167,16 +169,17 @@ void BlockRunner::run_threads() {
 
 void BlockRunner::finish(Thread& thread) {
   if (!thread.copies.empty()) {
-    report("{} ends with cp.async copies that it never waited for", where());
+    const void* site = thread.copies.front().site;
+    report_at({site}, thread, "{} ends with cp.async copies that it never waited for, issued at {}",
+              where(), source_line(site));
     thread.copies.clear();
     thread.copy_groups.clear();
   }
   thread.state = ThreadState::finished;
   thread.warp->live &= ~(1u << thread.lane);
   --live_;
-  // A barrier of all threads counts those that have not finished.
-  Barrier& all = barriers_[0];
-  if (live_ > 0 && all.arrived == static_cast<int>(live_)) release(all);
+  // The barrier counts those that have not finished.
+  if (live_ > 0 && barrier_.arrived == live_) release_barrier();
 }
 
 void BlockRunner::make_ready(Thread& thread) {
@@ -226,19 +229,23 @@ void BlockRunner::wait(ThreadState state) {
   }
 }
 
-void BlockRunner::join_collective(std::uint32_t mask, Collective collective) {
+void BlockRunner::join_collective(std::uint32_t mask, Collective collective, const void* site) {
   Thread& self = *current_thread;
   Warp& warp = *self.warp;
   const std::uint32_t bit = 1u << self.lane;
   self.mask = mask;
   self.collective = collective;
+  self.site = site;
   if ((mask & bit) == 0)
-    report("{} calls a warp collective with mask {:08x}, which lacks it", where(), mask);
+    report_at({site}, self, "{} calls a warp collective with mask {:08x}, which lacks it, at {}",
+              where(), mask, source_line(site));
   warp.arrived |= bit;
   std::uint32_t needed = mask & warp.existing;
   if ((needed & ~warp.live) != 0) {
-    report("{} calls a warp collective with mask {:08x}, lanes {:08x} of which have ended", where(),
-           mask, needed & ~warp.live);
+    report_at(
+        {site}, self,
+        "{} calls a warp collective with mask {:08x}, lanes {:08x} of which have ended, at {}",
+        where(), mask, needed & ~warp.live, source_line(site));
     needed &= warp.live;
   }
   bool together = (warp.arrived & needed) == needed;
@@ -254,22 +261,26 @@ void BlockRunner::join_collective(std::uint32_t mask, Collective collective) {
     make_ready(*warp.lanes[static_cast<std::size_t>(std::countr_zero(lanes))]);
 }
 
-void BlockRunner::join_barrier(int barrier, int count) {
-  Barrier& meeting = barriers_[static_cast<std::size_t>(barrier)];
+void BlockRunner::join_barrier(const void* site) {
   Thread& self = *current_thread;
+  self.site = site;
   self.next_at_barrier = nullptr;
-  *(meeting.first == nullptr ? &meeting.first : meeting.end) = &self;
-  meeting.end = &self.next_at_barrier;
-  ++meeting.arrived;
-  if (meeting.arrived == (count > 0 ? count : static_cast<int>(live_))) return release(meeting);
+  if (barrier_.first == nullptr) {
+    barrier_.first = &self;
+  } else {
+    barrier_.last->next_at_barrier = &self;
+  }
+  barrier_.last = &self;
+  ++barrier_.arrived;
+  if (barrier_.arrived == live_) return release_barrier();
   wait(ThreadState::at_barrier);
 }
 
 /// All who met at the barrier may go on; the caller does, if it is one of them.
-void BlockRunner::release(Barrier& barrier) {
+void BlockRunner::release_barrier() {
   std::uint32_t met = 0;
-  Thread* thread = barrier.first;
-  barrier = {0, nullptr, nullptr};
+  Thread* thread = barrier_.first;
+  barrier_ = {};
   while (thread != nullptr) {
     Thread* next = thread->next_at_barrier;
     met |= 1u << thread->warp->index;
@@ -282,33 +293,22 @@ void BlockRunner::release(Barrier& barrier) {
 }
 
 void BlockRunner::report_deadlock() {
-  deadlocked_ = true;
-  std::string stuck;
-  unsigned count = 0;
-  for (unsigned i = 0; i < thread_count_; ++i) {
-    const Thread& thread = threads_[i];
-    const bool in_warp = thread.state == ThreadState::at_collective;
-    if (!in_warp && thread.state != ThreadState::at_barrier) continue;
-    if (count++ >= kShownThreads) continue;
-    stuck += in_warp ? fmt::format(
-                           "; thread {} at a collective with mask {:08x}, lanes {:08x} of its warp "
-                           "have come",
-                           i, thread.mask, thread.warp->arrived)
-                     : fmt::format("; thread {} at a barrier", i);
-  }
+  given_up_ = true;
   const uint3& block = current_block.index;
-  report("deadlock in block ({}, {}, {}): {} threads wait{}", block.x, block.y, block.z, count,
-         stuck);
+  report("deadlock in block ({}, {}, {}): {} threads wait{}", block.x, block.y, block.z, live_,
+         describe_waiting(warps_));
 }
 
 std::byte* BlockRunner::shared_variable(SharedVariable& variable, std::size_t bytes,
-                                        std::size_t alignment) {
+                                        std::size_t alignment, const void* site) {
   const auto worker = static_cast<std::size_t>(worker_);
   if (variable.launch[worker] != grid_.number) {
     const std::uint32_t offset =
         round_up(shared_top_ + kRedZone, static_cast<std::uint32_t>(alignment));
     if (offset + bytes > kMostShared) {  // no exception leaves a fiber
-      report("static shared memory ends at {} bytes, a block has {}", offset + bytes, kMostShared);
+      report_at({site}, *current_thread,
+                "static shared memory ends at {} bytes, a block has {}, at {}", offset + bytes,
+                kMostShared, source_line(site));
       return shared_.get();
     }
     shared_top_ = offset + static_cast<std::uint32_t>(bytes) + kRedZone;

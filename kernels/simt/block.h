@@ -47,10 +47,11 @@ class BlockRunner {
   bool run(const uint3& index);
 
   // Called by the threads of the block.
-  void join_collective(std::uint32_t mask, Collective collective);
-  /// count 0: every thread that has not finished.
-  void join_barrier(int barrier, int count);
-  std::byte* shared_variable(SharedVariable& variable, std::size_t bytes, std::size_t alignment);
+  void join_collective(std::uint32_t mask, Collective collective, const void* site);
+  /// Of every thread that has not finished.
+  void join_barrier(const void* site);
+  std::byte* shared_variable(SharedVariable& variable, std::size_t bytes, std::size_t alignment,
+                             const void* site);
   std::byte* dynamic_shared() { return shared_.get(); }
 
   // Asked by observers.
@@ -65,9 +66,8 @@ class BlockRunner {
 
  private:
   struct Barrier {
-    int arrived = 0;
-    Thread* first = nullptr;
-    Thread** end = nullptr;
+    unsigned arrived = 0;
+    Thread *first = nullptr, *last = nullptr;
   };
   struct Variable {
     std::uint32_t offset;
@@ -86,7 +86,7 @@ class BlockRunner {
   void wait(ThreadState state);
   void go_on_with(Fiber& from, Thread& thread);
   void switch_to(Fiber& from, Fiber& to);
-  void release(Barrier& barrier);
+  void release_barrier();
   void report_deadlock();
 
   const int worker_;
@@ -103,8 +103,8 @@ class BlockRunner {
   std::size_t queue_head_ = 0;
   std::vector<unsigned> priority_;          // warps, the most urgent first
   std::vector<std::uint32_t> ready_lanes_;  // by warp
-  std::array<Barrier, 16> barriers_;
-  bool deadlocked_ = false;
+  Barrier barrier_;
+  bool given_up_ = false;
 
   FiberPool fibers_;
   Fiber system_thread_;

@@ -6,6 +6,7 @@
 
 #include "kernels/simt/observer.h"
 #include "kernels/simt/report.h"
+#include "kernels/simt/source_line.h"
 
 #define SEQPE_SITE __builtin_return_address(0)  // in the kernel's code
 
@@ -30,7 +31,8 @@ void exchange_bits(Warp& warp, std::uint32_t mask) {
     const auto source = static_cast<unsigned>(lane.exchange.parameter) % kWarpSize;
     const bool gives = (mask >> source & 1) != 0;
     if (!gives)
-      report("{} shuffles from lane {}, which mask {:08x} lacks", where(), source, lane.mask);
+      report_at({lane.site}, lane, "{} shuffles from lane {}, which mask {:08x} lacks, at {}",
+                where(lane), source, lane.mask, source_line(lane.site));
     const Thread& giver = gives ? *warp.lanes[source] : lane;
     lane.exchange.result[0] = giver.exchange.operand[0];
   });
@@ -44,6 +46,15 @@ void count_votes(Warp& warp, std::uint32_t mask) {
   for_each_lane(warp, mask, [&](Thread& lane) { lane.exchange.result[0] = votes; });
 }
 
+/// True if the whole warp is there.
+bool is_whole(const Warp& warp, std::uint32_t mask, const char* what) {
+  if (mask == kFullMask) return true;
+  const Thread& lane = *warp.lanes[static_cast<std::size_t>(std::countr_zero(mask))];
+  report_at({lane.site}, lane, "{} {} with lanes {:08x} at {}: all 32 must take part", where(lane),
+            what, mask, source_line(lane.site));
+  return false;
+}
+
 float low_half(std::uint32_t pair) {
   return std::bit_cast<float>(pair << 16);
 }
@@ -53,8 +64,7 @@ float high_half(std::uint32_t pair) {
 
 /// PTX ISA, "Matrix Fragments for mma.m16n8k16": group = lane / 4 and place = lane % 4.
 void multiply_warp(Warp& warp, std::uint32_t mask) {
-  if (mask != kFullMask)
-    return report("{} multiplies matrices with lanes {:08x}: all 32 must take part", where(), mask);
+  if (!is_whole(warp, mask, "multiplies matrices")) return;
   observe_matrix_product(std::int64_t{2} * 16 * 8 * 16);
   float a[16][16], b[16][8], d[16][8];
   for_each_lane(warp, mask, [&](Thread& lane) {
@@ -89,8 +99,7 @@ void multiply_warp(Warp& warp, std::uint32_t mask) {
 /// PTX ISA, ldmatrix: lane l receives elements (l / 4, 2 (l % 4)) and the next one of each matrix.
 template <bool kTransposed>
 void distribute_matrices(Warp& warp, std::uint32_t mask) {
-  if (mask != kFullMask)
-    return report("{} loads matrices with lanes {:08x}: all 32 must take part", where(), mask);
+  if (!is_whole(warp, mask, "loads matrices")) return;
   std::uint16_t matrix[4][8][8];
   const int count = warp.lanes[0]->exchange.parameter;
   for (int i = 0; i < count; ++i) {
@@ -115,6 +124,7 @@ void distribute_matrices(Warp& warp, std::uint32_t mask) {
 void land(AsyncCopy& copy) {
   if (copy.landed) return;
   copy.landed = true;
+  current_thread->site = copy.site;
   if (copy.valid > 0) observe_global(copy.from, copy.valid, Access::read, copy.site);
   observe_copy_landed(copy.to, copy.bytes, copy.site);
   if (copy.valid > 0) std::memcpy(current_block.shared + copy.to, copy.from, copy.valid);
@@ -127,7 +137,14 @@ std::size_t shared_offset(const void* pointer) {
   return static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - current_block.shared);
 }
 
+void check_alignment(const void* pointer, std::size_t bytes, const char* what, const void* site) {
+  if (reinterpret_cast<std::uintptr_t>(pointer) % bytes != 0)
+    report_at({site}, *current_thread, "{} {} {} bytes at the misaligned address {} at {}", where(),
+              what, bytes, pointer, source_line(site));
+}
+
 void observe(const void* pointer, std::size_t bytes, Access access, const void* site) {
+  current_thread->site = site;
   const std::size_t offset = shared_offset(pointer);
   if (offset < kMostShared)
     return observe_shared(static_cast<std::uint32_t>(offset), bytes, access, site);
@@ -138,7 +155,7 @@ void observe(const void* pointer, std::size_t bytes, Access access, const void* 
 
 unsigned char* shared_variable(SharedVariable& variable, std::size_t bytes, std::size_t alignment) {
   return reinterpret_cast<unsigned char*>(
-      current_runner()->shared_variable(variable, bytes, alignment));
+      current_runner()->shared_variable(variable, bytes, alignment, SEQPE_SITE));
 }
 
 unsigned char* dynamic_shared() {
@@ -146,42 +163,36 @@ unsigned char* dynamic_shared() {
 }
 
 void sync_block() {
-  current_runner()->join_barrier(0, 0);
-}
-
-void sync_barrier(int barrier, int threads) {
-  current_runner()->join_barrier(barrier, threads);
+  current_runner()->join_barrier(SEQPE_SITE);
 }
 
 void sync_warp(std::uint32_t mask) {
-  current_runner()->join_collective(mask, order_lanes);
+  current_runner()->join_collective(mask, order_lanes, SEQPE_SITE);
 }
 
 std::uint64_t shuffle_bits(std::uint32_t mask, std::uint64_t bits, unsigned source) {
   Exchange& exchange = current_thread->exchange;
   exchange.operand[0] = bits;
   exchange.parameter = static_cast<int>(source);
-  current_runner()->join_collective(mask, exchange_bits);
+  current_runner()->join_collective(mask, exchange_bits, SEQPE_SITE);
   return exchange.result[0];
 }
 
 std::uint32_t ballot(std::uint32_t mask, bool predicate) {
   Exchange& exchange = current_thread->exchange;
   exchange.operand[0] = predicate ? 1 : 0;
-  current_runner()->join_collective(mask, count_votes);
+  current_runner()->join_collective(mask, count_votes, SEQPE_SITE);
   return static_cast<std::uint32_t>(exchange.result[0]);
 }
 
 void read_as_one(void* to, const void* from, std::size_t bytes) {
-  if (reinterpret_cast<std::uintptr_t>(from) % bytes != 0)
-    report("{} reads {} bytes at a misaligned address", where(), bytes);
+  check_alignment(from, bytes, "reads", SEQPE_SITE);
   observe(from, bytes, Access::read, SEQPE_SITE);
   std::memcpy(to, from, bytes);
 }
 
 void write_as_one(void* to, const void* from, std::size_t bytes) {
-  if (reinterpret_cast<std::uintptr_t>(to) % bytes != 0)
-    report("{} writes {} bytes at a misaligned address", where(), bytes);
+  check_alignment(to, bytes, "writes", SEQPE_SITE);
   observe(to, bytes, Access::write, SEQPE_SITE);
   std::memcpy(to, from, bytes);
 }
@@ -193,14 +204,16 @@ void begin_atomic(const void* address, std::size_t bytes) {
 void multiply_fragments(float* d, const std::uint32_t* a, const std::uint32_t* b, const float* c) {
   current_thread->exchange.registers = {d, const_cast<std::uint32_t*>(a),
                                         const_cast<std::uint32_t*>(b), const_cast<float*>(c)};
-  current_runner()->join_collective(kFullMask, multiply_warp);
+  current_runner()->join_collective(kFullMask, multiply_warp, SEQPE_SITE);
 }
 
 void load_matrices(std::uint32_t* registers, int count, std::uint32_t offset, bool transposed) {
   // Lanes beyond 8 * count give no row.
   if (static_cast<int>(current_thread->lane) < 8 * count) {
     if (offset % 16 != 0)
-      report("{} loads a matrix row at the misaligned shared offset {}", where(), offset);
+      report_at({SEQPE_SITE}, *current_thread,
+                "{} loads a matrix row at the misaligned shared offset {} at {}", where(), offset,
+                source_line(SEQPE_SITE));
     observe_shared(offset, 16, Access::read, SEQPE_SITE);
   }
   Exchange& exchange = current_thread->exchange;
@@ -208,13 +221,15 @@ void load_matrices(std::uint32_t* registers, int count, std::uint32_t offset, bo
   exchange.parameter = count;
   exchange.operand[0] = offset;
   current_runner()->join_collective(
-      kFullMask, transposed ? distribute_matrices<true> : distribute_matrices<false>);
+      kFullMask, transposed ? distribute_matrices<true> : distribute_matrices<false>, SEQPE_SITE);
 }
 
 void copy_async(std::uint32_t to, const void* from, int valid) {
   constexpr std::uint16_t kBytes = 16;
   if (to % kBytes != 0 || (valid > 0 && reinterpret_cast<std::uintptr_t>(from) % kBytes != 0))
-    report("{} copies 16 bytes from or to a misaligned address", where());
+    report_at({SEQPE_SITE}, *current_thread,
+              "{} copies 16 bytes from {} to shared offset {}, of which one is misaligned, at {}",
+              where(), from, to, source_line(SEQPE_SITE));
   observe_copy_issued(to, kBytes, SEQPE_SITE);
   auto& copies = current_thread->copies;
   copies.push_back({to, from, kBytes, static_cast<std::uint16_t>(valid), SEQPE_SITE, false});

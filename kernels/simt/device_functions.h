@@ -12,8 +12,6 @@ unsigned char* shared_variable(SharedVariable& variable, std::size_t bytes, std:
 unsigned char* dynamic_shared();
 
 void sync_block();
-/// A named barrier of `threads` threads.
-void sync_barrier(int barrier, int threads);
 void sync_warp(std::uint32_t mask);
 std::uint64_t shuffle_bits(std::uint32_t mask, std::uint64_t bits, unsigned source);
 std::uint32_t ballot(std::uint32_t mask, bool predicate);

@@ -76,7 +76,7 @@ __forceinline__ T from_float(float value) {
 
 /// A value that a lane gives, read from another lane: `source` is a lane of the warp.
 template <typename T>
-T shuffle(unsigned mask, T value, unsigned source) {
+__forceinline__ T shuffle(unsigned mask, T value, unsigned source) {
   static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>);
   std::uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof(T));
@@ -87,36 +87,36 @@ T shuffle(unsigned mask, T value, unsigned source) {
 
 }  // namespace seqpe::simt
 
-// CUDA's own names, in the global namespace as there. `width` cuts the warp into parts that do not
-// see each other.
+// CUDA's own names, in the global namespace as there; inlined, so that a call of the emulator comes
+// from the kernel's line. `width` cuts the warp into parts that do not see each other.
 template <typename T>
-T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
+__forceinline__ T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
   const unsigned lane = seqpe::simt::current_thread->lane, part = static_cast<unsigned>(width) - 1;
   return seqpe::simt::shuffle(mask, value, (lane & ~part) | (static_cast<unsigned>(source) & part));
 }
 template <typename T>
-T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32) {
+__forceinline__ T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32) {
   const unsigned lane = seqpe::simt::current_thread->lane, part = static_cast<unsigned>(width) - 1;
   const unsigned source = lane ^ static_cast<unsigned>(lanes);
   return seqpe::simt::shuffle(mask, value, (source & ~part) > (lane & ~part) ? lane : source);
 }
 template <typename T>
-T __shfl_down_sync(unsigned mask, T value, unsigned lanes, int width = 32) {
+__forceinline__ T __shfl_down_sync(unsigned mask, T value, unsigned lanes, int width = 32) {
   const unsigned lane = seqpe::simt::current_thread->lane, part = static_cast<unsigned>(width) - 1;
   return seqpe::simt::shuffle(mask, value, (lane & part) + lanes > part ? lane : lane + lanes);
 }
 template <typename T>
-T __shfl_up_sync(unsigned mask, T value, unsigned lanes, int width = 32) {
+__forceinline__ T __shfl_up_sync(unsigned mask, T value, unsigned lanes, int width = 32) {
   const unsigned lane = seqpe::simt::current_thread->lane, part = static_cast<unsigned>(width) - 1;
   return seqpe::simt::shuffle(mask, value, (lane & part) < lanes ? lane : lane - lanes);
 }
-inline unsigned __ballot_sync(unsigned mask, int predicate) {
+__forceinline__ unsigned __ballot_sync(unsigned mask, int predicate) {
   return seqpe::simt::ballot(mask, predicate != 0);
 }
-inline void __syncwarp(unsigned mask = seqpe::simt::kFullMask) {
+__forceinline__ void __syncwarp(unsigned mask = seqpe::simt::kFullMask) {
   seqpe::simt::sync_warp(mask);
 }
-inline void __syncthreads() {
+__forceinline__ void __syncthreads() {
   seqpe::simt::sync_block();
 }
 
@@ -140,11 +140,11 @@ constexpr T max(T a, T b) {
   return a < b ? b : a;
 }
 
-inline int atomicAdd(int* address, int value) {
+__forceinline__ int atomicAdd(int* address, int value) {
   seqpe::simt::begin_atomic(address, sizeof(*address));
   return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
 }
-inline unsigned atomicAdd(unsigned* address, unsigned value) {
+__forceinline__ unsigned atomicAdd(unsigned* address, unsigned value) {
   seqpe::simt::begin_atomic(address, sizeof(*address));
   return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
 }

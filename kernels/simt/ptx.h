@@ -84,17 +84,17 @@ inline int not_kept(int x) {
 inline std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(static_cast<const std::byte*>(pointer) - current_block.shared);
 }
-inline void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
-                         const float (&c)[4]) {
+__forceinline__ void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4],
+                                  const std::uint32_t (&b)[2], const float (&c)[4]) {
   multiply_fragments(d, a, b, c);
 }
-inline void ldmatrix_x4(std::uint32_t (&r)[4], std::uint32_t address) {
+__forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], std::uint32_t address) {
   load_matrices(r, 4, address, false);
 }
-inline void ldmatrix_x4_transposed(std::uint32_t (&r)[4], std::uint32_t address) {
+__forceinline__ void ldmatrix_x4_transposed(std::uint32_t (&r)[4], std::uint32_t address) {
   load_matrices(r, 4, address, true);
 }
-inline void cp_async_16(std::uint32_t to, const void* from, bool valid) {
+__forceinline__ void cp_async_16(std::uint32_t to, const void* from, bool valid) {
   copy_async(to, from, valid ? 16 : 0);
 }
 inline void cp_async_commit() {

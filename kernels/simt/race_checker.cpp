@@ -7,13 +7,12 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "kernels/simt/block.h"
@@ -55,17 +54,6 @@ struct GlobalPair {
   GlobalBytes write, read;
 };
 
-/// True once a launch for each pair of places in the code: a race shows in every block.
-bool is_new(const char* kind, const void* one, const void* other) {
-  static std::mutex mutex;
-  static std::set<std::tuple<std::string, const void*, const void*>> seen;
-  static unsigned launch = 0;
-  const std::lock_guard lock(mutex);
-  if (launch != current_runner()->grid().number) seen.clear();
-  launch = current_runner()->grid().number;
-  return seen.emplace(kind, one, other).second;
-}
-
 const char* name_of(Access access) {
   switch (access) {
     case Access::read:
@@ -106,9 +94,9 @@ class Checker {
 
   void access_shared(std::uint32_t offset, std::size_t bytes, Access access, const void* site) {
     if (!current_runner()->shared_holds(offset, bytes)) {
-      if (is_new("shared bounds", site, nullptr))
-        report("{} of {} bytes at shared offset {}, outside every shared variable, by {} at {}",
-               simt::name_of(access), bytes, offset, where(), source_line(site));
+      report_at({site}, *current_thread,
+                "{} of {} bytes at shared offset {}, outside every shared variable, by {} at {}",
+                simt::name_of(access), bytes, offset, where(), source_line(site));
       return;
     }
     const Event now = event(site);
@@ -158,21 +146,22 @@ class Checker {
   }
 
   void check_order(const Event& before, Access earlier, const Event& now, Access later) const {
-    if (before.block != block_ || is_ordered(before, now) || !is_new("race", before.site, now.site))
-      return;
-    report("race in shared memory: {} by thread {} at {} and {} by {} at {}",
-           simt::name_of(earlier), before.thread, source_line(before.site), simt::name_of(later),
-           where(), source_line(now.site));
+    if (before.block != block_ || is_ordered(before, now)) return;
+    report_at({before.site, now.site}, *current_thread,
+              "race in shared memory: {} by thread {} at {} and {} by {} at {}",
+              simt::name_of(earlier), before.thread, source_line(before.site), simt::name_of(later),
+              where(), source_line(now.site));
   }
 
   void check_contents(const SharedByte& byte, const Event& now, std::size_t offset) const {
-    if (byte.pending_in == block_ && is_new("pending", byte.write.site, now.site)) {
-      report("shared offset {} is read by {} at {} while a cp.async issued at {} is under way",
-             offset, where(), source_line(now.site), source_line(byte.write.site));
-    }
-    if (byte.written_in != block_ && is_new("unwritten", now.site, nullptr))
-      report("shared offset {} is read by {} at {} before anybody wrote it", offset, where(),
-             source_line(now.site));
+    if (byte.pending_in == block_)
+      report_at({byte.write.site, now.site}, *current_thread,
+                "shared offset {} is read by {} at {} while a cp.async issued at {} is under way",
+                offset, where(), source_line(now.site), source_line(byte.write.site));
+    if (byte.written_in != block_)
+      report_at({now.site}, *current_thread,
+                "shared offset {} is read by {} at {} before anybody wrote it", offset, where(),
+                source_line(now.site));
   }
 
   unsigned block_ = 0;
@@ -183,11 +172,6 @@ class Checker {
 Checker& checker() {
   static thread_local auto instance = std::make_unique<Checker>();
   return *instance;
-}
-
-unsigned grid_block() {
-  const uint3 &index = current_block.index, &size = current_block.grid;
-  return index.x + size.x * (index.y + size.y * index.z);
 }
 
 /// The memory of a block's accesses, by the block's first address.
@@ -203,21 +187,22 @@ void Checker::access_global(const DeviceBlock& memory, const std::byte* pointer,
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   if (pointer + bytes > memory.begin + memory.bytes) {
-    if (is_new("global bounds", site, nullptr))
-      report("{} of {} bytes that ends beyond its block of {} bytes of device memory, by {} at {}",
-             simt::name_of(access), bytes, memory.bytes, where(), source_line(site));
+    report_at({site}, *current_thread,
+              "{} of {} bytes that ends beyond its block of {} bytes of device memory, by {} at {}",
+              simt::name_of(access), bytes, memory.bytes, where(), source_line(site));
     return;
   }
-  const GlobalBytes now{current_runner()->grid().number, grid_block(), access, event(site)};
+  const GlobalBytes now{current_runner()->grid().number, static_cast<unsigned>(block_number()),
+                        access, event(site)};
   const auto check = [&](const GlobalBytes& before) {
     if (before.launch != now.launch ||
         (before.access == Access::atomic && access == Access::atomic))
       return;
     if (before.grid_block == now.grid_block ? is_ordered(before.event, now.event) : false) return;
-    if (!is_new("global race", before.event.site, site)) return;
-    report("race in global memory: {} by thread {} of block number {} at {} and {} by {} at {}",
-           simt::name_of(before.access), before.event.thread, before.grid_block,
-           source_line(before.event.site), simt::name_of(access), where(), source_line(site));
+    report_at({before.event.site, site}, *current_thread,
+              "race in global memory: {} by thread {} of block number {} at {} and {} by {} at {}",
+              simt::name_of(before.access), before.event.thread, before.grid_block,
+              source_line(before.event.site), simt::name_of(access), where(), source_line(site));
   };
   std::vector<GlobalPair>& shadow = shadow_of(memory);
   const auto first = static_cast<std::size_t>(pointer - memory.begin) / 2;
@@ -249,10 +234,10 @@ void Checker::access_elsewhere(const void* pointer, std::size_t bytes, Access ac
   if (current_runner()->owns(pointer) || on_system_stack(pointer)) return;
   Dl_info info{};
   if (dladdr(pointer, &info) != 0) return;  // constants of the program
-  if (!is_new("host", site, nullptr)) return;
-  report(
-      "{} of {} bytes at {}, which is no device memory, by {} at {}. Hint: a host pointer, or an "
-      "index out of bounds?",
+  report_at(
+      {site}, *current_thread,
+      "{} of {} bytes at {}, which is no device memory, by {} at {}. Hint: a host pointer, or "
+      "an index out of bounds?",
       simt::name_of(access), bytes, pointer, where(), source_line(site));
 }
 

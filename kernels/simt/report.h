@@ -7,14 +7,33 @@
 #include <string>
 #include <utility>
 
+#include "kernels/simt/thread.h"
+
 namespace seqpe::simt {
 
-/// Keeps a message, unless it is there already; from any thread.
-void add_report(std::string message);
+/// Where in the kernel's code a fault is, or between which two places: return addresses.
+struct Place {
+  const void* site = nullptr;
+  const void* other = nullptr;
+};
 
+/// Keep a message; from any thread of the operating system. `fault` tells kinds of faults apart.
+void add_report(std::string message);
+void add_report(const char* fault, const Place& place, const Thread& thread, std::string message);
+
+/// What is wrong with a block as a whole.
 template <typename... Args>
 void report(fmt::format_string<Args...> message, Args&&... args) {
   add_report(fmt::format(message, std::forward<Args>(args)...));
+}
+
+/// What a thread does wrong. A wrong line is wrong in most threads: it is told once,
+/// of the first thread, and how many others did the same.
+template <typename... Args>
+void report_at(const Place& place, const Thread& thread, fmt::format_string<Args...> message,
+               Args&&... args) {
+  const fmt::string_view text = message;
+  add_report(text.data(), place, thread, fmt::format(message, std::forward<Args>(args)...));
 }
 
 /// Throws Error with every message since the last call, if there is one: "[simt] KERNEL: ...".

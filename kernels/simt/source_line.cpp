@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdio>
+#include <map>
+#include <mutex>
 #include <vector>
 
 namespace seqpe::simt {
@@ -33,19 +35,27 @@ void erase_all(std::string& text, const std::string& what) {
     text.erase(place, what.size());
 }
 
-}  // namespace
-
-std::string source_line(const void* site) {
-  std::string line = "an unknown line";
+std::string find_line(const void* site) {
   for (const std::string& text : addr2line("-i", site, 1)) {
-    line = text.substr(0, text.find(' '));
+    std::string line = text.substr(0, text.find(' '));
     for (const char* folder : {"/kernels/", "/tests/"}) {
       if (const auto place = line.find(folder); place != std::string::npos)
         line = line.substr(place + 1);
     }
-    if (line.find("kernels/simt/") == std::string::npos) break;
+    if (line.find("kernels/simt/") == std::string::npos && line[0] != '?') return line;
   }
-  return line;
+  return kUnknownLine;
+}
+
+}  // namespace
+
+std::string source_line(const void* site) {
+  static std::mutex mutex;
+  static std::map<const void*, std::string> known;
+  const std::lock_guard lock(mutex);
+  auto found = known.find(site);
+  if (found == known.end()) found = known.emplace(site, find_line(site)).first;
+  return found->second;
 }
 
 std::string function_name(const void* code) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "kernels/simt/vector_types.h"
@@ -54,6 +55,7 @@ struct Thread {
   ThreadState state = ThreadState::not_started;
   std::uint32_t mask = 0;  // of the collective that it waits for
   Collective collective = nullptr;
+  const void* site = nullptr;  // in the kernel's code: where it last called the emulator
   Exchange exchange;
   Thread* next_at_barrier = nullptr;
   std::vector<AsyncCopy> copies;         // issued and not yet waited for
@@ -79,7 +81,9 @@ struct BlockCoordinates {
 extern __thread Thread* current_thread __attribute__((tls_model("initial-exec")));
 extern __thread BlockCoordinates current_block __attribute__((tls_model("initial-exec")));
 
+/// Of the block that runs, in the grid.
+std::uint64_t block_number();
 /// "thread (3, 0, 0) of block (1, 2, 0)"
-const char* where();
+std::string where(const Thread& thread = *current_thread);
 
 }  // namespace seqpe::simt

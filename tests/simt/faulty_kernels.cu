@@ -134,6 +134,15 @@ __global__ void multiply_ones_kernel(float* out, Fault fault) {
   if (threadIdx.x == 0) *out = d[0];
 }
 
+__global__ void deadlock_kernel(float* out) {
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  if (lane >= 16) {
+    if (warp < 4) return;
+    __syncthreads();
+  }
+  out[threadIdx.x] = __shfl_sync(kAllLanes, 1.0f, 0);
+}
+
 float total(const std::vector<float>& values) {
   float sum = 0.0f;
   for (const float value : values) sum += value;
@@ -177,6 +186,11 @@ float multiply_ones(Fault fault) {
   const Floats out({0.0f});
   launch(kDevice, {"multiply_ones", dim3(1), dim3(32)}, multiply_ones_kernel, out.data(), fault);
   return out.read()[0];
+}
+
+void deadlock_of_many_warps() {
+  const Floats out(std::vector<float>(256, 0.0f));
+  launch(kDevice, {"deadlock", dim3(1), dim3(256)}, deadlock_kernel, out.data());
 }
 
 }  // namespace seqpe::test

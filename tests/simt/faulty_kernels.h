@@ -45,4 +45,7 @@ float reverse_lanes(Fault fault);
 /// Element (0, 0) of a product of matrices of ones with 16 terms: 16.
 float multiply_ones(Fault fault);
 
+/// Warps 0 to 3 end half, 4 to 7 wait for their other half, which waits at a barrier.
+void deadlock_of_many_warps();
+
 }  // namespace seqpe::test

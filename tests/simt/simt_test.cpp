@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <regex>
 #include <string>
 
 #include "kernels/common/error.h"
+#include "kernels/simt/report.h"
 #include "kernels/simt/schedule.h"
 #include "tests/simt/faulty_kernels.h"
 #include "tests/simt/warp_functions.h"
@@ -101,19 +103,54 @@ TEST_P(PlantedFault, IsFound) {
 INSTANTIATE_TEST_SUITE_P(Simt, PlantedFault, testing::ValuesIn(kCases),
                          [](const auto& test) { return std::string(test.param.name); });
 
-TEST(SimtReport, ARaceNamesBothLines) {
-  if (!kWithChecker) GTEST_SKIP() << "only the checker knows the lines";
+/// What the emulator says of a kernel, threads in ascending order.
+template <typename F>
+std::string reports_of(const F& run) {
   simt::set_schedule({});
   try {
-    // Another kernel than those above: each pair of lines is told once.
-    race_of_two_lines();
-    FAIL() << "no race was reported";
+    run();
   } catch (const Error& error) {
-    const std::string text = error.what();
-    const auto first = text.find("tests/simt/warp_functions.cu:");
-    EXPECT_NE(first, std::string::npos) << text;
-    EXPECT_NE(text.find("tests/simt/warp_functions.cu:", first + 1), std::string::npos) << text;
+    return error.what();
   }
+  return "no report";
+}
+
+void expect_match(const std::string& text, const std::string& pattern) {
+  EXPECT_TRUE(std::regex_search(text, std::regex(pattern))) << text << "\nhas no\n" << pattern;
+}
+
+const std::string kLine = R"(tests/simt/faulty_kernels\.cu:\d+)";
+
+TEST(SimtReport, ARaceNamesBothLines) {
+  if (!kWithChecker) GTEST_SKIP() << "only the checker sees races";
+  expect_match(reports_of(race_of_two_lines),
+               R"(race in shared memory: .*warp_functions\.cu:\d+ and .*warp_functions\.cu:\d+)");
+}
+
+TEST(SimtReport, ADeadlockNamesAllWhoWait) {
+  expect_match(reports_of(deadlock_of_many_warps),
+               R"(deadlock in block \(0, 0, 0\): 192 threads wait\n)"
+               R"( *warps 0-3 lanes 0000ffff at a collective with mask ffffffff at )" +
+                   kLine +
+                   R"( \(lanes 0000ffff have come, ffff0000 have ended\)\n)"
+                   R"( *warps 4-7 lanes 0000ffff at a collective with mask ffffffff at )" +
+                   kLine +
+                   R"( \(lanes 0000ffff have come, ffff0000 are elsewhere\)\n)"
+                   R"( *warps 4-7 lanes ffff0000 at __syncthreads at )" +
+                   kLine + "$");
+}
+
+TEST(SimtReport, AShuffleNamesTheLaneThatReads) {
+  expect_match(reports_of([] { reverse_lanes(Fault::shuffle_from_outside_the_mask); }),
+               R"(thread \(0, 0, 0\) of block \(0, 0, 0\) shuffles from lane 20, which mask )"
+               R"(0000ffff lacks, at )" +
+                   kLine + R"( \(and 31 other threads\)$)");
+}
+
+TEST(SimtReport, TellsHowManyAreNotShown) {
+  for (int i = 0; i < 20; ++i) simt::report("fault {}", i);
+  expect_match(reports_of([] { simt::throw_reports("kernel"); }),
+               R"(^\[simt\] kernel: fault 0\n(.|\n)*fault 15\n *and 4 more reports$)");
 }
 
 class Schedules : public testing::TestWithParam<simt::ScheduleOptions> {
