@@ -124,6 +124,7 @@ void BlockRunner::choose_order() {
 bool BlockRunner::run(const uint3& index) {
   runner = this;
   current_block.index = index;
+  ++runs_;
   set_up_threads();
   choose_order();
   std::memset(shared_.get(), 0xff, shared_top_);
@@ -297,6 +298,27 @@ void BlockRunner::report_deadlock() {
   const uint3& block = current_block.index;
   report("deadlock in block ({}, {}, {}): {} threads wait{}", block.x, block.y, block.z, live_,
          describe_waiting(warps_));
+}
+
+std::byte* BlockRunner::stack_to_leave_on(const Fault& fault) {
+  if (running_ == &system_thread_ || given_up_) return nullptr;
+  given_up_ = true;
+  fault_ = fault;
+  return running_->stack + running_->stack_bytes;
+}
+
+void BlockRunner::leave() {
+  // In the kernel's code, or in a function of the emulator that it called.
+  const char* const code = static_cast<const char*>(fault_.code);
+  std::string line = source_line(code + 1);
+  if (line == kUnknownLine) line = source_line(current_thread->site);
+  if (fibers_.owns(fault_.address)) {
+    report("{} overflows its stack of {} KiB at {}", where(), running_->stack_bytes >> 10, line);
+  } else {
+    report("{} causes {} at {}", where(), describe(fault_), line);
+  }
+  switch_to(*running_, system_thread_);
+  std::abort();  // nobody comes back
 }
 
 std::byte* BlockRunner::shared_variable(SharedVariable& variable, std::size_t bytes,

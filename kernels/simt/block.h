@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/simt/fault.h"
 #include "kernels/simt/fiber.h"
 #include "kernels/simt/schedule.h"
 #include "kernels/simt/thread.h"
@@ -42,8 +43,8 @@ class BlockRunner {
   ~BlockRunner();
 
   void begin(const Grid& grid, const ScheduleOptions& schedule);
-  /// False if the block cannot go on: its threads wait for each other. A report says who waits
-  /// where.
+  /// False if the block cannot go on: its threads wait for each other, or one caused a fault. A
+  /// report says which and where.
   bool run(const uint3& index);
 
   // Called by the threads of the block.
@@ -62,7 +63,16 @@ class BlockRunner {
   std::size_t shared_bytes() const;
   /// True for the memory of the emulator itself, which is none of the kernel's.
   bool owns(const void* pointer) const;
+  /// Runs until now, the present one too.
+  std::uint64_t runs() const { return runs_; }
   bool copies_land_early() const { return schedule_.copies == CopySchedule::early; }
+
+  // Called by the handler of a signal (fault_handler.h).
+  /// The end of the stack of the thread that caused the fault, where leave() may run instead. Null
+  /// if it is no thread of the block, or the block is given up already.
+  std::byte* stack_to_leave_on(const Fault& fault);
+  /// Reports the fault and gives the block up.
+  [[noreturn]] void leave();
 
  private:
   struct Barrier {
@@ -104,11 +114,13 @@ class BlockRunner {
   std::vector<unsigned> priority_;          // warps, the most urgent first
   std::vector<std::uint32_t> ready_lanes_;  // by warp
   Barrier barrier_;
-  bool given_up_ = false;
+  bool given_up_ = false;  // by a deadlock or a fault
+  Fault fault_;
+  std::uint64_t runs_ = 0;
 
   FiberPool fibers_;
   Fiber system_thread_;
-  Fiber* running_ = nullptr;
+  Fiber* running_ = &system_thread_;
 
   struct FreeMemory {
     void operator()(std::byte* memory) const;

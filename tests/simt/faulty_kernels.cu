@@ -56,9 +56,24 @@ __global__ void sum_over_block_kernel(float* out, int beyond, Fault fault) {
   }
 }
 
+/// More than a fiber's stack.
+__device__ float sum_of_large_array(int count) {
+  volatile float values[1 << 15];
+  float sum = 0.0f;
+  for (int i = 0; i < count; ++i) values[i] = 0.0f;
+  for (int i = 0; i < count; ++i) sum += values[i];
+  return sum;
+}
+
 __global__ void copy_kernel(float* out, const float* from, int count, Fault fault) {
   const int thread = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (fault == Fault::blocks_race) {
+  if (fault == Fault::division_by_zero) {
+    out[count / thread % count] = from[thread % count];
+  } else if (fault == Fault::stack_overflow) {
+    out[thread % count] = sum_of_large_array(count);
+  } else if (fault == Fault::global_far_out_of_bounds) {
+    out[thread + (1LL << 36)] = 1.0f;
+  } else if (fault == Fault::blocks_race) {
     if (thread < count) out[thread % 256] = from[thread];
   } else if (fault == Fault::misaligned_pack) {
     if (thread < count / 8)
@@ -134,6 +149,15 @@ __global__ void multiply_ones_kernel(float* out, Fault fault) {
   if (threadIdx.x == 0) *out = d[0];
 }
 
+__global__ void wait_kernel(float* out) {
+  if (threadIdx.x == 0) {
+    while (*static_cast<volatile float*>(out) == 0.0f) {
+    }
+  } else {
+    *out = 1.0f;
+  }
+}
+
 __global__ void deadlock_kernel(float* out) {
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   if (lane >= 16) {
@@ -186,6 +210,11 @@ float multiply_ones(Fault fault) {
   const Floats out({0.0f});
   launch(kDevice, {"multiply_ones", dim3(1), dim3(32)}, multiply_ones_kernel, out.data(), fault);
   return out.read()[0];
+}
+
+void wait_for_another_thread() {
+  const Floats out({0.0f});
+  launch(kDevice, {"wait", dim3(1), dim3(2)}, wait_kernel, out.data());
 }
 
 void deadlock_of_many_warps() {

@@ -18,6 +18,9 @@ enum class Fault : std::uint8_t {
   host_pointer,
   blocks_race,
   misaligned_pack,
+  global_far_out_of_bounds,
+  division_by_zero,
+  stack_overflow,
   // Of a tile that cp.async fetches.
   no_wait_for_copy,
   tile_overwritten_while_read,
@@ -45,6 +48,8 @@ float reverse_lanes(Fault fault);
 /// Element (0, 0) of a product of matrices of ones with 16 terms: 16.
 float multiply_ones(Fault fault);
 
+/// A thread of a block waits for ever for what another one would write.
+void wait_for_another_thread();
 /// Warps 0 to 3 end half, 4 to 7 wait for their other half, which waits at a barrier.
 void deadlock_of_many_warps();
 

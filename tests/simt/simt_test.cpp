@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <regex>
 #include <string>
 
@@ -50,6 +51,12 @@ const Case kCases[] = {
      false},
     {"BlocksRace", copy_between_blocks, 1024, Fault::blocks_race, "race in global memory", true},
     {"MisalignedPack", copy_between_blocks, 1024, Fault::misaligned_pack, "misaligned", true},
+    {"GlobalFarOutOfBounds", copy_between_blocks, 1024, Fault::global_far_out_of_bounds,
+     "which is no device memory", true},
+    {"DivisionByZero", copy_between_blocks, 1024, Fault::division_by_zero,
+     "a division of integers by zero", true},
+    {"StackOverflow", copy_between_blocks, 1024, Fault::stack_overflow, "overflows its stack",
+     true},
     {"NoWaitForCopy", sum_of_tiles, 5120, Fault::no_wait_for_copy, "while a cp.async issued at",
      true},
     {"TileOverwrittenWhileRead", sum_of_tiles, 5120, Fault::tile_overwritten_while_read,
@@ -151,6 +158,32 @@ TEST(SimtReport, TellsHowManyAreNotShown) {
   for (int i = 0; i < 20; ++i) simt::report("fault {}", i);
   expect_match(reports_of([] { simt::throw_reports("kernel"); }),
                R"(^\[simt\] kernel: fault 0\n(.|\n)*fault 15\n *and 4 more reports$)");
+}
+
+TEST(SimtReport, ASegmentationFaultNamesThreadAddressAndLine) {
+  expect_match(reports_of([] { copy_between_blocks(Fault::global_far_out_of_bounds); }),
+               R"(thread \(0, 0, 0\) of block \(0, 0, 0\) causes a segmentation fault: write at )"
+               R"(address 0x[0-9a-f]+ at )" +
+                   kLine);
+  // Nothing is left behind.
+  EXPECT_EQ(copy_between_blocks(Fault::none), 1024);
+}
+
+TEST(SimtTimeLimit, RefusesWhatIsNoNumber) {
+  ::setenv("SEQPE_SIMT_SECONDS", "soon", 1);
+  expect_match(reports_of([] { launch_empty(32, 1, 0); }),
+               "SEQPE_SIMT_SECONDS must be an integer >= 1, got 'soon'");
+  ::unsetenv("SEQPE_SIMT_SECONDS");
+}
+
+TEST(SimtTimeLimitDeathTest, ABlockThatNeverEndsIsNamed) {
+  EXPECT_DEATH(
+      {
+        ::setenv("SEQPE_SIMT_SECONDS", "1", 1);
+        wait_for_another_thread();
+      },
+      std::string("wait: thread .0, 0, 0. of block .0, 0, 0. still runs after 1 seconds") +
+          (kWithChecker ? "" : ".*, at tests/simt/faulty_kernels.cu:[0-9]+"));
 }
 
 class Schedules : public testing::TestWithParam<simt::ScheduleOptions> {
