@@ -270,6 +270,7 @@ void BlockRunner::join_barrier(const void* site) {
     barrier_.first = &self;
   } else {
     barrier_.last->next_at_barrier = &self;
+    if (barrier_.first->site != site) observe_two_barriers(*barrier_.first, self);
   }
   barrier_.last = &self;
   ++barrier_.arrived;

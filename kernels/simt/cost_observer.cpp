@@ -380,9 +380,11 @@ void observe_block_end() {
 void observe_barrier(std::uint32_t warps) {
   counter().add_barrier(warps);
 }
+void observe_two_barriers(const Thread&, const Thread&) {}
 void observe_collective(const Warp& warp, std::uint32_t lanes) {
   if (lanes == warp.live) counter().meet(warp.index);
 }
+void observe_other_write(const void*, std::size_t) {}
 void observe_matrix_product(std::int64_t flops) {
   counter().add_matrix_product(flops);
 }

@@ -6,6 +6,7 @@
 #include "kernels/device.h"
 #include "kernels/recording.h"
 #include "kernels/simt/device_memory.h"
+#include "kernels/simt/observer.h"
 #include "kernels/simt/recording.h"
 
 namespace seqpe::kernels {
@@ -34,25 +35,17 @@ void* compute_stream() {
   return nullptr;
 }
 
-namespace {
-
-void copy(void* to, const void* from, std::size_t bytes) {
-  if (bytes > 0) std::memcpy(to, from, bytes);  // null of no bytes is no argument of memcpy
-}
-
-}  // namespace
-
 void copy_to_device(const Context&, void* to, const void* from, std::size_t bytes) {
   refuse_while_recording("a copy from the host");
-  copy(to, from, bytes);
+  simt::write_device(to, from, bytes);
 }
 void copy_to_host(const Context&, void* to, const void* from, std::size_t bytes) {
   refuse_while_recording("a copy to the host");
   const KernelTimer timer(kWait);
-  copy(to, from, bytes);
+  if (bytes > 0) std::memcpy(to, from, bytes);
 }
 void copy_on_device(const Context&, void* to, const void* from, std::size_t bytes) {
-  simt::in_stream_order([=] { copy(to, from, bytes); });
+  simt::in_stream_order([=] { simt::write_device(to, from, bytes); });
 }
 
 struct Readback::Copy {
@@ -73,7 +66,10 @@ const void* Readback::wait() const {
 }
 
 void clear_bytes(const Context&, void* to, std::size_t bytes) {
-  simt::in_stream_order([=] { std::memset(to, 0, bytes); });
+  simt::in_stream_order([=] {
+    std::memset(to, 0, bytes);
+    simt::observe_other_write(to, bytes);
+  });
 }
 
 void begin_trace_range(const char*) {}

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "kernels/common/error.h"
+#include "kernels/simt/observer.h"
 
 namespace seqpe::simt {
 namespace {
@@ -30,9 +31,10 @@ std::map<const std::byte*, Block>& blocks() {
 }
 
 void* registered(void* memory, std::size_t bytes, bool mapped) {
+  static unsigned allocations = 0;
   const std::lock_guard lock(mutex);
   auto* begin = static_cast<std::byte*>(memory);
-  blocks()[begin] = {{begin, bytes}, mapped};
+  blocks()[begin] = {{begin, bytes, ++allocations}, mapped};
   return memory;
 }
 
@@ -56,7 +58,10 @@ void* allocate_device(std::size_t bytes) {
 void* allocate_zeroed_device(std::size_t bytes) {
   void* memory = ::mmap(nullptr, bytes + kRedZone, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return memory == MAP_FAILED ? nullptr : registered(memory, bytes, true);
+  if (memory == MAP_FAILED) return nullptr;
+  registered(memory, bytes, true);
+  observe_other_write(memory, bytes);
+  return memory;
 }
 
 void free_device(void* pointer) {
@@ -74,6 +79,12 @@ void free_device(void* pointer) {
     std::memset(pointer, 0xff, memory.bytes);  // who still reads it shall notice
   }
   std::free(pointer);
+}
+
+void write_device(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;  // null of no bytes is no argument of memcpy
+  std::memcpy(to, from, bytes);
+  observe_other_write(to, bytes);
 }
 
 std::optional<DeviceBlock> find_device_block(const void* pointer) {

@@ -11,6 +11,7 @@ namespace seqpe::simt {
 struct DeviceBlock {
   std::byte* begin = nullptr;
   std::size_t bytes = 0;
+  unsigned number = 0;  // counts allocations
 };
 
 /// Aligned to 256 bytes, as cudaMalloc's. Null if there is no memory.
@@ -18,6 +19,8 @@ void* allocate_device(std::size_t bytes);
 /// The same filled with zeros: memory that nobody touches costs nothing.
 void* allocate_zeroed_device(std::size_t bytes);
 void free_device(void* pointer);
+/// A copy to device memory that no kernel makes.
+void write_device(void* to, const void* from, std::size_t bytes);
 /// The block that holds the address, if one does.
 std::optional<DeviceBlock> find_device_block(const void* pointer);
 /// All blocks, by address.

@@ -2,8 +2,8 @@
 // remembers who wrote and who read it last, each warp has a vector clock that barriers join
 // (Lamport; Mattern), and two accesses of which neither is ordered before the other are a race,
 // however the emulator happened to run them. Found as well: bytes read before they are written,
-// addresses outside every block of memory, host memory that a kernel reads, shared memory read
-// while a cp.async is under way.
+// threads that meet at different barriers, addresses outside every block of memory, host memory
+// that a kernel reads, shared memory read while a cp.async is under way.
 #include <dlfcn.h>
 #include <pthread.h>
 
@@ -174,18 +174,30 @@ Checker& checker() {
   return *instance;
 }
 
-/// The memory of a block's accesses, by the block's first address.
-std::vector<GlobalPair>& shadow_of(const DeviceBlock& memory) {
-  static std::map<const std::byte*, std::vector<GlobalPair>> shadows;
-  std::vector<GlobalPair>& shadow = shadows[memory.begin];
-  if (shadow.size() != memory.bytes / 2 + 1) shadow.assign(memory.bytes / 2 + 1, {});
+/// What is known of a block of device memory.
+struct GlobalShadow {
+  unsigned allocation = 0;
+  std::vector<GlobalPair> accesses;
+  std::vector<bool> written;  // each byte: by anybody
+};
+
+std::mutex global_mutex;  // of the shadows
+
+GlobalShadow& shadow_of(const DeviceBlock& memory) {
+  static std::map<const std::byte*, GlobalShadow> shadows;  // by the block's first address
+  GlobalShadow& shadow = shadows[memory.begin];
+  if (shadow.allocation != memory.number)
+    shadow = {memory.number, {}, std::vector<bool>(memory.bytes)};
   return shadow;
+}
+
+void set_written(GlobalShadow& shadow, std::ptrdiff_t first, std::size_t bytes) {
+  std::fill_n(shadow.written.begin() + first, bytes, true);
 }
 
 void Checker::access_global(const DeviceBlock& memory, const std::byte* pointer, std::size_t bytes,
                             Access access, const void* site) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(global_mutex);
   if (pointer + bytes > memory.begin + memory.bytes) {
     report_at({site}, *current_thread,
               "{} of {} bytes that ends beyond its block of {} bytes of device memory, by {} at {}",
@@ -204,12 +216,24 @@ void Checker::access_global(const DeviceBlock& memory, const std::byte* pointer,
               simt::name_of(before.access), before.event.thread, before.grid_block,
               source_line(before.event.site), simt::name_of(access), where(), source_line(site));
   };
-  std::vector<GlobalPair>& shadow = shadow_of(memory);
-  const auto first = static_cast<std::size_t>(pointer - memory.begin) / 2;
+  GlobalShadow& shadow = shadow_of(memory);
+  const std::ptrdiff_t offset = pointer - memory.begin;
+  const auto begin = shadow.written.begin() + offset;
+  if (access == Access::write) {
+    set_written(shadow, offset, bytes);
+  } else if (std::find(begin, begin + static_cast<std::ptrdiff_t>(bytes), false) !=
+             begin + static_cast<std::ptrdiff_t>(bytes)) {
+    report_at({site}, *current_thread,
+              "{} of {} bytes at offset {} of a block of {} bytes of device memory before anybody "
+              "wrote them, by {} at {}",
+              simt::name_of(access), bytes, offset, memory.bytes, where(), source_line(site));
+  }
+  shadow.accesses.resize(memory.bytes / 2 + 1);
+  const auto first = static_cast<std::size_t>(offset) / 2;
   for (std::size_t i = first; i < first + (bytes + 1) / 2; ++i) {
-    check(shadow[i].write);
-    if (access != Access::read) check(shadow[i].read);
-    (access == Access::read ? shadow[i].read : shadow[i].write) = now;
+    check(shadow.accesses[i].write);
+    if (access != Access::read) check(shadow.accesses[i].read);
+    (access == Access::read ? shadow.accesses[i].read : shadow.accesses[i].write) = now;
   }
 }
 
@@ -257,6 +281,16 @@ void observe_barrier(std::uint32_t warps) {
   checker().join(warps);
 }
 
+/// On a GPU the threads of a warp that do so wait for ever, or do not wait at all.
+void observe_two_barriers(const Thread& first, const Thread& second) {
+  // The compiler may have copied one barrier to several addresses.
+  const std::string one = source_line(first.site), other = source_line(second.site);
+  if (one != other)
+    report_at({first.site, second.site}, second,
+              "threads meet at different barriers: {} at {} and {} at {}", where(first), one,
+              where(second), other);
+}
+
 void observe_shared(std::uint32_t offset, std::size_t bytes, Access access, const void* site) {
   checker().access_shared(offset, bytes, access, site);
 }
@@ -269,6 +303,13 @@ void observe_global(const void* pointer, std::size_t bytes, Access access, const
 }
 
 void observe_collective(const Warp&, std::uint32_t) {}
+
+void observe_other_write(const void* to, std::size_t bytes) {
+  const auto memory = find_device_block(to);
+  if (!memory) return;  // nothing to write
+  const std::lock_guard lock(global_mutex);
+  set_written(shadow_of(*memory), static_cast<const std::byte*>(to) - memory->begin, bytes);
+}
 
 void observe_matrix_product(std::int64_t) {}
 

@@ -1,5 +1,4 @@
 // Recording and Feed on the emulated device.
-#include <cstring>
 #include <vector>
 
 #include "kernels/common/error.h"
@@ -80,7 +79,7 @@ Feed& Feed::operator=(Feed&&) noexcept = default;
 
 void Feed::send(void* to, const void* from) {
   refuse_while_recording("a copy from the host");
-  std::memcpy(to, from, landings_->bytes);
+  simt::write_device(to, from, landings_->bytes);
 }
 
 }  // namespace seqpe::kernels

@@ -16,9 +16,10 @@ const Context kDevice{Device::cuda, nullptr};
 /// Floats on the device.
 class Floats {
  public:
-  explicit Floats(const std::vector<float>& values)
+  /// The last `unwritten` values stay as they come.
+  explicit Floats(const std::vector<float>& values, std::size_t unwritten = 0)
       : count_(values.size()), data_(static_cast<float*>(kernels::allocate_on_device(bytes()))) {
-    kernels::copy_to_device(kDevice, data_, values.data(), bytes());
+    kernels::copy_to_device(kDevice, data_, values.data(), bytes() - unwritten * sizeof(float));
   }
   ~Floats() { kernels::free_on_device(data_); }
   Floats(const Floats&) = delete;
@@ -47,7 +48,12 @@ __global__ void sum_over_block_kernel(float* out, int beyond, Fault fault) {
     for (int lanes = 16; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kAllLanes, value, lanes);
     if (fault != Fault::no_barrier_before_reuse) __syncthreads();
     if (lane == 0 && !(fault == Fault::unwritten_shared && warp == 3)) sums[warp + beyond] = value;
-    if (fault != Fault::no_barrier_after_write) __syncthreads();
+    if (fault == Fault::different_barriers && warp < 4) {
+      total += 0.0f;
+      __syncthreads();
+    } else if (fault != Fault::no_barrier_after_write) {
+      __syncthreads();
+    }
     for (int w = 0; w < 8; ++w) total += sums[w];
   }
   if (thread == 0) {
@@ -185,7 +191,8 @@ float sum_over_block(Fault fault) {
 float copy_between_blocks(Fault fault) {
   constexpr int kCount = 1024;
   const std::vector<float> ones(kCount, 1.0f);
-  const Floats from(ones), out(std::vector<float>(kCount, 0.0f));
+  const Floats from(ones, fault == Fault::unwritten_global ? 1 : 0),
+      out(std::vector<float>(kCount, 0.0f));
   launch(kDevice, {"copy", dim3(5), dim3(256)}, copy_kernel, out.data(),
          fault == Fault::host_pointer ? ones.data() : from.data(), kCount, fault);
   return total(out.read());

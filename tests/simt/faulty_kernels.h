@@ -13,12 +13,14 @@ enum class Fault : std::uint8_t {
   no_barrier_before_reuse,
   shared_out_of_bounds,
   unwritten_shared,
+  different_barriers,
   // Of a copy between blocks of global memory.
   global_out_of_bounds,
   host_pointer,
   blocks_race,
   misaligned_pack,
   global_far_out_of_bounds,
+  unwritten_global,
   division_by_zero,
   stack_overflow,
   // Of a tile that cp.async fetches.
