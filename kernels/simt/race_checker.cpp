@@ -237,25 +237,30 @@ void Checker::access_global(const DeviceBlock& memory, const std::byte* pointer,
   }
 }
 
-/// True for the system thread's stack, where a launch's arguments lie.
-bool on_system_stack(const void* pointer) {
-  static thread_local const std::byte *low = nullptr, *high = nullptr;
-  if (low == nullptr) {
-    pthread_attr_t attributes;
-    void* begin = nullptr;
-    std::size_t bytes = 0;
-    ::pthread_getattr_np(::pthread_self(), &attributes);
-    ::pthread_attr_getstack(&attributes, &begin, &bytes);
-    ::pthread_attr_destroy(&attributes);
-    low = static_cast<const std::byte*>(begin);
-    high = low + bytes;
-  }
-  return pointer >= low && pointer < high;
+struct Stack {
+  const std::byte *low = nullptr, *high = nullptr;
+};
+
+/// Of this thread of the operating system.
+Stack own_stack() {
+  pthread_attr_t attributes;
+  void* begin = nullptr;
+  std::size_t bytes = 0;
+  ::pthread_getattr_np(::pthread_self(), &attributes);
+  ::pthread_attr_getstack(&attributes, &begin, &bytes);
+  ::pthread_attr_destroy(&attributes);
+  return {static_cast<const std::byte*>(begin), static_cast<const std::byte*>(begin) + bytes};
+}
+
+Stack launching;  // where a launch's arguments lie, for all workers
+
+bool is_argument(const void* pointer) {
+  return pointer >= launching.low && pointer < launching.high;
 }
 
 void Checker::access_elsewhere(const void* pointer, std::size_t bytes, Access access,
                                const void* site) {
-  if (current_runner()->owns(pointer) || on_system_stack(pointer)) return;
+  if (current_runner()->owns(pointer) || is_argument(pointer)) return;
   Dl_info info{};
   if (dladdr(pointer, &info) != 0) return;  // constants of the program
   report_at(
@@ -268,6 +273,8 @@ void Checker::access_elsewhere(const void* pointer, std::size_t bytes, Access ac
 }  // namespace
 
 std::vector<std::uint64_t> observe_launch(const Launch&, const void*) {
+  static thread_local const Stack stack = own_stack();
+  launching = stack;
   return {};
 }
 void observe_launch_end() {}

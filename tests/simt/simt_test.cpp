@@ -173,6 +173,12 @@ TEST(SimtReport, ASegmentationFaultNamesThreadAddressAndLine) {
   EXPECT_EQ(copy_between_blocks(Fault::none), 1024);
 }
 
+TEST(SimtWorkers, SeeALaunchsArguments) {
+  ::setenv("SEQPE_SIMT_WORKERS", "3", 1);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(copy_between_blocks(Fault::none), 1024);
+  ::unsetenv("SEQPE_SIMT_WORKERS");
+}
+
 TEST(SimtTimeLimit, RefusesWhatIsNoNumber) {
   ::setenv("SEQPE_SIMT_SECONDS", "soon", 1);
   expect_match(reports_of([] { launch_empty(32, 1, 0); }),
