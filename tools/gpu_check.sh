@@ -4,7 +4,7 @@
 #   tools/gpu_check.sh OUT                      builds with nvcc first
 #   tools/gpu_check.sh --pack FILE.tar.gz       packs what a check needs, at most 60 MB, on a machine with nvcc; no GPU needed
 #   tools/gpu_check.sh OUT --from-pack FILE     checks with a pack: no compiler, no network. An unpacked one needs OUT alone
-# PYTHON names an interpreter with torch, SEQPE_CUDA_ARCHITECTURES what to compile for (default: the GPU's; in a pack 80;90).
+# PYTHON names an interpreter with torch, SEQPE_CUDA_ARCHITECTURES what to compile for (default: the GPU's; in a pack 80-real;90).
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 usage() {

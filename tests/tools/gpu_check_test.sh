@@ -60,6 +60,17 @@ JSON
 expect 0 "| add | 8 | 2.0 | 1.0 | 50% | 0 |" python3 "$tools/gpu_check/kernels.py" out/data
 expect 0 "fast, 8: faster than the bound" python3 "$tools/gpu_check/kernels.py" out/data
 
+# A pack's size.
+# shellcheck source=../../tools/gpu_check/build.sh
+source "$tools/gpu_check/build.sh"
+mkdir packed
+head -c 3000000 /dev/zero > packed/large
+truncate -s "$most_bytes" pack.tar.gz
+expect 0 "the pack has 60000000 bytes of at most 60000000" check_size pack.tar.gz packed
+truncate -s +1 pack.tar.gz
+expect 1 "at most 60000000 bytes, this has 60000001" check_size pack.tar.gz packed
+expect 1 "./large" check_size pack.tar.gz packed
+
 # The command line.
 expect 2 "OUT --from-pack FILE" "$tools/gpu_check.sh"
 expect 2 "OUT --from-pack FILE" "$tools/gpu_check.sh" --help

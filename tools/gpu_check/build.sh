@@ -2,7 +2,9 @@
 # Building what a check runs, and finding the libraries of what was built elsewhere. Source it at the project's root, with
 # $root, $bin and $python set for use_packed_libraries.
 gpu_build=build/gpu_check
-both_architectures='80;90'
+# PTX, which is for later GPUs, only of the latest: a quarter of the device code less.
+both_architectures='80-real;90'
+most_bytes=60000000 # of a pack
 
 # build_for_gpu ARCHITECTURES: the command, the program that times kernels, and the tests that use the device.
 build_for_gpu() {
@@ -19,6 +21,16 @@ write_bounds() {
   cmake --build --preset emulated --target seqpe_kernel_costs
   build/emulated/bin/seqpe_kernel_costs --emulated --json > "$1.part"
   mv "$1.part" "$1"
+}
+
+# check_size ARCHIVE FOLDER: refuses an archive that is too large, and tells what takes the room in the folder it was made from.
+check_size() {
+  local size
+  size=$(stat -c %s "$1")
+  [ "$size" -gt "$most_bytes" ] || { echo "gpu_check: the pack has $size bytes of at most $most_bytes"; return 0; }
+  (cd "$2" && du -ak . | sort -rn | head -12 >&2)
+  echo "gpu_check: a pack must have at most $most_bytes bytes, this has $size. Hint: SEQPE_CUDA_ARCHITECTURES=90." >&2
+  return 1
 }
 
 # Libraries of a pack: its own; cuBLASLt from this machine's CUDA or from PyTorch's; the C++ library of the pack only if this
