@@ -51,6 +51,9 @@ expect 2 "" "$engine" train lm --device tpu
 expect 2 "" "$engine" train lm --quiet -v
 expect 2 "kernels needs --emulated, which counts, or --device cuda" "$engine" bench kernels
 expect 2 "excludes" "$engine" bench kernels --emulated --device cuda
+for repeats in 0 -1 100001 99999999999999999999 many; do
+  expect 2 "--repeats: must be a whole number from 1 to 100000, got '$repeats'" "$engine" bench kernels --device cuda --repeats "$repeats"
+done
 expect 2 "--resume auto needs --run" train --resume auto
 expect 2 "--checkpoint is required" "$engine" eval lm
 expect 2 "must be a whole number >= 1, got '0'" "$engine" eval lm --checkpoint x --lengths 0

@@ -6,7 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "tools/whole_number.h"
+
 namespace seqpe::costs {
+
+inline constexpr int kMostRepeats = 100'000;  // each keeps two events until the last one ran
 
 struct Options {
   std::string only;    // a part of the name; empty: all
@@ -23,7 +27,7 @@ inline void add_options(CLI::App& command, Options& options) {
           ->check(CLI::IsMember({"cuda"}))
           ->excludes(emulated);
   command.add_option("--repeats", options.repeats, "Timed calls of each kernel; default 20")
-      ->check(CLI::PositiveNumber)
+      ->check(tools::from_to(1, kMostRepeats))
       ->needs(device);
   command.add_option("--only", options.only, "Kernels with this in their name; default: all");
   command.add_flag("--launches", options.launches, "The launches of each kernel too")

@@ -10,6 +10,7 @@
 #include "engine/train/log.h"
 #include "engine/train/train_config.h"
 #include "kernels/common/context.h"
+#include "tools/whole_number.h"
 
 namespace seqpe::tools {
 
@@ -24,9 +25,6 @@ std::string version_text();
 
 /// What --device takes.
 inline const std::vector<std::string> kDevices{"auto", "cpu", "cuda"};
-
-/// A whole number of at least `least`, else an error that says so.
-CLI::Validator at_least(std::int64_t least);
 
 /// Not "", which an unset variable of a shell leaves.
 CLI::Validator not_empty();

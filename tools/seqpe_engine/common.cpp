@@ -2,8 +2,6 @@
 #include <omp.h>
 #include <sched.h>
 
-#include <cerrno>
-
 #include "engine/core/version.h"
 #include "engine/core/warning.h"
 #include "kernels/common/error.h"
@@ -41,18 +39,6 @@ std::string version_text() {
       "{}",
       version(), kCommit, SEQPE_COMPILER, SEQPE_GEMM_NAME, SEQPE_ISA_NAMES,
       kernels::name_of(kernels::active_isa()), kernels::name_of(kernels::cuda_device()));
-}
-
-CLI::Validator at_least(std::int64_t least) {
-  return {[least](const std::string& text) {
-            std::int64_t number = 0;
-            errno = 0;  // lexical_cast clamps what no number of 64 bits holds
-            const bool good =
-                CLI::detail::lexical_cast(text, number) && errno != ERANGE && number >= least;
-            return good ? std::string()
-                        : fmt::format("must be a whole number >= {}, got '{}'", least, text);
-          },
-          fmt::format("INT >= {}", least)};
 }
 
 CLI::Validator not_empty() {
