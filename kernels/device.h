@@ -30,10 +30,10 @@ constexpr const char* name_of(CudaDevice device) {
 
 /// What Device::cuda is here: none where no GPU is seen, whatever was built.
 CudaDevice cuda_device();
-/// Where it is none: "no GPU is visible", "this build has no CUDA kernels".
+/// Where it is none, the reason and what to do: "this build has no CUDA kernels: build ...".
 std::string why_no_cuda();
 
-/// What a GPU says of itself: run time, and for each device its name, memory and level.
+/// What a GPU says: run time, and of each device its name, compute capability and memory.
 std::vector<std::pair<std::string, std::string>> cuda_facts();
 
 /// The stream of all work on tensors of Device::cuda. It is not CUDA's default stream, of which

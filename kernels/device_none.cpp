@@ -11,7 +11,7 @@ CudaDevice cuda_device() {
 }
 
 std::string why_no_cuda() {
-  return "this build has no CUDA kernels (presets cuda and emulated have)";
+  return "this build has no CUDA kernels: build the preset cuda or emulated";
 }
 
 std::vector<std::pair<std::string, std::string>> cuda_facts() {

@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "kernels/common/error.h"
@@ -42,6 +43,11 @@ void copy(const Context& context, void* to, const void* from, std::size_t bytes,
   check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_of(context)), "cudaMemcpyAsync");
 }
 
+/// 13010 as "13.1": CUDA's thousands and tens.
+std::string version_text(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
 }  // namespace
 
 CudaDevice cuda_device() {
@@ -55,18 +61,33 @@ CudaDevice cuda_device() {
 }
 
 std::string why_no_cuda() {
-  int count = 0;
+  int count = 0, driver = 0, run_time = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&run_time);
   cudaGetLastError();
-  return error == cudaSuccess ? "no GPU is visible"
-                              : std::string("no GPU is usable: ") + cudaGetErrorString(error);
+  // CUDA tells the version 0 of a driver that is not there, and calls that one too old.
+  if (driver == 0) return "no NVIDIA driver on this machine (libcuda.so.1 is missing): install it";
+  if (error == cudaErrorInsufficientDriver) {
+    return fmt::format(
+        "the NVIDIA driver is for CUDA up to {}, this build needs {}: install a newer driver",
+        version_text(driver), version_text(run_time));
+  }
+  if (error == cudaSuccess || error == cudaErrorNoDevice) {
+    const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    return visible == nullptr
+               ? std::string("the NVIDIA driver sees no GPU: see what nvidia-smi tells")
+               : fmt::format("CUDA_VISIBLE_DEVICES '{}' shows no GPU: unset it", visible);
+  }
+  return fmt::format("no GPU is usable, {} ({}): see what nvidia-smi tells",
+                     cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
 std::vector<std::pair<std::string, std::string>> cuda_facts() {
   std::vector<std::pair<std::string, std::string>> facts;
   int version = 0;
   if (cudaRuntimeGetVersion(&version) == cudaSuccess)
-    facts.emplace_back("CUDA run time", fmt::format("{}.{}", version / 1000, version % 1000 / 10));
+    facts.emplace_back("CUDA run time", version_text(version));
   int count = 0;
   if (cuda_device() == CudaDevice::gpu)
     check_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
@@ -75,9 +96,10 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
     check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
     facts.emplace_back(
         fmt::format("GPU {}", device),
-        fmt::format("{}, {:.1f} GB, sm_{}{}, {} multiprocessors", properties.name,
-                    static_cast<double>(properties.totalGlobalMem) / 1e9, properties.major,
-                    properties.minor, properties.multiProcessorCount));
+        fmt::format("{}, compute capability {}.{}, {:.1f} GB, {} multiprocessors", properties.name,
+                    properties.major, properties.minor,
+                    static_cast<double>(properties.totalGlobalMem) / (1 << 30),  // as nvidia-smi's
+                    properties.multiProcessorCount));
   }
   return facts;
 }

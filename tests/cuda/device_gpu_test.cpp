@@ -3,7 +3,10 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <numeric>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/common/error.h"
@@ -197,6 +200,36 @@ TEST_F(DeviceGpu, WhatBreaksARecordingLeavesNone) {
   EXPECT_THROW(Recording(kCuda, [] {}), DeviceError);
   test::break_captures(false);
   expect_as_before();
+}
+
+TEST(CudaMachine, TellsEachGpu) {
+  test::set_machine({.gpus = 2});
+  using Facts = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(cuda_facts(),
+            (Facts{{"CUDA run time", "13.0"},
+                   {"GPU 0", "Large, compute capability 9.0, 80.0 GB, 132 multiprocessors"},
+                   {"GPU 1", "Small, compute capability 9.1, 40.0 GB, 132 multiprocessors"}}));
+  test::set_machine({});
+}
+
+TEST(CudaMachine, TellsWhyThereIsNoGpu) {
+  const auto why = [](const test::Machine& machine) {
+    test::set_machine(machine);
+    std::string told = why_no_cuda();
+    EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "not left for the next launch";
+    return told;
+  };
+  EXPECT_EQ(why({.driver = 0, .gpus = 0}),
+            "no NVIDIA driver on this machine (libcuda.so.1 is missing): install it");
+  EXPECT_EQ(why({.driver = 12040}),
+            "the NVIDIA driver is for CUDA up to 12.4, this build needs 13.0: install a newer "
+            "driver");
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_EQ(why({.gpus = 0}), "the NVIDIA driver sees no GPU: see what nvidia-smi tells");
+  ::setenv("CUDA_VISIBLE_DEVICES", "-1", 1);
+  EXPECT_EQ(why({.gpus = 0}), "CUDA_VISIBLE_DEVICES '-1' shows no GPU: unset it");
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  test::set_machine({});
 }
 
 }  // namespace

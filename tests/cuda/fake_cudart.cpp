@@ -45,6 +45,8 @@ namespace {
 std::vector<std::unique_ptr<CUstream_st>> streams;
 int waits = 0, locked = 0, graphs = 0;
 bool capture_broken = false;
+constexpr int kRunTime = 13000;
+seqpe::test::Machine machine;
 cudaError_t last_error = cudaSuccess;
 
 cudaError_t fail(cudaError_t error) {
@@ -121,6 +123,9 @@ int page_locked_blocks() {
 int live_graphs() {
   return graphs;
 }
+void set_machine(const Machine& other) {
+  machine = other;
+}
 void break_captures(bool broken) {
   capture_broken = broken;
 }
@@ -136,18 +141,30 @@ const char* cudaGetErrorName(cudaError_t) {
   return "fake";
 }
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = machine.gpus;
+  // A driver that is not there is too old, too.
+  if (machine.driver < kRunTime) return fail(cudaErrorInsufficientDriver);
+  return machine.gpus > 0 ? cudaSuccess : fail(cudaErrorNoDevice);
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = machine.driver;
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() {
   return std::exchange(last_error, cudaSuccess);
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
-  *version = 13000;
+  *version = kRunTime;
   return cudaSuccess;
 }
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp*, int) {
-  return cudaErrorNotSupported;
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  *properties = {};
+  std::strcpy(properties->name, device == 0 ? "Large" : "Small");
+  properties->totalGlobalMem = (std::size_t{80} << 30) >> device;
+  properties->major = 9;
+  properties->minor = device;
+  properties->multiProcessorCount = 132;
+  return cudaSuccess;
 }
 cudaError_t cudaMalloc(void** block, std::size_t bytes) {
   if (captures(cudaStreamCaptureModeGlobal)) return fail(cudaErrorStreamCaptureUnsupported);

@@ -26,6 +26,12 @@ int page_locked_blocks();
 /// Graphs that were captured or made and are not destroyed.
 int live_graphs();
 
+/// The version of CUDA that the driver knows, 0 without one, and its GPUs. This run time is 13.0.
+struct Machine {
+  int driver = 13000, gpus = 1;
+};
+void set_machine(const Machine& machine);
+
 /// From now on captures end with an error.
 void break_captures(bool broken);
 

@@ -165,10 +165,17 @@ rm circle
 expect 0 "instruction sets" env SEQPE_ISA= "$engine" --version
 expect 6 "SEQPE_ISA" env SEQPE_ISA=bogus "$engine" --version
 if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
-  expect 6 "cuda is not here" train --device cuda
+  expect 6 "or use --device cpu." train --device cuda
   expect 6 "cuda is not here" train --set train.device=cuda
   expect 6 "Hint: cmake --preset emulated" "$engine" bench kernels --emulated
   expect 6 "kernels --device cuda times on a GPU" "$engine" bench kernels --device cuda
+  # A build for GPUs on a machine without a driver.
+  if [ -e "$(dirname "$engine")/seqpe_kernel_times" ] && ! ldconfig -p | grep -q 'libcuda\.so\.1 '; then
+    driver="no NVIDIA driver on this machine (libcuda.so.1 is missing): install it"
+    expect 6 "[device] cuda is not here: $driver, or use --device cpu." train --device cuda
+    expect 6 "$driver." "$engine" bench kernels --device cuda
+    expect 0 "none: $driver" "$engine" doctor
+  fi
   expect 6 "cuda is not here" "$engine" eval lm --checkpoint "$tests/golden/checkpoint_lm" \
     --tokenizer "$tests/data/gpt2_tokenizer" --device cuda
 elif [[ "$("$engine" --version)" == *"CUDA emulated"* ]]; then

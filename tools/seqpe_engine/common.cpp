@@ -57,7 +57,7 @@ Device use_device(const train::TrainConfig& config) {
   const CudaDevice cuda = kernels::cuda_device();
   const bool asks = config.device == train::DeviceChoice::cuda;
   require<DeviceError>(!asks || cuda != CudaDevice::none,
-                       "[device] cuda is not here: {}. Hint: --device cpu.",
+                       "[device] cuda is not here: {}, or use --device cpu.",
                        kernels::why_no_cuda());
   if (asks && cuda == CudaDevice::emulated)
     warn(
