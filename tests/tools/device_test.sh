@@ -19,6 +19,14 @@ for one, other in zip(cpu, cuda):
         assert abs(one["transfer_loss"] - other["transfer_loss"]) <= 1e-9, one["step"]
 assert abs(cpu[-1]["eval"]["nll"] - cuda[-1]["eval"]["nll"]) < 1e-5
 PYTHON
+python "env.json tells the device" << 'PYTHON'
+import json
+cpu, cuda = (json.load(open(f"{run}/env.json")) for run in ("cpu", "cuda"))
+assert cpu["device"] == "cpu" and "cuda" not in cpu, cpu
+assert cuda["device"] == "cuda" and cuda["cuda"]["device cuda"].startswith("emulated on the CPU"), cuda
+assert "driver" in cuda["cuda"], cuda
+PYTHON
+expect 0 "times of the emulator say nothing of a GPU" "$engine" doctor
 check "a run goes on on the other device" bash -c '"$0" train lm --config cuda/config.yaml --run cuda --resume auto --quiet \
   --device cpu --set train.steps=22 && "$0" train lm --config cpu/config.yaml --run cpu --resume auto --quiet --device cuda \
   --set train.steps=22' "$engine"

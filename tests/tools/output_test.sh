@@ -28,6 +28,12 @@ for file in config.yaml command.txt env.json train.log metrics.jsonl checkpoints
 done
 check "command.txt is quoted for a shell" grep -qF -- "--set 'eval.lengths=[16, 32]'" plain/command.txt
 check "config.yaml gives itself" bash -c '"$engine" config show --config plain/config.yaml | cmp - plain/config.yaml'
+python "env.json tells the build and the device" plain/env.json << 'PYTHON'
+import json, sys
+environment = json.load(open(sys.argv[1]))
+assert list(environment) == ["version", "commit", "compiler", "gemm", "instruction_set", "threads", "device"], environment
+assert environment["device"] == "cpu", environment
+PYTHON
 python "metrics.jsonl has the promised keys" plain/metrics.jsonl << 'PYTHON'
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]

@@ -35,8 +35,24 @@ expect 0 "GFLOP/s" "$engine" doctor
 python "doctor --json is one object" << 'PYTHON'
 import json
 facts = json.load(open("doctor.json"))
-assert set(facts) == {"machine", "cpu", "cuda"} and "driver" in facts["cuda"], facts
+assert set(facts) == {"machine", "cpu", "cuda"}, facts
+cuda, headers = facts["cuda"], facts["cuda"]["CUDA Toolkit"].split(",")[0]
+assert cuda["device cuda"] and cuda["driver"], facts
+# Either the build has the headers of all that it needs, or of none.
+assert headers.startswith("headers 1") or headers == "headers not in this build", headers
+assert ("headers not in this build" in cuda["cuBLASLt"]) == ("not in this build" in headers), facts
+assert all("headers" in cuda[name] for name in ("cuBLASLt", "cuDNN", "NCCL")), facts
+assert "headers" in facts["cpu"]["oneDNN"], facts
 PYTHON
+mkdir toolkit
+printf '#!/bin/sh\necho "Cuda compilation tools, release 12.4, V12.4.131"\n' > toolkit/nvcc
+chmod +x toolkit/nvcc
+expect 0 "nvcc 12.4.131 ($PWD/toolkit/nvcc)" env "PATH=$PWD/toolkit:$PATH" "$engine" doctor
+printf '#!/bin/sh\nexit 1\n' > toolkit/nvcc
+expect 0 "nvcc of unknown version ($PWD/toolkit/nvcc)" env "PATH=$PWD/toolkit:$PATH" "$engine" doctor
+if ! ldconfig -p | grep -q 'libcuda\.so\.1 '; then
+  expect 0 "missing (no libcuda.so.1): apt install cuda-drivers" "$engine" doctor
+fi
 
 # 2: usage
 expect 2 "--resume: must not be empty" train --resume "" --run never

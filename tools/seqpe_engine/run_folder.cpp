@@ -15,6 +15,7 @@
 #include "models/tasks/stored_model.h"
 #include "seqpe_engine/commit.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/device_facts.h"
 
 namespace seqpe::tools {
 
@@ -92,7 +93,7 @@ std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs
                                                    [&] { return checkpoint_for(resume, run); });
 }
 
-void write_run_files(const fs::path& run, const models::Config& config) {
+void write_run_files(const fs::path& run, const models::Config& config, Device device) {
   models::Config copy = config;
   io::write_file_atomic(run / models::kConfigFile, config::dump(models::fields_of(copy)));
   std::string command;
@@ -102,13 +103,17 @@ void write_run_files(const fs::path& run, const models::Config& config) {
   if (fs::exists(run / models::kCommandFile))
     commands = io::read_text<Error>(run / models::kCommandFile);
   io::write_file_atomic(run / models::kCommandFile, commands + command + "\n");
-  const nlohmann::ordered_json environment = {
+  nlohmann::ordered_json environment = {
       {"version", version()},
       {"commit", kCommit},
       {"compiler", SEQPE_COMPILER},
       {"gemm", SEQPE_GEMM_NAME},
       {"instruction_set", kernels::name_of(kernels::active_isa())},
-      {"threads", omp_get_max_threads()}};
+      {"threads", omp_get_max_threads()},
+      {"device", name_of(device)}};
+  if (device == Device::cuda) {
+    for (const auto& [name, value] : device_facts()) environment["cuda"][name] = value;
+  }
   io::write_file_atomic(run / "env.json", environment.dump(1) + "\n");
 }
 

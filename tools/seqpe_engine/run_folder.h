@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/common/context.h"
 #include "models/config/config.h"
 
 namespace seqpe::tools {
@@ -42,7 +43,8 @@ class RunFolder {
 std::optional<std::filesystem::path> checkpoint_to_resume(const std::string& resume,
                                                           const std::filesystem::path& run);
 
-/// config.yaml, command.txt (this command after those before) and env.json.
-void write_run_files(const std::filesystem::path& run, const models::Config& config);
+/// config.yaml, command.txt (this command after those before) and env.json, which tells the machine
+/// and the device that computes.
+void write_run_files(const std::filesystem::path& run, const models::Config& config, Device device);
 
 }  // namespace seqpe::tools

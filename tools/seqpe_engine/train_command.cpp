@@ -171,17 +171,18 @@ class Session {
                          RunFolder& made) const {
     const models::Config& config = prepared.model->config();
     Trained trained;
-    trained.outcome = train::run_training(*prepared.task, {.train = config.train,
-                                                           .checkpoint = config.checkpoint,
-                                                           .log_config = config.log,
-                                                           .run = where,
-                                                           .resume = resume,
-                                                           .log = &log,
-                                                           .on_start = [&] {
-                                                             log.open(where / "train.log");
-                                                             write_run_files(where, config);
-                                                             made.keep();
-                                                           }});
+    trained.outcome =
+        train::run_training(*prepared.task, {.train = config.train,
+                                             .checkpoint = config.checkpoint,
+                                             .log_config = config.log,
+                                             .run = where,
+                                             .resume = resume,
+                                             .log = &log,
+                                             .on_start = [&] {
+                                               log.open(where / "train.log");
+                                               write_run_files(where, config, device_);
+                                               made.keep();
+                                             }});
     log.detail(fmt::format("tensors {:.1f} MB at peak", peak_tensor_megabytes(device_)));
     if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
       return trained;
