@@ -49,6 +49,9 @@ void free_on_device(void* block);
 /// work.
 std::size_t scratch_on_device();
 void release_scratch_on_device();
+/// `release`: called before scratch is refused, to give back memory that others keep waiting. Not
+/// while work is recorded, which must free nothing.
+void on_scratch_shortage_on_device(void (*release)());
 
 /// What the profile (kernels/common/profile.h) calls the host's waiting for the device.
 inline constexpr const char* kWait = "wait_for_device";

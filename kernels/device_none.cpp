@@ -32,6 +32,7 @@ std::size_t scratch_on_device() {
   return 0;
 }
 void release_scratch_on_device() {}
+void on_scratch_shortage_on_device(void (*)()) {}
 
 void copy_to_device(const Context&, void*, const void*, std::size_t) {
   throw_built_without_cuda("copy_to_device");

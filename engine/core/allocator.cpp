@@ -152,9 +152,12 @@ Allocator& allocator(Device device) {
   if (device == Device::cpu) return *cpu;
   require<DeviceError>(kernels::cuda_device() != kernels::CudaDevice::none,
                        "[allocator] this build has no device {}.", name_of(device));
-  static auto* const cuda =
-      new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device,
-                            kernels::scratch_on_device, kernels::release_scratch_on_device, true});
+  static auto* const cuda = [] {
+    kernels::on_scratch_shortage_on_device([] { allocator(Device::cuda).release_cached(); });
+    return new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device,
+                                 kernels::scratch_on_device, kernels::release_scratch_on_device,
+                                 true});
+  }();
   return *cuda;
 }
 

@@ -30,6 +30,6 @@ CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const T
                                   double divisor = 0.0);
 
 /// Rows of a chunk of linear_cross_entropy.
-std::int64_t rows_of_logits_at_once(std::int64_t rows, std::int64_t classes);
+std::int64_t rows_of_logits_at_once(std::int64_t rows, std::int64_t classes, Device device);
 
 }  // namespace seqpe::ops

@@ -30,6 +30,20 @@ std::size_t block_size(std::size_t bytes) {
   return (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
+void (*release_others)() = nullptr;
+
+/// Null if the device has no such memory.
+void* take(void* stream, std::size_t size) {
+  const std::lock_guard lock(pools().mutex);
+  BlockPool& pool = pools().of_stream[stream];
+  if (void* block = pool.take(size, 2 * size)) return block;
+  void* block = allocate_on_device(size);
+  if (block == nullptr) return nullptr;
+  pool.add(block, size);
+  pools().bytes += size;
+  return block;
+}
+
 }  // namespace
 
 std::size_t scratch_on_device() {
@@ -43,21 +57,23 @@ void release_scratch_on_device() {
   for (auto& [stream, pool] : pools().of_stream) pools().bytes -= pool.release(free_on_device);
 }
 
+void on_scratch_shortage_on_device(void (*release)()) {
+  release_others = release;
+}
+
 namespace cuda {
 
 DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
     : context_(context), block_(nullptr) {
   if (bytes == 0) return;
-  const std::lock_guard lock(pools().mutex);
-  BlockPool& pool = pools().of_stream[context.stream];
   const std::size_t size = block_size(bytes);
-  block_ = pool.take(size, 2 * size);
-  if (block_ != nullptr) return;
-  block_ = allocate_on_device(size);
+  block_ = take(context.stream, size);
+  if (block_ == nullptr && release_others != nullptr && !is_recording()) {
+    release_others();
+    block_ = take(context.stream, size);
+  }
   require<OutOfMemoryError>(block_ != nullptr,
                             "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
-  pool.add(block_, size);
-  pools().bytes += size;
 }
 
 DeviceScratch::~DeviceScratch() {

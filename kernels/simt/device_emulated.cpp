@@ -2,6 +2,7 @@
 // nothing to wait for; only a recording (kernels/recording.h) puts work off.
 #include <cstring>
 
+#include "kernels/common/memory_limit.h"
 #include "kernels/common/profile.h"
 #include "kernels/device.h"
 #include "kernels/recording.h"
@@ -24,6 +25,10 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
 }
 
 void* allocate_on_device(std::size_t bytes) {
+  // The emulator writes every byte of a block: what the machine has not would end in a kill.
+  static const auto all = static_cast<std::size_t>(memory_limit());
+  const std::size_t taken = simt::device_bytes();
+  if (taken > all || bytes > all - taken) return nullptr;
   return simt::allocate_device(bytes);
 }
 

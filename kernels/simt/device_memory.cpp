@@ -24,6 +24,7 @@ struct Block {
 };
 
 std::mutex mutex;
+std::size_t bytes_in_blocks = 0;  // but for mapped ones
 /// By first address.
 std::map<const std::byte*, Block>& blocks() {
   static auto* const all = new std::map<const std::byte*, Block>;
@@ -35,6 +36,7 @@ void* registered(void* memory, std::size_t bytes, bool mapped) {
   const std::lock_guard lock(mutex);
   auto* begin = static_cast<std::byte*>(memory);
   blocks()[begin] = {{begin, bytes, ++allocations}, mapped};
+  if (!mapped) bytes_in_blocks += bytes;
   return memory;
 }
 
@@ -76,6 +78,7 @@ void free_device(void* pointer) {
       ::munmap(pointer, memory.bytes + kRedZone);
       return;
     }
+    bytes_in_blocks -= memory.bytes;
     std::memset(pointer, 0xff, memory.bytes);  // who still reads it shall notice
   }
   std::free(pointer);
@@ -85,6 +88,11 @@ void write_device(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;  // null of no bytes is no argument of memcpy
   std::memcpy(to, from, bytes);
   observe_other_write(to, bytes);
+}
+
+std::size_t device_bytes() {
+  const std::lock_guard lock(mutex);
+  return bytes_in_blocks;
 }
 
 std::optional<DeviceBlock> find_device_block(const void* pointer) {

@@ -21,6 +21,8 @@ void* allocate_zeroed_device(std::size_t bytes);
 void free_device(void* pointer);
 /// A copy to device memory that no kernel makes.
 void write_device(void* to, const void* from, std::size_t bytes);
+/// In all blocks of allocate_device.
+std::size_t device_bytes();
 /// The block that holds the address, if one does.
 std::optional<DeviceBlock> find_device_block(const void* pointer);
 /// All blocks, by address.

@@ -3,13 +3,25 @@
 #include "kernels/common/error.h"
 #include "kernels/cuda/scratch.h"
 #include "kernels/device.h"
+#include "kernels/recording.h"
 #include "kernels/simt/device_memory.h"
 #include "kernels/simt/recording.h"
 
-namespace seqpe::kernels::cuda {
+namespace seqpe::kernels {
+namespace {
+
+void (*release_others)() = nullptr;
+
+}  // namespace
+
+namespace cuda {
 
 DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
-    : context_(context), block_(simt::allocate_device(bytes)) {
+    : context_(context), block_(allocate_on_device(bytes)) {
+  if (block_ == nullptr && release_others != nullptr && !is_recording()) {
+    release_others();
+    block_ = allocate_on_device(bytes);
+  }
   require<OutOfMemoryError>(block_ != nullptr,
                             "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
 }
@@ -22,14 +34,15 @@ DeviceScratch::~DeviceScratch() {
   }
 }
 
-}  // namespace seqpe::kernels::cuda
-
-namespace seqpe::kernels {
+}  // namespace cuda
 
 // A launcher's is fresh each time, so that what nobody wrote shows.
 std::size_t scratch_on_device() {
   return 0;
 }
 void release_scratch_on_device() {}
+void on_scratch_shortage_on_device(void (*release)()) {
+  release_others = release;
+}
 
 }  // namespace seqpe::kernels

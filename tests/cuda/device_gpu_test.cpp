@@ -15,6 +15,7 @@
 #include "kernels/feed.h"
 #include "kernels/recording.h"
 #include "tests/cuda/fake_cudart.h"
+#include "tests/support/expect_error.h"
 
 namespace seqpe::kernels {
 namespace {
@@ -163,6 +164,19 @@ TEST_F(DeviceGpu, ScratchServesTheNextLaunchAndRecordedWork) {
   }
   release_scratch_on_device();
   EXPECT_EQ(scratch_on_device(), 0u);
+}
+
+TEST_F(DeviceGpu, ScratchAsksOthersToGiveWayBeforeItIsRefused) {
+  release_scratch_on_device();
+  test::fill_memory(true);
+  on_scratch_shortage_on_device([] { test::fill_memory(false); });
+  EXPECT_NE(cuda::DeviceScratch(kCuda, 1000).as<void>(), nullptr);
+  test::fill_memory(true);
+  on_scratch_shortage_on_device([] {});
+  test::expect_error_with<OutOfMemoryError>(
+      [] { const cuda::DeviceScratch refused(kCuda, 1 << 20); }, "1048576 bytes of scratch");
+  test::fill_memory(false);
+  on_scratch_shortage_on_device(nullptr);
 }
 
 TEST_F(DeviceGpu, ARecordingIsPlayedInTheStreamsOrder) {

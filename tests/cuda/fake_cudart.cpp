@@ -44,7 +44,7 @@ namespace {
 
 std::vector<std::unique_ptr<CUstream_st>> streams;
 int waits = 0, locked = 0, graphs = 0;
-bool capture_broken = false;
+bool capture_broken = false, memory_is_full = false;
 constexpr int kRunTime = 13000;
 seqpe::test::Machine machine;
 cudaError_t last_error = cudaSuccess;
@@ -126,6 +126,10 @@ int live_graphs() {
 void set_machine(const Machine& other) {
   machine = other;
 }
+
+void fill_memory(bool full) {
+  memory_is_full = full;
+}
 void break_captures(bool broken) {
   capture_broken = broken;
 }
@@ -168,6 +172,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
 }
 cudaError_t cudaMalloc(void** block, std::size_t bytes) {
   if (captures(cudaStreamCaptureModeGlobal)) return fail(cudaErrorStreamCaptureUnsupported);
+  if (memory_is_full) return fail(cudaErrorMemoryAllocation);
   *block = std::malloc(bytes);
   return cudaSuccess;
 }
@@ -182,6 +187,7 @@ cudaError_t cudaDeviceSynchronize() {
 }
 cudaError_t cudaHostAlloc(void** block, std::size_t bytes, unsigned) {
   ++locked;
+  if (memory_is_full) return fail(cudaErrorMemoryAllocation);
   *block = std::malloc(bytes);
   return cudaSuccess;
 }

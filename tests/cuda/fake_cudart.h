@@ -32,6 +32,9 @@ struct Machine {
 };
 void set_machine(const Machine& machine);
 
+/// While it is, no memory is given.
+void fill_memory(bool full);
+
 /// From now on captures end with an error.
 void break_captures(bool broken);
 

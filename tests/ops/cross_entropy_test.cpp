@@ -207,6 +207,15 @@ TEST(LinearCrossEntropyOp, ChunksAddUp) {
   expect_fused_equals_two_ops(op, labels(targets), 0.0, DType::f32);
 }
 
+TEST(LinearCrossEntropyOp, ChunkFollowsTheDevice) {
+  constexpr std::int64_t kRows = 16384, kClasses = 50257;
+  EXPECT_EQ(ops::rows_of_logits_at_once(kRows, kClasses, Device::cpu), 500);
+  EXPECT_EQ(ops::rows_of_logits_at_once(kRows, kClasses, Device::cuda), 4096);
+  EXPECT_EQ(ops::rows_of_logits_at_once(kRows, std::int64_t{1} << 30, Device::cpu), 64);
+  EXPECT_EQ(ops::rows_of_logits_at_once(kRows, std::int64_t{1} << 30, Device::cuda), 128);
+  EXPECT_EQ(ops::rows_of_logits_at_once(100, kClasses, Device::cuda), 100);
+}
+
 TEST(LinearCrossEntropyOp, Errors) {
   const auto call = [](const Tensor& x, const Tensor& weight, const Tensor& targets,
                        double divisor = 0) {

@@ -196,6 +196,8 @@ if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
     --tokenizer "$tests/data/gpt2_tokenizer" --device cuda
 elif [[ "$("$engine" --version)" == *"CUDA emulated"* ]]; then
   expect 0 "cuda is emulated on the CPU" train --device cuda --dry-run
+  expect 6 "[train] out of memory: 620652.04 M parameters take 9248.4 GB with what training keeps of each, this process may use" \
+    train --device cuda --set model.width=32768 --set model.layers=48
 fi
 expect 0 "" train --device cpu --dry-run --set train.pin=true --set train.threads=1
 
@@ -227,6 +229,8 @@ PYTHON
 # 10^9 pivots with 9,999 candidates of 999,999 digits, width 8, two a digit in 4 bytes: 6.4e20, more than an integer holds.
 expect 0 "about 596046447" train --dry-run --set seqpe.contrastive.pivots=1000000000 --set seqpe.contrastive.candidates=9999 \
   --set seqpe.contrastive.local_range=10000 --set seqpe.max_digits=999999
+expect 6 "[train] out of memory: 620652.04 M parameters take 9248.4 GB with what training keeps of each, this process may use" \
+  train --dry-run --set model.width=32768 --set model.layers=48
 if (ulimit -v 4000000; "$engine" --version > /dev/null 2>&1); then
   expect 6 "[train] out of memory: the weights alone must fit, those of model.layers 1 and model.width 16384 do not" \
     bash -c 'ulimit -v 4000000; "$engine" train lm "$@"' _ "${tiny[@]}" --dry-run --set model.width=16384

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "engine/core/memory_limit.h"
 #include "engine/core/warning.h"
 #include "engine/ops/cross_entropy.h"
+#include "kernels/common/memory_limit.h"
+#include "kernels/device.h"
 #include "tools/seqpe_engine/sizes.h"
 
 namespace seqpe::tools {
@@ -13,6 +14,14 @@ namespace {
 // Widths that a token of a block keeps for its backward, and those of the moment at the peak; both
 // measured (-v tells the peak) at several depths, batches and encoders.
 constexpr double kModelWidths = 18, kModelOnce = 14, kEncoderWidths = 14, kEncoderOnce = 2;
+
+// A weight, its gradient, both moments of AdamW.
+constexpr double kBytesOfParameter = 4 * sizeof(float);
+
+/// True where tensors of the device lie in this machine's memory.
+bool is_in_machine(Device device) {
+  return device == Device::cpu || kernels::cuda_device() == kernels::CudaDevice::emulated;
+}
 
 /// Numbers of the position encoder's activations, all blocks of a shifted step and both losses. Its
 /// last block computes one token a position.
@@ -36,20 +45,21 @@ double encoder_numbers(const models::Config& config) {
 
 /// Bytes of tensors while training: weights, gradients and both moments (in mixed precision the
 /// rounded weights too); activations; the head.
-double expected_peak(const models::LanguageModel& model, std::int64_t parameter_count) {
+double expected_peak(const models::LanguageModel& model, std::int64_t parameter_count,
+                     Device device) {
   const models::Config& config = model.config();
   const auto tokens = static_cast<double>(config.train.micro_batch() * config.data.block_size);
   const double activations = tokens * static_cast<double>(config.model.width) *
                              (kModelWidths * static_cast<double>(config.model.layers) + kModelOnce);
   const std::int64_t vocab = model.tokenizer().vocab_size();
-  const std::int64_t rows =
-      ops::rows_of_logits_at_once(config.train.micro_batch() * config.data.block_size, vocab);
+  const std::int64_t rows = ops::rows_of_logits_at_once(
+      config.train.micro_batch() * config.data.block_size, vocab, device);
   // A chunk of logits, and the head's gradient before it is added to that of the embedding.
   const auto logits = static_cast<double>(rows * vocab),
              head_gradient = static_cast<double>(config.model.width * vocab) * sizeof(float);
   const auto compute = config.train.compute_dtype();
   const auto element = static_cast<double>(size_of(compute.value_or(DType::f32)));
-  const double a_parameter = 4 * sizeof(float) + (compute ? element : 0.0);
+  const double a_parameter = kBytesOfParameter + (compute ? element : 0.0);
   return a_parameter * static_cast<double>(parameter_count) + head_gradient +
          element * (activations + logits + encoder_numbers(config));
 }
@@ -74,7 +84,23 @@ void warn_of_memory(double peak) {
 
 }  // namespace
 
-void say_plan(const models::LanguageModel& model, const models::LmTask& task, train::Log& log) {
+void check_weights_fit(const models::LanguageModel& model, Device device) {
+  std::int64_t count = 0;
+  for (const auto& parameter : model.parameters()) count += parameter.value.numel();
+  // A GPU's memory is its driver's to refuse; the weights begin here all the same.
+  const double bytes =
+      static_cast<double>(count) * (is_in_machine(device) ? kBytesOfParameter : sizeof(float));
+  const auto limit = static_cast<double>(memory_limit());
+  require<OutOfMemoryError>(
+      bytes <= limit,
+      "[train] out of memory: {} parameters take {} with what training keeps of each, this process "
+      "may use {}. Hint: a smaller model (model.layers {}, model.width {}).",
+      shortened(count), size_text(bytes), size_text(limit), model.config().model.layers,
+      model.config().model.width);
+}
+
+void say_plan(const models::LanguageModel& model, const models::LmTask& task, Device device,
+              train::Log& log) {
   const models::Config& config = model.config();
   std::int64_t model_count = 0, encoder_count = 0;
   for (const auto& parameter : model.parameters()) {
@@ -86,10 +112,10 @@ void say_plan(const models::LanguageModel& model, const models::LmTask& task, tr
                       shortened(encoder_count)));
   log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
                       config.train.batch_size * config.data.block_size, task.training_tokens()));
-  const double peak = expected_peak(model, all);
+  const double peak = expected_peak(model, all, device);
   log.say(fmt::format("about {} of tensors at peak, {} a checkpoint", size_text(peak),
                       size_text(static_cast<double>(3 * all) * sizeof(float))));
-  if (model.device() == Device::cpu) warn_of_memory(peak);
+  if (is_in_machine(device)) warn_of_memory(peak);
 }
 
 }  // namespace seqpe::tools

@@ -121,6 +121,7 @@ class Session {
   Prepared prepare(const models::Config& config, train::Log& log) const {
     Prepared out;
     out.model = make_model(config);
+    check_weights_fit(*out.model, device_);
     // Memory that nobody writes takes no room.
     if (!options_.dry_run) out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
     if (!options_.init_from.empty()) {
@@ -128,11 +129,11 @@ class Session {
       if (data::holds_tokenizer(weights)) models::check_same_tokenizer(*out.model, weights);
       models::load_weights(*out.model, weights);
     }
-    out.model->move_to(device_);
+    if (!options_.dry_run) out.model->move_to(device_);  // the emulated device writes it all
     out.task = std::make_unique<models::LmTask>(*out.model);
     log.detail(version_text());
     log.detail(fmt::format("threads {}", omp_get_max_threads()));
-    say_plan(*out.model, *out.task, log);
+    say_plan(*out.model, *out.task, device_, log);
     return out;
   }
 

@@ -1,4 +1,4 @@
-#include "engine/core/memory_limit.h"
+#include "kernels/common/memory_limit.h"
 
 #include "tests/support/temporary_directory.h"
 
