@@ -39,7 +39,7 @@ set(SEQPE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverlo
 list(APPEND SEQPE_WARNINGS $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 target_compile_options(seqpe_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${SEQPE_WARNINGS}>)
 if(SEQPE_SANITIZE)
-  target_compile_options(seqpe_options INTERFACE -fsanitize=address,undefined
+  target_compile_options(seqpe_options INTERFACE -fsanitize=address,undefined,float-cast-overflow
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(seqpe_options INTERFACE -fsanitize=address,undefined)
   # GCC's sanitizer instrumentation raises false alarms in inlined library code.

@@ -69,8 +69,10 @@ std::unique_ptr<Tokenizer> make_numbered_vocabulary(std::int64_t size) {
 }
 
 bool holds_tokenizer(const std::filesystem::path& directory) {
-  return std::filesystem::exists(directory / kByteMarker) ||
-         std::filesystem::exists(directory / "vocab.json");
+  return io::with_filesystem_errors_as<DataError>("tokenizer", [&] {
+    return std::filesystem::exists(directory / kByteMarker) ||
+           std::filesystem::exists(directory / "vocab.json");
+  });
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& spec) {

@@ -6,7 +6,7 @@ namespace seqpe::simt {
 
 void check_launch(const Launch& launch) {
   constexpr unsigned kMostBlocks = 65535;
-  constexpr std::size_t kMostShared = std::size_t{227} << 10;
+  constexpr std::size_t kMostShared = std::size_t{163} << 10;
   const auto& [kernel, grid, block, shared_bytes] = launch;
   const std::size_t threads = std::size_t{block.x} * block.y * block.z;
   require(threads >= 1 && threads <= 1024,

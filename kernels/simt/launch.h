@@ -1,5 +1,5 @@
 // A launch: which grid, which blocks, how much shared memory; and the limits that every launch must
-// keep to, on a GPU and in the emulator: those of sm_90 (of shared memory, sm_80 has 163 KiB).
+// keep to, on a GPU and in the emulator: those of sm_80, the least of the GPUs that are served.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ struct Launch {
 };
 
 /// Throws Error with the kernel's name and the sizes unless a block has 1 to 1024 threads, at most
-/// 227 KiB of dynamic shared memory, and the grid at least one block, at most 65535 in y and z.
+/// 163 KiB of dynamic shared memory, and the grid at least one block, at most 65535 in y and z.
 void check_launch(const Launch& launch);
 
 }  // namespace seqpe::simt

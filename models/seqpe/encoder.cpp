@@ -1,5 +1,7 @@
 #include "models/seqpe/encoder.h"
 
+#include <algorithm>
+
 #include "engine/ops/elementwise.h"
 #include "engine/ops/embedding.h"
 #include "engine/ops/rows.h"
@@ -83,8 +85,8 @@ PositionTokens SeqpeEncoder::tokenize(const std::vector<std::int64_t>& positions
       write_digits(positions, options_.dimensions, options_.base, options_.max_digits);
   const std::int64_t count = sequences.count, length = digits_ + 1;
   const std::int64_t cls = digits_ * options_.base;
-  PositionTokens tokens{
-      Tensor::empty({count, length}, DType::i64), Tensor::empty({count, 1}, DType::i64), {}};
+  PositionTokens tokens;
+  tokens.indices = Tensor::empty({count, length}, DType::i64);
   auto* indices = tokens.indices.data_as<std::int64_t>();
   for (std::int64_t p = 0; p < count; ++p) {
     for (std::int64_t s = 0; s < digits_; ++s) {
@@ -92,7 +94,10 @@ PositionTokens SeqpeEncoder::tokenize(const std::vector<std::int64_t>& positions
           s * options_.base + sequences.digits[static_cast<std::size_t>(p * digits_ + s)];
     }
     indices[p * length + digits_] = cls;
-    tokens.cls_indices.data_as<std::int64_t>()[p] = cls;
+  }
+  if (blocks_.size() == 1) {
+    tokens.cls_indices = Tensor::empty({count, 1}, DType::i64);
+    std::fill_n(tokens.cls_indices.data_as<std::int64_t>(), count, cls);
   }
   if (options_.encoder.mask_padding) {
     tokens.key_mask = Tensor::empty({count, length}, DType::u8);

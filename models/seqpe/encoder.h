@@ -15,7 +15,7 @@ namespace seqpe::models {
 /// Positions as the encoder reads them: L = S + 1 tokens each, digits and CLS.
 struct PositionTokens {
   Tensor indices;      // i64 [P, L], rows of the encoder's table of tokens
-  Tensor cls_indices;  // i64 [P, 1]
+  Tensor cls_indices;  // i64 [P, 1], of an encoder of one block; else undefined
   Tensor key_mask;     // u8 [P, L], or undefined: every token counts
 };
 

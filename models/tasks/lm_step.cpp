@@ -71,7 +71,7 @@ void add_positions(train::StepInputs& inputs, const LanguageModel& model, const 
   }
   const PositionTokens tokens = model.seqpe()->encoder().tokenize(all);
   inputs.add(kIndices, tokens.indices);
-  inputs.add(kClsIndices, tokens.cls_indices);
+  if (tokens.cls_indices.defined()) inputs.add(kClsIndices, tokens.cls_indices);
   if (tokens.key_mask.defined()) inputs.add(kKeyMask, tokens.key_mask);
 }
 
@@ -88,9 +88,11 @@ Positions encode_positions(const LanguageModel& model, const train::StepInputs& 
 
   const SeqpeOptions& options = model.config().seqpe;
   const SeqpeEncoder& encoder = model.seqpe()->encoder();
-  const Tensor key_mask = inputs.has(kKeyMask) ? inputs.at(kKeyMask) : Tensor();
+  const auto if_any = [&](const char* name) {
+    return inputs.has(name) ? inputs.at(name) : Tensor();
+  };
   const Tensor embeddings =
-      encoder.forward({inputs.at(kIndices), inputs.at(kClsIndices), key_mask}, pass);
+      encoder.forward({inputs.at(kIndices), if_any(kClsIndices), if_any(kKeyMask)}, pass);
   std::int64_t row = 0;
   const auto next = [&](std::int64_t count) {
     const std::int64_t begin = row;

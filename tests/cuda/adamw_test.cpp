@@ -48,7 +48,7 @@ TEST(AdamwCuda, AsGoodAsTheCpu) {
     const auto exact = run<double, test::HostArray>(test::kCpu, count, offset);
     const auto cpu = run<float, test::HostArray>(test::kCpu, count, offset);
     test::under_every_schedule([&] {
-      const auto device = run<float, test::DeviceArray>(test::kCuda, count, offset);
+      const auto device = run<float, test::DeviceArray>(test::on_cuda(), count, offset);
       for (std::size_t i = 0; i < 3; ++i)
         test::expect_as_good(device[i], cpu[i], exact[i], std::array{"value", "m", "v"}[i]);
     });
@@ -65,13 +65,13 @@ TEST(AdamwCuda, TheRoundedCopyIsTheNewValueInBf16) {
       const test::DeviceArray<float> value(given(1)), gradient(given(2)), m(given(3)), v(given(4));
       const test::DeviceArray<bf16> rounded(test::poisoned<bf16>(kCount + offset));
       const test::DeviceArray<double> rates(rates_of(0.1, 0.999, 1));
-      adamw(test::kCuda, {.value = value.data() + offset,
-                          .gradient = gradient.data() + offset,
-                          .m = m.data() + offset,
-                          .v = v.data() + offset,
-                          .rounded = rounded.data() + offset,
-                          .count = kCount,
-                          .rates = rates.data()});
+      adamw(test::on_cuda(), {.value = value.data() + offset,
+                              .gradient = gradient.data() + offset,
+                              .m = m.data() + offset,
+                              .v = v.data() + offset,
+                              .rounded = rounded.data() + offset,
+                              .count = kCount,
+                              .rates = rates.data()});
       const auto values = value.read();
       const auto copies = rounded.read();
       for (auto i = static_cast<std::size_t>(offset); i < values.size(); ++i)

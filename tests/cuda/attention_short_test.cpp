@@ -62,11 +62,11 @@ TYPED_TEST(AttentionCudaShort, PaddingMayHoldAnyNumber) {
   const AttentionCase c{"", 1, 1, 2, 3, 8, 8};
   AttentionProblem<TypeParam> problem(c, Write::overwrite);
   problem.mask = {1, 1, 0};
-  const auto before = test::run_attention<TypeParam, test::DeviceArray>(test::kCuda, problem);
+  const auto before = test::run_attention<TypeParam, test::DeviceArray>(test::on_cuda(), problem);
   for (const std::size_t n : {1u, 2u}) {
     for (std::size_t e = 16; e < 24; ++e) problem.inputs[n][e] = test::from_double<TypeParam>(3e38);
   }
-  const auto after = test::run_attention<TypeParam, test::DeviceArray>(test::kCuda, problem);
+  const auto after = test::run_attention<TypeParam, test::DeviceArray>(test::on_cuda(), problem);
   EXPECT_TRUE(test::bits_of(before.out) == test::bits_of(after.out));
   for (std::size_t n = 0; n < 3; ++n) {
     EXPECT_TRUE(test::bits_of(before.gradients[n]) == test::bits_of(after.gradients[n]))

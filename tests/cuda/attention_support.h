@@ -149,7 +149,7 @@ template <typename T>
 void expect_as_good_as(const AttentionResults<T>& peer, const AttentionProblem<T>& problem) {
   const auto exact = run_attention<double, HostArray>(kCpu, problem);
   under_every_schedule([&] {
-    const auto device = run_attention<T, DeviceArray>(kCuda, problem);
+    const auto device = run_attention<T, DeviceArray>(on_cuda(), problem);
     const auto compare = [&](const std::vector<T>& ours, const std::vector<T>& peers,
                              const std::vector<double>& exacts, const Placement& place,
                              const char* what) {
@@ -173,11 +173,11 @@ void expect_as_good_as(const AttentionResults<T>& peer, const AttentionProblem<T
 /// None wanted, each alone, all but each: what is wanted comes out the same, the rest is untouched.
 template <typename T>
 void expect_gradients_by_themselves(const AttentionProblem<T>& problem) {
-  const auto all = run_attention<T, DeviceArray>(kCuda, problem);
+  const auto all = run_attention<T, DeviceArray>(on_cuda(), problem);
   for (unsigned gradient = 0; gradient <= kAttentionInputs; ++gradient) {
     const unsigned alone = gradient == kAttentionInputs ? 0 : 1u << gradient;
     for (const unsigned wanted : {alone, kAllGradients - alone}) {
-      const auto some = run_attention<T, DeviceArray>(kCuda, problem, wanted);
+      const auto some = run_attention<T, DeviceArray>(on_cuda(), problem, wanted);
       for (std::size_t n = 0; n < kAttentionInputs; ++n) {
         const auto& expected = (wanted >> n & 1) != 0 ? all.gradients[n] : problem.initial[n];
         EXPECT_TRUE(bits_of(some.gradients[n]) == bits_of(expected))

@@ -73,7 +73,8 @@ TEST(AttentionCudaRows, NanQueriesGiveNan) {
   for (const std::int64_t head_size : kHeadSizes) {
     const auto size = static_cast<std::size_t>(head_size);
     test::under_every_schedule([&] {
-      const AttentionResults<float> results = three_keys(test::kCuda, head_size, {nan, 1, nan}, 1);
+      const AttentionResults<float> results =
+          three_keys(test::on_cuda(), head_size, {nan, 1, nan}, 1);
       for (const std::size_t row : {0u, 2u}) {
         EXPECT_TRUE(std::isnan(results.out[row * size]) && std::isnan(results.lse[row])) << row;
         EXPECT_TRUE(std::isnan(results.gradients[0][row * size])) << row;
@@ -108,7 +109,7 @@ TEST(AttentionCudaRows, LogitsOfMinusInfinityGiveNothing) {
   };
   for (const std::int64_t head_size : kHeadSizes) {
     check(test::kCpu, head_size);
-    test::under_every_schedule([&] { check(test::kCuda, head_size); });
+    test::under_every_schedule([&] { check(test::on_cuda(), head_size); });
   }
 }
 
@@ -116,7 +117,7 @@ TEST(AttentionCudaErrors, HeadsThatRegistersDoNotHold) {
   AttentionForwardArgs args;
   args.shape.head_size = 129;
   try {
-    attention_forward(test::kCuda, args);
+    attention_forward(test::on_cuda(), args);
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),

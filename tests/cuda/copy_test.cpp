@@ -38,7 +38,7 @@ TYPED_TEST(CopyCuda, TheBitsOfTheCpu) {
                                       << " to " << c.out_stride);
       const auto cpu = run<TypeParam, test::HostArray>(test::kCpu, c, write);
       test::under_every_schedule([&] {
-        const auto device = run<TypeParam, test::DeviceArray>(test::kCuda, c, write);
+        const auto device = run<TypeParam, test::DeviceArray>(test::on_cuda(), c, write);
         EXPECT_TRUE(test::bits_of(device) == test::bits_of(cpu));
       });
     }
@@ -73,7 +73,7 @@ void expect_the_cpu_s_bits() {
           converted<From, To, test::HostArray>(test::kCpu, run.count, run.offset, write);
       test::under_every_schedule([&] {
         const auto device =
-            converted<From, To, test::DeviceArray>(test::kCuda, run.count, run.offset, write);
+            converted<From, To, test::DeviceArray>(test::on_cuda(), run.count, run.offset, write);
         EXPECT_TRUE(test::bits_of(device) == test::bits_of(cpu));
       });
     }
@@ -86,10 +86,10 @@ TEST(FillCuda, EveryElementAndNoOther) {
     for (const std::int64_t count : {0, 1, 1027}) {
       test::under_every_schedule([&] {
         const test::DeviceArray<T> out(std::vector<T>(static_cast<std::size_t>(count + 2)));
-        fill(test::kCuda, {.dtype = dtype_of<T>,
-                           .out = out.data() + 1,
-                           .count = count,
-                           .value = test::to_double(value)});
+        fill(test::on_cuda(), {.dtype = dtype_of<T>,
+                               .out = out.data() + 1,
+                               .count = count,
+                               .value = test::to_double(value)});
         const auto filled = out.read();
         for (std::size_t i = 0; i < filled.size(); ++i) {
           const bool inside = i > 0 && i + 1 < filled.size();

@@ -84,10 +84,11 @@ TYPED_TEST(CrossEntropyCuda, AsGoodAsTheCpu) {
     const auto exact = run<double, test::HostArray>(test::kCpu, problem, Gradient::elsewhere);
     const auto cpu = run<T, test::HostArray>(test::kCpu, problem, Gradient::elsewhere);
     test::under_every_schedule([&] {
-      const auto alone = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::none);
-      const auto device = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::elsewhere);
-      const auto in_place = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::in_place);
-      const auto displaced = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::displaced);
+      const auto alone = run<T, test::DeviceArray>(test::on_cuda(), problem, Gradient::none);
+      const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem, Gradient::elsewhere);
+      const auto in_place = run<T, test::DeviceArray>(test::on_cuda(), problem, Gradient::in_place);
+      const auto displaced =
+          run<T, test::DeviceArray>(test::on_cuda(), problem, Gradient::displaced);
       test::expect_as_good(device.losses, cpu.losses, exact.losses, "losses");
       test::expect_as_good(displaced.grad, cpu.grad, exact.grad, "grad_logits displaced");
       test::expect_as_good(device.grad, cpu.grad, exact.grad, "grad_logits");
@@ -110,7 +111,7 @@ TYPED_TEST(CrossEntropyCuda, MaskedLogitsAndNaNsAreThoseOfTheCpu) {
   problem.logits[1008 + 500] = test::from_double<T>(std::nan(""));
   const auto cpu = run<T, test::HostArray>(test::kCpu, problem, Gradient::elsewhere);
   test::under_every_schedule([&] {
-    const auto device = run<T, test::DeviceArray>(test::kCuda, problem, Gradient::elsewhere);
+    const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem, Gradient::elsewhere);
     test::expect_close(device.losses, test::to_double(cpu.losses), test::tolerance<float>(1003, 8),
                        "losses");
     test::expect_close(device.grad, test::to_double(cpu.grad), test::tolerance<T>(1003), "grad");

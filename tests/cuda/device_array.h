@@ -12,7 +12,12 @@
 
 namespace seqpe::test {
 
-inline const Context kCuda{Device::cuda, nullptr};
+/// The stream that the engine's own work goes to. Made when first asked for: a machine may have no
+/// GPU.
+inline const Context& on_cuda() {
+  static const Context context{Device::cuda, kernels::compute_stream()};
+  return context;
+}
 
 /// What device kernels compute in; f64 is for checks on the CPU.
 using DeviceTypes = testing::Types<float, bf16>;
@@ -24,7 +29,7 @@ class DeviceArray {
   explicit DeviceArray(const std::vector<T>& values)
       : count_(values.size()),
         data_(static_cast<T*>(kernels::allocate_on_device(count_ * sizeof(T)))) {
-    kernels::copy_to_device(kCuda, data_, values.data(), count_ * sizeof(T));
+    kernels::copy_to_device(on_cuda(), data_, values.data(), count_ * sizeof(T));
   }
   ~DeviceArray() { kernels::free_on_device(data_); }
   DeviceArray(const DeviceArray&) = delete;
@@ -33,7 +38,7 @@ class DeviceArray {
   T* data() const { return data_; }
   std::vector<T> read() const {
     std::vector<T> values(count_);
-    kernels::copy_to_host(kCuda, values.data(), data_, count_ * sizeof(T));
+    kernels::copy_to_host(on_cuda(), values.data(), data_, count_ * sizeof(T));
     return values;
   }
 

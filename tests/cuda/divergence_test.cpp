@@ -53,7 +53,7 @@ TYPED_TEST(DivergenceCuda, AsGoodAsTheCpu) {
         const auto exact = run<double, test::HostArray, T>(test::kCpu, kind, count, write);
         const auto cpu = run<T, test::HostArray, T>(test::kCpu, kind, count, write);
         test::under_every_schedule([&] {
-          const auto device = run<T, test::DeviceArray, T>(test::kCuda, kind, count, write);
+          const auto device = run<T, test::DeviceArray, T>(test::on_cuda(), kind, count, write);
           // Terms are float32, their sum is float64.
           EXPECT_NEAR(device.mean[0], exact.mean[0], 1e-6);
           test::expect_as_good(device.grad_target, cpu.grad_target, exact.grad_target,
@@ -74,13 +74,13 @@ TYPED_TEST(DivergenceCuda, OneGradientAlone) {
   const auto gradient = [&](bool alone) {
     const test::DeviceArray<T> grad_student(test::poisoned<T>(40)),
         grad_target(test::poisoned<T>(40));
-    divergence_backward(test::kCuda, {.dtype = dtype_of<T>,
-                                      .grad_target = alone ? nullptr : grad_target.data(),
-                                      .grad_student = grad_student.data(),
-                                      .target = target.data(),
-                                      .student = student.data(),
-                                      .count = 40,
-                                      .grad_out = grad_out.data()});
+    divergence_backward(test::on_cuda(), {.dtype = dtype_of<T>,
+                                          .grad_target = alone ? nullptr : grad_target.data(),
+                                          .grad_student = grad_student.data(),
+                                          .target = target.data(),
+                                          .student = student.data(),
+                                          .count = 40,
+                                          .grad_out = grad_out.data()});
     return grad_student.read();
   };
   EXPECT_TRUE(test::bits_of(gradient(true)) == test::bits_of(gradient(false)));

@@ -60,7 +60,7 @@ TYPED_TEST(DropoutCuda, TheMasksOfTheCpu) {
     const double allowed = c.residual ? 8 * test::kUnitRoundoff<T> : 0.0;
     test::under_every_schedule([&] {
       for (const bool step_in_memory : {false, true})
-        test::expect_close(run<T, test::DeviceArray>(test::kCuda, c, step_in_memory),
+        test::expect_close(run<T, test::DeviceArray>(test::on_cuda(), c, step_in_memory),
                            test::to_double(cpu), allowed, "out");
     });
   }

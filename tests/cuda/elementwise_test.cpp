@@ -45,8 +45,9 @@ void expect_combines(void (*kernel)(const Context&, const Args&), const Args& ar
       const auto exact = combine<double, test::HostArray, T>(test::kCpu, kernel, c, write, args);
       const auto cpu = combine<T, test::HostArray, T>(test::kCpu, kernel, c, write, args);
       test::under_every_schedule([&] {
-        test::expect_as_good(combine<T, test::DeviceArray, T>(test::kCuda, kernel, c, write, args),
-                             cpu, exact, "out");
+        test::expect_as_good(
+            combine<T, test::DeviceArray, T>(test::on_cuda(), kernel, c, write, args), cpu, exact,
+            "out");
       });
     }
   }
@@ -64,13 +65,13 @@ TYPED_TEST(ElementwiseCuda, AddTakesAFactorFromTheDevice) {
   const test::DeviceArray<double> factor({-0.5});
   for (const bool with_b : {false, true}) {
     const test::DeviceArray<T> out(test::poisoned<T>(77));
-    add(test::kCuda, {.dtype = dtype_of<T>,
-                      .out = out.data(),
-                      .a = on_device.data(),
-                      .b = with_b ? other.data() : nullptr,
-                      .alpha = 4.0,
-                      .factor = factor.data(),
-                      .count = 77});
+    add(test::on_cuda(), {.dtype = dtype_of<T>,
+                          .out = out.data(),
+                          .a = on_device.data(),
+                          .b = with_b ? other.data() : nullptr,
+                          .alpha = 4.0,
+                          .factor = factor.data(),
+                          .count = 77});
     test::Doubles expected;
     for (std::size_t i = 0; i < a.size(); ++i)
       expected.push_back(-2 * test::to_double(a[i]) + (with_b ? test::to_double(b[i]) : 0.0));
@@ -82,7 +83,7 @@ TYPED_TEST(ElementwiseCuda, AddOfOneOperandInPlace) {
   using T = TypeParam;
   const auto x = test::random_vector<T>(77, 3);
   const test::DeviceArray<T> out(x);
-  add(test::kCuda,
+  add(test::on_cuda(),
       {.dtype = dtype_of<T>, .out = out.data(), .a = out.data(), .alpha = 2.0, .count = 77});
   const auto doubled = out.read();
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -130,7 +131,7 @@ TYPED_TEST(ElementwiseCuda, RowsOfBlocks) {
       const auto exact = rows_of<double, test::HostArray, T>(test::kCpu, c, write);
       const auto cpu = rows_of<T, test::HostArray, T>(test::kCpu, c, write);
       test::under_every_schedule([&] {
-        const auto device = rows_of<T, test::DeviceArray, T>(test::kCuda, c, write);
+        const auto device = rows_of<T, test::DeviceArray, T>(test::on_cuda(), c, write);
         test::expect_as_good(device.first, cpu.first, exact.first, "out");
         test::expect_as_good(device.second, cpu.second, exact.second, "grad_y");
       });

@@ -72,7 +72,7 @@ TYPED_TEST(EmbeddingCuda, ForwardCopiesTheBits) {
     const auto table = test::random_vector<T>(c.rows * c.cols, 1);
     const auto cpu = forward<T, test::HostArray>(test::kCpu, c, table);
     test::under_every_schedule([&] {
-      const auto device = forward<T, test::DeviceArray>(test::kCuda, c, table);
+      const auto device = forward<T, test::DeviceArray>(test::on_cuda(), c, table);
       EXPECT_TRUE(test::bits_of(device) == test::bits_of(cpu));
     });
   }
@@ -88,9 +88,10 @@ TYPED_TEST(EmbeddingCuda, BackwardAsGoodAsTheCpu) {
       const auto before = test::before<T>(write, c.rows * c.cols);
       const auto exact = backward<double, test::HostArray>(test::kCpu, c, write, grad_out, before);
       const auto cpu = backward<T, test::HostArray>(test::kCpu, c, write, grad_out, before);
-      const auto once = backward<T, test::DeviceArray>(test::kCuda, c, write, grad_out, before);
+      const auto once = backward<T, test::DeviceArray>(test::on_cuda(), c, write, grad_out, before);
       test::under_every_schedule([&] {
-        const auto device = backward<T, test::DeviceArray>(test::kCuda, c, write, grad_out, before);
+        const auto device =
+            backward<T, test::DeviceArray>(test::on_cuda(), c, write, grad_out, before);
         test::expect_as_good(device, cpu, exact, "grad_table");
         EXPECT_TRUE(test::bits_of(device) == test::bits_of(once));
       });
@@ -110,7 +111,7 @@ TYPED_TEST(EmbeddingCuda, BackwardOfALargeTableIsExact) {
   const std::vector<T> before(static_cast<std::size_t>(c.rows * c.cols), test::from_double<T>(1));
   const auto cpu = backward<T, test::HostArray>(test::kCpu, c, Write::accumulate, grad_out, before);
   const auto device =
-      backward<T, test::DeviceArray>(test::kCuda, c, Write::accumulate, grad_out, before);
+      backward<T, test::DeviceArray>(test::on_cuda(), c, Write::accumulate, grad_out, before);
   EXPECT_TRUE(test::bits_of(device) == test::bits_of(cpu));
 }
 

@@ -40,7 +40,7 @@ TYPED_TEST(GeluCuda, AsGoodAsTheCpu) {
         const auto exact = run<double, test::HostArray, T>(test::kCpu, form, count, write);
         const auto cpu = run<T, test::HostArray, T>(test::kCpu, form, count, write);
         test::under_every_schedule([&] {
-          const auto device = run<T, test::DeviceArray, T>(test::kCuda, form, count, write);
+          const auto device = run<T, test::DeviceArray, T>(test::on_cuda(), form, count, write);
           test::expect_as_good(device.first, cpu.first, exact.first, "out");
           test::expect_as_good(device.second, cpu.second, exact.second, "grad_x");
         });

@@ -20,10 +20,11 @@ TEST(KernelTimesCuda, EveryCallUsesTheSameArrays) {
                     outputs.insert(out);
                     inputs.insert(x);
                     std::vector<float> given(kCount);
-                    kernels::copy_to_host(test::kCuda, given.data(), x, kCount * sizeof(float));
+                    kernels::copy_to_host(test::on_cuda(), given.data(), x, kCount * sizeof(float));
                     EXPECT_EQ(given, std::vector<float>(kCount, 0.0f));
                     kernels::gelu_forward(
-                        test::kCuda, {.dtype = DType::f32, .out = out, .x = x, .count = kCount});
+                        test::on_cuda(),
+                        {.dtype = DType::f32, .out = out, .x = x, .count = kCount});
                     ++calls;
                   }};
   const CaseTime result = time(gelu, kFew);
@@ -45,7 +46,7 @@ TEST(KernelTimesCuda, ALongerCallTakesLonger) {
                   auto *to = arrays.output<std::byte>(kBytes),
                        *from = arrays.input<std::byte>(kBytes);
                   for (std::int64_t i = 0; i < times; ++i)
-                    kernels::copy_on_device(test::kCuda, to, from, kBytes);
+                    kernels::copy_on_device(test::on_cuda(), to, from, kBytes);
                 }};
   };
   // The least of the longer calls against the median of the shorter ones: 64 times the work.
@@ -58,7 +59,7 @@ TEST(KernelTimesCuda, IndicesAreCopiedOnce) {
   arrays.begin_again();
   EXPECT_EQ(arrays.indices({7, 7, 7}), device);
   std::vector<std::int64_t> values(3);
-  kernels::copy_to_host(test::kCuda, values.data(), device, 3 * sizeof(std::int64_t));
+  kernels::copy_to_host(test::on_cuda(), values.data(), device, 3 * sizeof(std::int64_t));
   EXPECT_EQ(values, (std::vector<std::int64_t>{3, 1, 2}));
 }
 

@@ -84,7 +84,7 @@ TYPED_TEST(LayerNormCuda, AsGoodAsTheCpu) {
       const auto exact = run<double, test::HostArray>(test::kCpu, problem);
       const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
       test::under_every_schedule([&] {
-        const auto device = run<T, test::DeviceArray>(test::kCuda, problem);
+        const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem);
         test::expect_as_good(device.out, cpu.out, exact.out, "out");
         test::expect_as_good(device.grad_x, cpu.grad_x, exact.grad_x, "grad_x");
         test::expect_as_good(device.grad_weight, cpu.grad_weight, exact.grad_weight, "grad_weight");

@@ -61,7 +61,7 @@ TYPED_TEST(MatmulCuda, AsGoodAsTheCpu) {
                  << " epilogue " << static_cast<int>(args.epilogue));
     const auto exact = run<double, test::HostArray, T>(test::kCpu, args);
     const auto cpu = run<T, test::HostArray, T>(test::kCpu, args);
-    const auto device = run<T, test::DeviceArray, T>(test::kCuda, args);
+    const auto device = run<T, test::DeviceArray, T>(test::on_cuda(), args);
     test::expect_as_good(device.first, cpu.first, exact.first, "out");
     test::expect_as_good(device.second, cpu.second, exact.second, "pre_activation");
   }

@@ -67,7 +67,7 @@ TYPED_TEST(PositionCuda, AsGoodAsTheCpu) {
         const auto exact = run<double, test::HostArray>(test::kCpu, problem);
         const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
         test::under_every_schedule([&] {
-          const auto device = run<T, test::DeviceArray>(test::kCuda, problem);
+          const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem);
           EXPECT_TRUE(test::bits_of(device.out) == test::bits_of(cpu.out)) << "out";
           test::expect_as_good(device.grad_qkv, cpu.grad_qkv, exact.grad_qkv, "grad_qkv");
           test::expect_as_good(device.grad_pe, cpu.grad_pe, exact.grad_pe, "grad_pe");
@@ -81,12 +81,12 @@ TYPED_TEST(PositionCuda, EitherGradientAlone) {
   using T = TypeParam;
   for (const PositionLayout& layout : test::kPositionLayouts) {
     Problem<T> problem{.layout = layout, .act = PositionAct::multiply, .write = Write::accumulate};
-    const auto both = run<T, test::DeviceArray>(test::kCuda, problem);
+    const auto both = run<T, test::DeviceArray>(test::on_cuda(), problem);
     problem.grad_pe = false;
-    const auto qkv_alone = run<T, test::DeviceArray>(test::kCuda, problem);
+    const auto qkv_alone = run<T, test::DeviceArray>(test::on_cuda(), problem);
     problem.grad_pe = true;
     problem.grad_qkv = false;
-    const auto pe_alone = run<T, test::DeviceArray>(test::kCuda, problem);
+    const auto pe_alone = run<T, test::DeviceArray>(test::on_cuda(), problem);
     EXPECT_TRUE(test::bits_of(both.grad_qkv) == test::bits_of(qkv_alone.grad_qkv));
     EXPECT_TRUE(test::bits_of(both.grad_pe) == test::bits_of(pe_alone.grad_pe));
   }

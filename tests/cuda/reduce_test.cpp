@@ -37,8 +37,8 @@ TYPED_TEST(ReduceCuda, ColumnSum) {
       const auto exact = columns<double, test::HostArray, T>(test::kCpu, c, write);
       const auto cpu = columns<T, test::HostArray, T>(test::kCpu, c, write);
       test::under_every_schedule([&] {
-        test::expect_as_good(columns<T, test::DeviceArray, T>(test::kCuda, c, write), cpu, exact,
-                             "out");
+        test::expect_as_good(columns<T, test::DeviceArray, T>(test::on_cuda(), c, write), cpu,
+                             exact, "out");
       });
     }
   }
@@ -63,7 +63,7 @@ TEST(ReduceCudaWide, ColumnSumOfBf16InFloat32) {
     test::under_every_schedule([&] {
       const test::DeviceArray<bf16> on_device(x);
       const test::DeviceArray<float> out(initial);
-      run(test::kCuda, on_device.data(), out.data());
+      run(test::on_cuda(), on_device.data(), out.data());
       const auto sums = out.read();
       for (std::size_t c = 0; c < sums.size(); ++c) EXPECT_NEAR(sums[c], cpu[c], 1e-4) << c;
     });
@@ -82,7 +82,7 @@ TYPED_TEST(ReduceCuda, SumsToOneNumber) {
       test::under_every_schedule([&] {
         const test::DeviceArray<T> x(host.read());
         const test::DeviceArray<double> out({std::nan("")});
-        kernel(test::kCuda,
+        kernel(test::on_cuda(),
                {.dtype = dtype_of<T>, .out = out.data(), .x = x.data(), .count = count});
         EXPECT_NEAR(out.read()[0], cpu, 1e-12 * static_cast<double>(count));
       });

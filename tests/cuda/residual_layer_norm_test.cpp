@@ -128,7 +128,7 @@ void expect_as_good(const Problem<T>& problem) {
   const auto exact = run<double, test::HostArray>(test::kCpu, problem);
   const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
   test::under_every_schedule([&] {
-    const auto device = run<T, test::DeviceArray>(test::kCuda, problem);
+    const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem);
     test::expect_as_good(device.sum, cpu.sum, exact.sum, "sum");
     test::expect_as_good(device.out, cpu.out, exact.out, "out");
     test::expect_as_good(device.grad_residual, cpu.grad_residual, exact.grad_residual, "residual");

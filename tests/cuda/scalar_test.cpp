@@ -20,7 +20,7 @@ TEST(ScalarCuda, WeightedSumIsTheCpus) {
     run(test::kCpu, &expected, terms.data());
     test::under_every_schedule([&] {
       const test::DeviceArray<double> out({1.5}), in(terms);
-      run(test::kCuda, out.data(), in.data());
+      run(test::on_cuda(), out.data(), in.data());
       EXPECT_EQ(out.read()[0], expected);
     });
   }
@@ -42,7 +42,7 @@ TEST(ScalarCuda, ClipFactorsAreTheCpus) {
     run(test::kCpu, &loss, squares.data(), norms.data(), factors.data());
     test::under_every_schedule([&] {
       const test::DeviceArray<double> given({loss}), in(squares), out(ones), decided(ones);
-      run(test::kCuda, given.data(), in.data(), out.data(), decided.data());
+      run(test::on_cuda(), given.data(), in.data(), out.data(), decided.data());
       EXPECT_EQ(out.read(), norms);
       EXPECT_TRUE(test::bits_of(decided.read()) == test::bits_of(factors) || std::isnan(loss));
       EXPECT_EQ(std::isnan(decided.read()[1]), std::isnan(loss));

@@ -83,7 +83,7 @@ TYPED_TEST(SoftmaxCuda, AsGoodAsTheCpu) {
         const auto exact = run<double, test::HostArray>(test::kCpu, problem);
         const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
         test::under_every_schedule([&] {
-          const auto device = run<T, test::DeviceArray>(test::kCuda, problem);
+          const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem);
           test::expect_as_good(device.out, cpu.out, exact.out, "out");
           test::expect_as_good(device.grad_x, cpu.grad_x, exact.grad_x, "grad_x");
         });
@@ -115,7 +115,7 @@ TYPED_TEST(SoftmaxCuda, InfinitiesAndNaNsAreThoseOfTheCpu) {
       element(4, 1) = test::from_double<T>(kInfinity);
       const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
       test::under_every_schedule([&] {
-        const auto device = run<T, test::DeviceArray>(test::kCuda, problem);
+        const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem);
         test::expect_close(device.out, test::to_double(cpu.out), test::tolerance<T>(cols, 8.0),
                            "out");
         test::expect_close(device.grad_x, test::to_double(cpu.grad_x),

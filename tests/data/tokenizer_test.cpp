@@ -52,5 +52,14 @@ TEST(LoadTokenizer, RefusesWhatIsNone) {
                                             (empty / "vocab.json").string()));
 }
 
+TEST(LoadTokenizer, TellsWhyAFolderCannotBeRead) {
+  const test::TemporaryDirectory folder;
+  EXPECT_FALSE(holds_tokenizer(folder.path()));
+  std::filesystem::create_symlink("circle", folder / "circle");
+  test::expect_error_with<DataError>(
+      [&] { holds_tokenizer(folder / "circle"); },
+      "circle/byte_tokenizer.json: Too many levels of symbolic links.");
+}
+
 }  // namespace
 }  // namespace seqpe::data

@@ -261,7 +261,7 @@ TEST(SimtLaunch, RefusesWhatNoGpuCouldRun) {
         {32u, 65536u, std::size_t{0},
          "a grid must have 1 to 2147483647 x 65535 x 65535 blocks, got 1 x 65536 x 1."},
         {32u, 1u, std::size_t{300000},
-         "a block has at most 232448 bytes of shared memory, asked 300000."}}) {
+         "a block has at most 166912 bytes of shared memory, asked 300000."}}) {
     try {
       launch_empty(threads, blocks_y, shared);
       FAIL() << text;
