@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, checks format, builds and runs every test; then the products without oneDNN, the device kernels on
-# the SIMT emulator, the unit tests under the sanitizers, and clang-tidy.
+# the SIMT emulator, all of these under the sanitizers, and clang-tidy.
 #   tools/test.sh            all of it
 #   tools/test.sh --quick    the optimised build and its tests only
 set -euo pipefail
@@ -23,5 +23,5 @@ tools/nvcc_check.sh
 tools/sass_check.sh
 cmake --preset asan
 cmake --build --preset asan
-ctest --preset asan -L unit -j "$(nproc)"
+ctest --preset asan -L 'unit|cuda' -j "$(nproc)"
 tools/lint.sh

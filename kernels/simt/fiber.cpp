@@ -7,6 +7,7 @@
 #include "kernels/common/error.h"
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -122,6 +123,10 @@ Fiber& FiberPool::take() {
 
 /// A stack as seqpe_switch_stack leaves one: saved registers, then where to return to.
 void FiberPool::prepare(Fiber& fiber, std::size_t number) const {
+#if defined(__SANITIZE_ADDRESS__)
+  // A fiber that was left in the middle of its work did not leave its scopes.
+  __asan_unpoison_memory_region(fiber.stack, fiber.stack_bytes);
+#endif
   const auto top =
       reinterpret_cast<std::uintptr_t>(fiber.stack + fiber.stack_bytes - stagger(number));
   auto* slot = reinterpret_cast<void**>(top & ~std::uintptr_t{15});

@@ -1,6 +1,7 @@
 // Every planted fault is found, every sound kernel is left alone. Compiled twice: with the checker,
 // which finds all of them, and without, where a fault must show as a report or as a wrong result
-// under one of the test schedules (or is one that only the checker can see).
+// under one of the test schedules (or is one that only the checker can see). In a build with the
+// sanitizers those may end the program first.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,13 +24,22 @@ constexpr bool kWithChecker = true;
 constexpr bool kWithChecker = false;
 #endif
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kWithSanitizers = true;
+#else
+constexpr bool kWithSanitizers = false;
+#endif
+
+/// Who finds a fault beside the checker.
+enum class Seen { everywhere, with_sanitizers, with_checker };
+
 struct Case {
   const char* name;
   float (*run)(Fault);
   float expected;
   Fault fault;
   const char* message;  // a part of the checker's report
-  bool shows_without_checker;
+  Seen seen;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
@@ -38,44 +48,49 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 const Case kCases[] = {
     {"NoBarrierAfterWrite", sum_over_block, 65536, Fault::no_barrier_after_write,
-     "race in shared memory", true},
+     "race in shared memory", Seen::everywhere},
     {"NoBarrierBeforeReuse", sum_over_block, 65536, Fault::no_barrier_before_reuse,
-     "race in shared memory", true},
+     "race in shared memory", Seen::everywhere},
     {"SharedOutOfBounds", sum_over_block, 65536, Fault::shared_out_of_bounds,
-     "outside every shared variable", true},
+     "outside every shared variable", Seen::everywhere},
     {"UnwrittenShared", sum_over_block, 65536, Fault::unwritten_shared, "before anybody wrote it",
-     true},
+     Seen::everywhere},
     {"DifferentBarriers", sum_over_block, 65536, Fault::different_barriers,
-     "threads meet at different barriers", false},
+     "threads meet at different barriers", Seen::with_checker},
     {"GlobalOutOfBounds", copy_between_blocks, 1024, Fault::global_out_of_bounds,
-     "which is no device memory", false},
+     "which is no device memory", Seen::with_sanitizers},
     {"HostPointer", copy_between_blocks, 1024, Fault::host_pointer, "which is no device memory",
-     false},
-    {"BlocksRace", copy_between_blocks, 1024, Fault::blocks_race, "race in global memory", true},
-    {"MisalignedPack", copy_between_blocks, 1024, Fault::misaligned_pack, "misaligned", true},
+     Seen::with_checker},
+    {"BlocksRace", copy_between_blocks, 1024, Fault::blocks_race, "race in global memory",
+     Seen::everywhere},
+    {"MisalignedPack", copy_between_blocks, 1024, Fault::misaligned_pack, "misaligned",
+     Seen::everywhere},
     {"GlobalFarOutOfBounds", copy_between_blocks, 1024, Fault::global_far_out_of_bounds,
-     "which is no device memory", true},
+     "which is no device memory", Seen::everywhere},
     {"UnwrittenGlobal", copy_between_blocks, 1024, Fault::unwritten_global,
-     "before anybody wrote them", true},
+     "before anybody wrote them", Seen::everywhere},
     {"DivisionByZero", copy_between_blocks, 1024, Fault::division_by_zero,
-     "a division of integers by zero", true},
+     "a division of integers by zero", Seen::everywhere},
     {"StackOverflow", copy_between_blocks, 1024, Fault::stack_overflow, "overflows its stack",
-     true},
+     Seen::everywhere},
     {"NoWaitForCopy", sum_of_tiles, 5120, Fault::no_wait_for_copy, "while a cp.async issued at",
-     true},
+     Seen::everywhere},
     {"TileOverwrittenWhileRead", sum_of_tiles, 5120, Fault::tile_overwritten_while_read,
-     "race in shared memory", true},
+     "race in shared memory", Seen::everywhere},
     {"CopyNeverWaitedFor", sum_of_tiles, 5120, Fault::copy_never_waited_for, "never waited for",
-     true},
-    {"NoSyncwarp", reverse_lanes, 31, Fault::no_syncwarp, "race in shared memory", true},
+     Seen::everywhere},
+    {"NoSyncwarp", reverse_lanes, 31, Fault::no_syncwarp, "race in shared memory",
+     Seen::everywhere},
     {"BarrierInABranch", reverse_lanes, 31, Fault::barrier_in_a_branch,
-     "deadlock in block (0, 0, 0)", true},
-    {"MaskWithoutCaller", reverse_lanes, 31, Fault::mask_without_caller, "which lacks it", true},
-    {"MaskWithEndedLanes", reverse_lanes, 31, Fault::mask_with_ended_lanes, "have ended", true},
+     "deadlock in block (0, 0, 0)", Seen::everywhere},
+    {"MaskWithoutCaller", reverse_lanes, 31, Fault::mask_without_caller, "which lacks it",
+     Seen::everywhere},
+    {"MaskWithEndedLanes", reverse_lanes, 31, Fault::mask_with_ended_lanes, "have ended",
+     Seen::everywhere},
     {"ShuffleFromOutsideTheMask", reverse_lanes, 31, Fault::shuffle_from_outside_the_mask,
-     "which mask", true},
+     "which mask", Seen::everywhere},
     {"MmaWithPartOfTheWarp", multiply_ones, 16, Fault::mma_with_part_of_the_warp, "have ended",
-     true},
+     Seen::everywhere},
 };
 
 class PlantedFault : public testing::TestWithParam<Case> {
@@ -90,24 +105,36 @@ TEST_P(PlantedFault, SoundFormIsLeftAlone) {
   }
 }
 
-TEST_P(PlantedFault, IsFound) {
-  if (!kWithChecker && !GetParam().shows_without_checker)
-    GTEST_SKIP() << "only the checker sees it";
-  bool wrong = false;
-  std::string reports;
+/// What all schedules report of a fault, and "wrong result" for one.
+std::string findings(const Case& c) {
+  std::string all;
   for (const auto& schedule : simt::kTestSchedules) {
     simt::set_schedule(schedule);
     try {
-      const float result = GetParam().run(GetParam().fault);
-      wrong = wrong || !(result == GetParam().expected);  // NaN is wrong
+      if (!(c.run(c.fault) == c.expected)) all += "wrong result";  // NaN is wrong
     } catch (const Error& error) {
-      reports += error.what();
+      all += error.what();
     }
   }
+  return all;
+}
+
+TEST_P(PlantedFault, IsFound) {
+  const Case& c = GetParam();
+  if (!kWithChecker &&
+      (c.seen == Seen::with_checker || (c.seen == Seen::with_sanitizers && !kWithSanitizers)))
+    GTEST_SKIP() << "only the checker sees it"
+                 << (c.seen == Seen::with_sanitizers ? ", and the sanitizers" : "");
+  if (kWithSanitizers) {
+    EXPECT_EXIT(
+        std::exit(findings(c).empty() ? 0 : 1), [](int status) { return status != 0; }, "");
+    return;
+  }
+  const std::string all = findings(c);
   if (kWithChecker) {
-    EXPECT_NE(reports.find(GetParam().message), std::string::npos) << reports;
+    EXPECT_NE(all.find(c.message), std::string::npos) << all;
   } else {
-    EXPECT_TRUE(wrong || !reports.empty());
+    EXPECT_NE(all, "");
   }
 }
 
