@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, checks format, builds and runs every test; then the products without oneDNN, the device kernels on
-# the SIMT emulator, all of these under the sanitizers, and clang-tidy.
+# the SIMT emulator, the unit tests and the emulator under the sanitizers, and clang-tidy.
 #   tools/test.sh            all of it
 #   tools/test.sh --quick    the optimised build and its tests only
 set -euo pipefail

@@ -7,6 +7,7 @@
 
 #include "kernels/common/block_pool.h"
 #include "kernels/common/error.h"
+#include "kernels/cuda/scratch_shortage.h"
 #include "kernels/device.h"
 #include "kernels/recording.h"
 
@@ -29,8 +30,6 @@ std::size_t block_size(std::size_t bytes) {
   constexpr std::size_t kUnit = std::size_t{64} << 10;
   return (bytes + kUnit - 1) / kUnit * kUnit;
 }
-
-void (*release_others)() = nullptr;
 
 /// Null if the device has no such memory.
 void* take(void* stream, std::size_t size) {
@@ -57,21 +56,13 @@ void release_scratch_on_device() {
   for (auto& [stream, pool] : pools().of_stream) pools().bytes -= pool.release(free_on_device);
 }
 
-void on_scratch_shortage_on_device(void (*release)()) {
-  release_others = release;
-}
-
 namespace cuda {
 
 DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
     : context_(context), block_(nullptr) {
   if (bytes == 0) return;
   const std::size_t size = block_size(bytes);
-  block_ = take(context.stream, size);
-  if (block_ == nullptr && release_others != nullptr && !is_recording()) {
-    release_others();
-    block_ = take(context.stream, size);
-  }
+  block_ = allocate_or_ask([&] { return take(context.stream, size); });
   require<OutOfMemoryError>(block_ != nullptr,
                             "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
 }

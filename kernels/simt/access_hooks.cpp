@@ -8,6 +8,7 @@ namespace {
 
 void observe_plain(const void* pointer, std::size_t bytes, Access access, const void* site) {
   if (current_thread == nullptr) return;  // host code of the kernel's file
+  current_thread->site = site;
   const auto offset =
       static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - current_block.shared);
   if (offset < kMostShared)

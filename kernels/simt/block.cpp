@@ -88,6 +88,7 @@ void BlockRunner::set_up_threads() {
     thread.warp = &warp;
     thread.fiber = nullptr;
     thread.state = ThreadState::not_started;
+    thread.site = nullptr;
     thread.next_at_barrier = nullptr;
     thread.copies.clear();
     thread.copy_groups.clear();
@@ -101,7 +102,7 @@ void BlockRunner::set_up_threads() {
   next_to_start_ = 0;
   queue_.clear();
   queue_head_ = 0;
-  given_up_ = false;
+  deadlocked_ = false;
 }
 
 void BlockRunner::choose_order() {
@@ -133,8 +134,8 @@ bool BlockRunner::run(const uint3& index) {
   observe_block_end();
   current_thread = nullptr;
   runner = nullptr;
-  if (given_up_) fibers_.restart_all();
-  return !given_up_;
+  if (deadlocked_) fibers_.restart_all();
+  return !deadlocked_;
 }
 
 void BlockRunner::switch_to(Fiber& from, Fiber& to) {
@@ -295,31 +296,10 @@ void BlockRunner::release_barrier() {
 }
 
 void BlockRunner::report_deadlock() {
-  given_up_ = true;
+  deadlocked_ = true;
   const uint3& block = current_block.index;
   report("deadlock in block ({}, {}, {}): {} threads wait{}", block.x, block.y, block.z, live_,
          describe_waiting(warps_));
-}
-
-std::byte* BlockRunner::stack_to_leave_on(const Fault& fault) {
-  if (running_ == &system_thread_ || given_up_) return nullptr;
-  given_up_ = true;
-  fault_ = fault;
-  return running_->stack + running_->stack_bytes;
-}
-
-void BlockRunner::leave() {
-  // In the kernel's code, or in a function of the emulator that it called.
-  const char* const code = static_cast<const char*>(fault_.code);
-  std::string line = source_line(code + 1);
-  if (line == kUnknownLine) line = source_line(current_thread->site);
-  if (fibers_.owns(fault_.address)) {
-    report("{} overflows its stack of {} KiB at {}", where(), running_->stack_bytes >> 10, line);
-  } else {
-    report("{} causes {} at {}", where(), describe(fault_), line);
-  }
-  switch_to(*running_, system_thread_);
-  std::abort();  // nobody comes back
 }
 
 std::byte* BlockRunner::shared_variable(SharedVariable& variable, std::size_t bytes,
@@ -328,10 +308,10 @@ std::byte* BlockRunner::shared_variable(SharedVariable& variable, std::size_t by
   if (variable.launch[worker] != grid_.number) {
     const std::uint32_t offset =
         round_up(shared_top_ + kRedZone, static_cast<std::uint32_t>(alignment));
-    if (offset + bytes > kMostShared) {  // no exception leaves a fiber
+    if (shared_bytes() + bytes > kMostShared) {  // no exception leaves a fiber
       report_at({site}, *current_thread,
-                "static shared memory ends at {} bytes, a block has {}, at {}", offset + bytes,
-                kMostShared, source_line(site));
+                "a block has at most {} bytes of shared memory, asked {} at {}", kMostShared,
+                shared_bytes() + bytes, source_line(site));
       return shared_.get();
     }
     shared_top_ = offset + static_cast<std::uint32_t>(bytes) + kRedZone;

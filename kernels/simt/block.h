@@ -10,15 +10,12 @@
 #include <random>
 #include <vector>
 
-#include "kernels/simt/fault.h"
 #include "kernels/simt/fiber.h"
+#include "kernels/simt/limits.h"
 #include "kernels/simt/schedule.h"
 #include "kernels/simt/thread.h"
 
 namespace seqpe::simt {
-
-constexpr unsigned kMostThreads = 1024;
-constexpr std::size_t kMostShared = std::size_t{227} << 10;  // a block's shared memory on sm_90
 
 /// A launch as the workers see it.
 struct Grid {
@@ -43,8 +40,8 @@ class BlockRunner {
   ~BlockRunner();
 
   void begin(const Grid& grid, const ScheduleOptions& schedule);
-  /// False if the block cannot go on: its threads wait for each other, or one caused a fault. A
-  /// report says which and where.
+  /// False if the block cannot go on: its threads wait for each other. A report says who waits
+  /// where.
   bool run(const uint3& index);
 
   // Called by the threads of the block.
@@ -63,16 +60,10 @@ class BlockRunner {
   std::size_t shared_bytes() const;
   /// True for the memory of the emulator itself, which is none of the kernel's.
   bool owns(const void* pointer) const;
+  bool owns_stack(const void* pointer) const { return fibers_.owns(pointer); }
   /// Runs until now, the present one too.
   std::uint64_t runs() const { return runs_; }
   bool copies_land_early() const { return schedule_.copies == CopySchedule::early; }
-
-  // Called by the handler of a signal (fault_handler.h).
-  /// The end of the stack of the thread that caused the fault, where leave() may run instead. Null
-  /// if it is no thread of the block, or the block is given up already.
-  std::byte* stack_to_leave_on(const Fault& fault);
-  /// Reports the fault and gives the block up.
-  [[noreturn]] void leave();
 
  private:
   struct Barrier {
@@ -114,13 +105,12 @@ class BlockRunner {
   std::vector<unsigned> priority_;          // warps, the most urgent first
   std::vector<std::uint32_t> ready_lanes_;  // by warp
   Barrier barrier_;
-  bool given_up_ = false;  // by a deadlock or a fault
-  Fault fault_;
+  bool deadlocked_ = false;
   std::uint64_t runs_ = 0;
 
   FiberPool fibers_;
   Fiber system_thread_;
-  Fiber* running_ = &system_thread_;
+  Fiber* running_ = nullptr;
 
   struct FreeMemory {
     void operator()(std::byte* memory) const;

@@ -1,6 +1,7 @@
 // Device::cuda as the SIMT emulator. A launch returns when the kernel has ended, so there is
 // nothing to wait for; only a recording (kernels/recording.h) puts work off.
 #include <cstring>
+#include <mutex>
 
 #include "kernels/common/memory_limit.h"
 #include "kernels/common/profile.h"
@@ -26,9 +27,9 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
 
 void* allocate_on_device(std::size_t bytes) {
   // The emulator writes every byte of a block: what the machine has not would end in a kill.
-  static const auto all = static_cast<std::size_t>(memory_limit());
-  const std::size_t taken = simt::device_bytes();
-  if (taken > all || bytes > all - taken) return nullptr;
+  static std::once_flag limited;
+  std::call_once(limited,
+                 [] { simt::set_device_capacity(static_cast<std::size_t>(memory_limit())); });
   return simt::allocate_device(bytes);
 }
 
@@ -47,7 +48,9 @@ void copy_to_device(const Context&, void* to, const void* from, std::size_t byte
 void copy_to_host(const Context&, void* to, const void* from, std::size_t bytes) {
   refuse_while_recording("a copy to the host");
   const KernelTimer timer(kWait);
-  if (bytes > 0) std::memcpy(to, from, bytes);
+  if (bytes == 0) return;
+  simt::check_range(from, bytes);
+  std::memcpy(to, from, bytes);
 }
 void copy_on_device(const Context&, void* to, const void* from, std::size_t bytes) {
   simt::in_stream_order([=] { simt::write_device(to, from, bytes); });
@@ -72,6 +75,8 @@ const void* Readback::wait() const {
 
 void clear_bytes(const Context&, void* to, std::size_t bytes) {
   simt::in_stream_order([=] {
+    if (bytes == 0) return;
+    simt::check_range(to, bytes);
     std::memset(to, 0, bytes);
     simt::observe_other_write(to, bytes);
   });

@@ -24,7 +24,7 @@ struct Block {
 };
 
 std::mutex mutex;
-std::size_t bytes_in_blocks = 0;  // but for mapped ones
+std::size_t bytes_in_blocks = 0, capacity = std::size_t{1} << 46;  // but for mapped ones
 /// By first address.
 std::map<const std::byte*, Block>& blocks() {
   static auto* const all = new std::map<const std::byte*, Block>;
@@ -43,7 +43,10 @@ void* registered(void* memory, std::size_t bytes, bool mapped) {
 }  // namespace
 
 void* allocate_device(std::size_t bytes) {
-  if (bytes > (std::size_t{1} << 46)) return nullptr;
+  {
+    const std::lock_guard lock(mutex);
+    if (bytes_in_blocks > capacity || bytes > capacity - bytes_in_blocks) return nullptr;
+  }
 #if defined(__SANITIZE_ADDRESS__)
   // Its own red zones begin at the last byte.
   void* memory = nullptr;
@@ -84,15 +87,25 @@ void free_device(void* pointer) {
   std::free(pointer);
 }
 
-void write_device(void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;  // null of no bytes is no argument of memcpy
-  std::memcpy(to, from, bytes);
-  observe_other_write(to, bytes);
+void set_device_capacity(std::size_t bytes) {
+  const std::lock_guard lock(mutex);
+  capacity = bytes;
 }
 
-std::size_t device_bytes() {
-  const std::lock_guard lock(mutex);
-  return bytes_in_blocks;
+void check_range(const void* begin, std::size_t bytes) {
+  const auto block = find_device_block(begin);
+  require(block.has_value(), "[simt] {} is no device memory.", begin);
+  const auto place = static_cast<std::size_t>(static_cast<const std::byte*>(begin) - block->begin);
+  require(bytes <= block->bytes - place,
+          "[simt] {} bytes at place {} of a block of device memory must end in it, it has {}.",
+          bytes, place, block->bytes);
+}
+
+void write_device(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;  // null of no bytes is no argument of memcpy
+  check_range(to, bytes);
+  std::memcpy(to, from, bytes);
+  observe_other_write(to, bytes);
 }
 
 std::optional<DeviceBlock> find_device_block(const void* pointer) {

@@ -19,10 +19,12 @@ void* allocate_device(std::size_t bytes);
 /// The same filled with zeros: memory that nobody touches costs nothing.
 void* allocate_zeroed_device(std::size_t bytes);
 void free_device(void* pointer);
-/// A copy to device memory that no kernel makes.
+/// A copy to device memory that no kernel makes; checked.
 void write_device(void* to, const void* from, std::size_t bytes);
-/// In all blocks of allocate_device.
-std::size_t device_bytes();
+/// What all blocks of allocate_device may have together.
+void set_device_capacity(std::size_t bytes);
+/// Throws Error unless the bytes lie in one block.
+void check_range(const void* begin, std::size_t bytes);
 /// The block that holds the address, if one does.
 std::optional<DeviceBlock> find_device_block(const void* pointer);
 /// All blocks, by address.

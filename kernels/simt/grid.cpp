@@ -5,16 +5,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "kernels/common/error.h"
 #include "kernels/simt/block.h"
-#include "kernels/simt/fault_handler.h"
+#include "kernels/simt/last_words.h"
 #include "kernels/simt/observer.h"
 #include "kernels/simt/report.h"
-#include "kernels/simt/time_limit.h"
 
 namespace seqpe::simt {
 namespace {
@@ -53,12 +51,9 @@ void run_grid(const Launch& launch, const void* code, void (*kernel)(void*), voi
                      ++launches};
   std::atomic<std::uint64_t> next{0};
   std::atomic<bool> stopped{false};
-  static std::once_flag faults_handled;
-  std::call_once(faults_handled, handle_faults);
-  const long seconds = most_seconds();
+  const long seconds = seconds_of_block();
   const auto work = [&](BlockRunner& runner) {
-    const SignalStack signal_stack;
-    const TimeLimit time_limit(launch.kernel, seconds);
+    const LastWords last_words(launch.kernel, code, seconds);
     runner.begin(running, options);
     for (std::uint64_t i = next++; i < blocks && !stopped; i = next++) {
       const std::uint64_t place =

@@ -36,6 +36,9 @@ void report_at(const Place& place, const Thread& thread, fmt::format_string<Args
   add_report(text.data(), place, thread, fmt::format(message, std::forward<Args>(args)...));
 }
 
+/// Writes the messages to a file: takes no lock and no memory, for a program that ends.
+void write_reports(int file);
+
 /// Throws Error with every message since the last call, if there is one: "[simt] KERNEL: ...".
 void throw_reports(const char* kernel);
 

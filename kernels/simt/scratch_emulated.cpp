@@ -2,26 +2,16 @@
 // when a launch returns, or keeps it to be played later.
 #include "kernels/common/error.h"
 #include "kernels/cuda/scratch.h"
+#include "kernels/cuda/scratch_shortage.h"
 #include "kernels/device.h"
-#include "kernels/recording.h"
 #include "kernels/simt/device_memory.h"
 #include "kernels/simt/recording.h"
 
 namespace seqpe::kernels {
-namespace {
-
-void (*release_others)() = nullptr;
-
-}  // namespace
-
 namespace cuda {
 
 DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
-    : context_(context), block_(allocate_on_device(bytes)) {
-  if (block_ == nullptr && release_others != nullptr && !is_recording()) {
-    release_others();
-    block_ = allocate_on_device(bytes);
-  }
+    : context_(context), block_(allocate_or_ask([&] { return allocate_on_device(bytes); })) {
   require<OutOfMemoryError>(block_ != nullptr,
                             "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
 }
@@ -41,8 +31,5 @@ std::size_t scratch_on_device() {
   return 0;
 }
 void release_scratch_on_device() {}
-void on_scratch_shortage_on_device(void (*release)()) {
-  release_others = release;
-}
 
 }  // namespace seqpe::kernels

@@ -42,7 +42,9 @@ std::string find_line(const void* site) {
       if (const auto place = line.find(folder); place != std::string::npos)
         line = line.substr(place + 1);
     }
-    if (line.find("kernels/simt/") == std::string::npos && line[0] != '?') return line;
+    if (line.find("kernels/simt/") == std::string::npos && line[0] != '?' && !line.ends_with('?') &&
+        !line.ends_with(":0"))
+      return line;
   }
   return kUnknownLine;
 }

@@ -64,7 +64,7 @@ __global__ void sum_over_block_kernel(float* out, int beyond, Fault fault) {
 
 /// More than a fiber's stack.
 __device__ float sum_of_large_array(int count) {
-  volatile float values[1 << 15];
+  volatile float values[1 << 17];
   float sum = 0.0f;
   for (int i = 0; i < count; ++i) values[i] = 0.0f;
   for (int i = 0; i < count; ++i) sum += values[i];
