@@ -58,7 +58,8 @@ need_gpu() {
 }
 
 machine() {
-  if [ -n "$smi" ]; then "$smi"; else echo "There is no nvidia-smi."; fi
+  # The doctor tells what is broken.
+  if [ -n "$smi" ]; then "$smi" || echo "nvidia-smi: exit status $?"; else echo "There is no nvidia-smi."; fi
   [ -x "$bin/seqpe_engine" ] || skip "there is no $bin/seqpe_engine, the build failed"
   "$bin/seqpe_engine" doctor
   "$bin/seqpe_engine" doctor --json > "$out/data/machine.json"

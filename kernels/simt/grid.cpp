@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <vector>
 
-#include "kernels/common/error.h"
 #include "kernels/simt/block.h"
+#include "kernels/simt/environment.h"
 #include "kernels/simt/last_words.h"
 #include "kernels/simt/observer.h"
 #include "kernels/simt/report.h"
@@ -18,12 +17,8 @@ namespace seqpe::simt {
 namespace {
 
 std::size_t worker_count() {
-  const char* asked = std::getenv("SEQPE_SIMT_WORKERS");
-  const long count = asked == nullptr ? 1 : std::strtol(asked, nullptr, 10);
-  require(count >= 1 && count <= SharedVariable::kMostWorkers,
-          "[simt] SEQPE_SIMT_WORKERS must be from 1 to {}, got '{}'.", SharedVariable::kMostWorkers,
-          asked == nullptr ? "" : asked);
-  return static_cast<std::size_t>(count);
+  return static_cast<std::size_t>(
+      integer_of_environment("SEQPE_SIMT_WORKERS", 1, 1, SharedVariable::kMostWorkers));
 }
 
 BlockRunner& runner_of(std::size_t worker) {

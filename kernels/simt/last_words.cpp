@@ -11,8 +11,8 @@
 #include <cstdlib>
 #include <mutex>
 
-#include "kernels/common/error.h"
 #include "kernels/simt/block.h"
+#include "kernels/simt/environment.h"
 #include "kernels/simt/report.h"
 
 namespace seqpe::simt {
@@ -126,13 +126,7 @@ void handle_signals() {
 }  // namespace
 
 long seconds_of_block() {
-  const char* asked = std::getenv("SEQPE_SIMT_SECONDS");
-  if (asked == nullptr) return 60;
-  char* end = nullptr;
-  const long seconds = std::strtol(asked, &end, 10);
-  require(seconds >= 1 && *end == '\0',
-          "[simt] SEQPE_SIMT_SECONDS must be an integer >= 1, got '{}'.", asked);
-  return seconds;
+  return integer_of_environment("SEQPE_SIMT_SECONDS", 60, 1, 1'000'000);
 }
 
 LastWords::LastWords(const char* kernel, const void* code, long seconds) {

@@ -10,7 +10,7 @@
 
 namespace seqpe::simt {
 
-/// SEQPE_SIMT_SECONDS, 60 unless it is set. Throws Error unless it is an integer >= 1.
+/// SEQPE_SIMT_SECONDS, 60 unless it is set. Throws Error unless it is an integer from 1 to 10^6.
 long seconds_of_block();
 
 /// While it lives, such a signal to this thread of the operating system is told on stderr: the

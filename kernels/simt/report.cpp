@@ -78,7 +78,7 @@ void throw_reports(const char* kernel) {
       text += fmt::format(" (and {} other thread{})", threads - 1, threads > 2 ? "s" : "");
   }
   if (found.size() > kMostReports)
-    text += fmt::format("\n  and {} more reports", found.size() - kMostReports);
+    text += fmt::format("\n  and {} more", found.size() - kMostReports);
   throw Error(fmt::format("[simt] {}: {}", kernel, text));
 }
 

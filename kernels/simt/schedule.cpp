@@ -1,12 +1,17 @@
 #include "kernels/simt/schedule.h"
 
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 #include "kernels/common/error.h"
+#include "kernels/simt/environment.h"
 
 namespace seqpe::simt {
 namespace {
+
+constexpr const char* kThreadNames[] = {"ascending", "descending", "priority"};
+constexpr const char* kCopyNames[] = {"late", "early"};
 
 std::string environment(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
@@ -29,11 +34,8 @@ ScheduleOptions from_environment() {
   require(copies == "late" || copies == "early",
           "[simt] SEQPE_SIMT_COPIES must be late or early, got '{}'.", copies);
   options.copies = copies == "early" ? CopySchedule::early : CopySchedule::late;
-  const std::string seed = environment("SEQPE_SIMT_SEED", "1");
-  char* end = nullptr;
-  options.seed = static_cast<unsigned>(std::strtoul(seed.c_str(), &end, 10));
-  require(!seed.empty() && *end == '\0',
-          "[simt] SEQPE_SIMT_SEED must be an integer >= 0, got '{}'.", seed);
+  options.seed = static_cast<unsigned>(
+      integer_of_environment("SEQPE_SIMT_SEED", 1, 0, std::numeric_limits<unsigned>::max()));
   return options;
 }
 
@@ -46,6 +48,12 @@ ScheduleOptions& current() {
 
 ScheduleOptions schedule() {
   return current();
+}
+
+std::string as_environment(const ScheduleOptions& options) {
+  return fmt::format("SEQPE_SIMT_SCHEDULE={} SEQPE_SIMT_COPIES={} SEQPE_SIMT_SEED={}",
+                     kThreadNames[static_cast<int>(options.threads)],
+                     kCopyNames[static_cast<int>(options.copies)], options.seed);
 }
 
 void set_schedule(const ScheduleOptions& options) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 
 namespace seqpe::simt {
 
@@ -35,5 +36,8 @@ constexpr std::array<ScheduleOptions, 4> kTestSchedules{{
 /// that is none of these.
 ScheduleOptions schedule();
 void set_schedule(const ScheduleOptions& options);
+
+/// "SEQPE_SIMT_SCHEDULE=priority SEQPE_SIMT_COPIES=late SEQPE_SIMT_SEED=2": what repeats it.
+std::string as_environment(const ScheduleOptions& options);
 
 }  // namespace seqpe::simt

@@ -7,8 +7,7 @@ namespace seqpe::test {
 
 void under_every_schedule(const std::function<void()>& test) {
   for (const auto& schedule : simt::kTestSchedules) {
-    SCOPED_TRACE(testing::Message() << "SEQPE_SIMT_SCHEDULE=" << static_cast<int>(schedule.threads)
-                                    << " SEQPE_SIMT_SEED=" << schedule.seed);
+    SCOPED_TRACE(simt::as_environment(schedule));
     simt::set_schedule(schedule);
     test();
   }

@@ -34,6 +34,7 @@ struct Problem {
 template <typename U>
 struct Results {
   std::vector<U> out, grad_x, grad_weight, grad_bias;
+  std::vector<Acc<U>> mean, rstd;
 };
 
 /// `Memory<U>` holds a vector where the kernel runs.
@@ -72,7 +73,8 @@ Results<U> run(const Context& context, const Problem<T>& problem) {
                                 .rstd = rstd.data(),
                                 .rows = rows,
                                 .cols = cols});
-  return {out.read(), grad_x.read(), grad_weight.read(), grad_bias.read()};
+  return {out.read(),       grad_x.read(), grad_weight.read(),
+          grad_bias.read(), mean.read(),   rstd.read()};
 }
 
 TYPED_TEST(LayerNormCuda, AsGoodAsTheCpu) {
@@ -86,6 +88,9 @@ TYPED_TEST(LayerNormCuda, AsGoodAsTheCpu) {
       test::under_every_schedule([&] {
         const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem);
         test::expect_as_good(device.out, cpu.out, exact.out, "out");
+        // Of sums in float32, which a result rounded to bf16 would not show.
+        test::expect_as_good(device.mean, cpu.mean, exact.mean, "mean");
+        test::expect_as_good(device.rstd, cpu.rstd, exact.rstd, "rstd");
         test::expect_as_good(device.grad_x, cpu.grad_x, exact.grad_x, "grad_x");
         test::expect_as_good(device.grad_weight, cpu.grad_weight, exact.grad_weight, "grad_weight");
         test::expect_as_good(device.grad_bias, cpu.grad_bias, exact.grad_bias, "grad_bias");

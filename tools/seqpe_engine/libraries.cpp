@@ -46,7 +46,9 @@ Version onednn_version() {
   struct Numbers {  // as dnnl_version_t begins
     int major, minor, patch;
   };
-  const SharedLibrary library({"libdnnl.so.2", "libdnnl.so.3"});
+  // First the one that this build is linked with.
+  const std::string own = fmt::format("libdnnl.so.{}", kernels::header_versions().onednn / 10000);
+  const SharedLibrary library({own.c_str(), "libdnnl.so.3", "libdnnl.so.2"});
   if (!library.is_there()) return std::nullopt;
   auto* const get = library.function<const Numbers*()>("dnnl_version");
   if (get == nullptr) return 0;

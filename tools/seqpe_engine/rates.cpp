@@ -30,6 +30,15 @@ double first(const Tensor& list) {
 
 }  // namespace
 
+std::string gemm_rate_text(std::int64_t size, double seconds) {
+  const auto extent = static_cast<double>(size);
+  return fmt::format("{:.0f} GFLOP/s", 2e-9 * extent * extent * extent / seconds);
+}
+
+std::string copy_rate_text(std::int64_t bytes, double seconds) {
+  return fmt::format("{:.1f} GB/s read and written", 2e-9 * static_cast<double>(bytes) / seconds);
+}
+
 std::string gemm_rate(Device device, DType dtype, std::int64_t size) {
   const Tensor a = Tensor::full({size, size}, 0.5, dtype, device),
                b = Tensor::full({size, size}, 2.0, dtype, device),
@@ -50,8 +59,7 @@ std::string gemm_rate(Device device, DType dtype, std::int64_t size) {
   });
   require(element == static_cast<double>(size),
           "[doctor] an element of the timed product must be {}, got {}.", size, element);
-  const auto extent = static_cast<double>(size);
-  return fmt::format("{:.0f} GFLOP/s", 2e-9 * extent * extent * extent / seconds);
+  return gemm_rate_text(size, seconds);
 }
 
 std::string copy_rate(Device device, std::int64_t bytes) {
@@ -62,7 +70,7 @@ std::string copy_rate(Device device, std::int64_t bytes) {
     to.copy_from(from);
     first(to);
   });
-  return fmt::format("{:.1f} GB/s read and written", 2e-9 * static_cast<double>(bytes) / seconds);
+  return copy_rate_text(bytes, seconds);
 }
 
 }  // namespace seqpe::tools

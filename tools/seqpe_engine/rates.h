@@ -9,6 +9,10 @@
 
 namespace seqpe::tools {
 
+/// What they say of a product, and of a copy, that took so long.
+std::string gemm_rate_text(std::int64_t size, double seconds);
+std::string copy_rate_text(std::int64_t bytes, double seconds);
+
 /// "412 GFLOP/s" of the product of two square matrices. Throws Error if it is wrong.
 std::string gemm_rate(Device device, DType dtype, std::int64_t size);
 

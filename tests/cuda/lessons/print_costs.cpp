@@ -32,6 +32,11 @@ std::string memory_megabytes(const costs::LaunchResult& launch) {
 std::string percent(double share) {
   return fmt::format("{:.0f} %", 100 * share);
 }
+
+/// It follows from registers, which only kernels of kernels/cuda/registers.inc have.
+std::string occupancy(const costs::LaunchResult& launch) {
+  return launch.registers ? percent(launch.occupancy[kH100]) : "?";
+}
 std::string slowest(const costs::LaunchResult& launch) {
   return fmt::format("{} us, {}", microseconds(launch.bounds[kH100].seconds()),
                      launch.bounds[kH100].slowest());
@@ -65,8 +70,8 @@ void print_layer_norm() {
     const simt::Bounds& bounds = launch.bounds[kH100];
     table.add({step.name, fmt::format("{:.0f}", global.requests), millions(global.asked_bytes),
                cache_megabytes(launch), percent(result.sector_efficiency), memory_megabytes(launch),
-               percent(launch.occupancy[kH100]), microseconds(bounds.memory),
-               microseconds(bounds.cache), slowest(launch)});
+               occupancy(launch), microseconds(bounds.memory), microseconds(bounds.cache),
+               slowest(launch)});
   }
   table.print();
 }
@@ -99,7 +104,7 @@ void print_attention() {
     table.add({step.name, cache_megabytes(launch), memory_megabytes(launch),
                millions(launch.cost.total(true).units),
                result.bank_conflict == 0 ? "-" : fmt::format("{}-way", result.bank_conflict),
-               fmt::format("{:.0f}", launch.cost.barriers), percent(launch.occupancy[kH100]),
+               fmt::format("{:.0f}", launch.cost.barriers), occupancy(launch),
                microseconds(bounds.memory), microseconds(bounds.cache), microseconds(bounds.shared),
                microseconds(bounds.fma), microseconds(bounds.tensor), slowest(launch)});
   }
