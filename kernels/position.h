@@ -1,5 +1,5 @@
-// A position embedding acts on queries and keys (seqpe.md: attn_add, attn_mul): q op= pe_q, k op=
-// pe_k, values stay.
+// A position embedding acts on queries and keys: attn_add, attn_mul (q op= pe_q, k op= pe_k) and
+// rotary, which turns pairs of channels. Values stay.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,9 @@
 
 namespace seqpe::kernels {
 
-enum class PositionAct : std::uint8_t { add, multiply };
+/// rotate: channels (2j, 2j + 1) of a slice turn by an angle, of which pe holds in columns j and
+/// slice / 2 + j the sine and the cosine: (x, y) -> (x cos - y sin, x sin + y cos).
+enum class PositionAct : std::uint8_t { add, multiply, rotate };
 
 /// Where the two embeddings of (sequence b, token t, channel c) lie in pe: block (first_sequence +
 /// b) mod blocks, column q_column or k_column plus c (c mod slice if one slice is shared by the
@@ -18,7 +20,7 @@ struct PositionLayout {
   std::int64_t batch = 0, tokens = 0, channels = 0;
   std::int64_t blocks = 1, width = 0;  // pe [blocks, tokens, width]
   std::int64_t q_column = 0, k_column = 0;
-  std::int64_t slice = 0;  // channels, or the head size
+  std::int64_t slice = 0;  // channels, or the head size; even for rotate
   std::int64_t first_sequence = 0;
 };
 

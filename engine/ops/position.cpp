@@ -43,6 +43,8 @@ Tensor act_on_queries_and_keys(const Tensor& qkv, const PositionPair& position, 
   require(pe.size() == 3 && pe[0] >= 1 && pe[1] == qkv.dim(1) && pe[2] == pe_width,
           "[position] pe must have shape [blocks, {}, {}] (tokens, width of q and k), got {}.",
           qkv.dim(1), pe_width, to_string(pe));
+  require(act != PositionAct::rotate || width % 2 == 0,
+          "[position] a slice of pe that rotates must have an even width, got {}.", width);
   const kernels::PositionLayout layout{.batch = qkv.dim(0),
                                        .tokens = qkv.dim(1),
                                        .channels = channels,

@@ -8,8 +8,9 @@ namespace seqpe::ops {
 
 using kernels::PositionAct;
 
-/// Positions act on queries and keys before attention: q (+ or *) pe_q, k (+ or *) pe_k. qkv [B, T,
-/// 3C] -> the same shape; sequence b uses block (first_sequence + b) mod blocks of position.pe.
+/// Positions act on queries and keys before attention: added, multiplied, or turning pairs of
+/// channels (PositionAct). qkv [B, T, 3C] -> the same shape; sequence b uses block (first_sequence
+/// + b) mod blocks of position.pe.
 Tensor act_on_queries_and_keys(const Tensor& qkv, const PositionPair& position, std::int64_t heads,
                                PositionAct act, std::int64_t first_sequence);
 

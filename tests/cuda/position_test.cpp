@@ -1,5 +1,5 @@
 // Position embeddings on the device against float64 on the CPU, measured by what the CPU's float32
-// or bf16 reaches. Forward is one operation an element: the CPU's bits.
+// or bf16 reaches.
 #include "kernels/position.h"
 
 #include "tests/cuda/device_array.h"
@@ -59,6 +59,7 @@ TYPED_TEST(PositionCuda, AsGoodAsTheCpu) {
   using T = TypeParam;
   for (const PositionLayout& layout : test::kPositionLayouts) {
     for (const PositionAct act : test::kPositionActs) {
+      if (!test::can_act(act, layout)) continue;
       for (const Write write : test::kWrites) {
         SCOPED_TRACE(testing::Message()
                      << "layout " << &layout - test::kPositionLayouts << " act "
@@ -68,7 +69,10 @@ TYPED_TEST(PositionCuda, AsGoodAsTheCpu) {
         const auto cpu = run<T, test::HostArray>(test::kCpu, problem);
         test::under_every_schedule([&] {
           const auto device = run<T, test::DeviceArray>(test::on_cuda(), problem);
-          EXPECT_TRUE(test::bits_of(device.out) == test::bits_of(cpu.out)) << "out";
+          test::expect_as_good(device.out, cpu.out, exact.out, "out");
+          if (act != PositionAct::rotate) {
+            EXPECT_TRUE(test::bits_of(device.out) == test::bits_of(cpu.out)) << "one operation";
+          }
           test::expect_as_good(device.grad_qkv, cpu.grad_qkv, exact.grad_qkv, "grad_qkv");
           test::expect_as_good(device.grad_pe, cpu.grad_pe, exact.grad_pe, "grad_pe");
         });

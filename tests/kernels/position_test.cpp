@@ -60,7 +60,7 @@ struct Problem {
 TYPED_TEST(PositionKernel, ForwardAsDefined) {
   using T = TypeParam;
   for (const PositionLayout& layout : test::kPositionLayouts) {
-    for (const PositionAct act : test::kPositionActs) {
+    for (const PositionAct act : test::kElementwiseActs) {
       const Problem<T> problem{layout, act};
       Doubles expected = test::to_double(problem.qkv);
       problem.for_each([&](std::size_t e, std::int64_t at) {
@@ -86,7 +86,7 @@ TYPED_TEST(PositionKernel, ForwardAsDefined) {
 TYPED_TEST(PositionKernel, BackwardAsDefined) {
   using T = TypeParam;
   for (const PositionLayout& layout : test::kPositionLayouts) {
-    for (const PositionAct act : test::kPositionActs) {
+    for (const PositionAct act : test::kElementwiseActs) {
       for (const Write write : test::kWrites) {
         const Problem<T> problem{layout, act};
         auto grad_qkv = test::before<T>(write, problem.count, 5);

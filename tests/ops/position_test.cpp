@@ -9,7 +9,8 @@ using ops::PositionAct;
 using ops::PositionPair;
 using test::random_tensor;
 
-constexpr PositionAct kActs[] = {PositionAct::add, PositionAct::multiply};
+constexpr PositionAct kActs[] = {PositionAct::add, PositionAct::multiply, PositionAct::rotate};
+constexpr const char* kActNames[] = {"add", "multiply", "rotate"};
 
 struct PositionCase {
   const char* name;
@@ -28,13 +29,14 @@ constexpr PositionCase kCases[] = {
     {"blocks wrap from sequence 4", 4, 2, 2, 3, 3, true, true, 4},
     {"more blocks than sequences", 2, 2, 1, 3, 4, false, false, 3},
     {"more tokens than a chunk of rows", 2, 9, 1, 1, 2, true, false, 1},
+    {"pairs", 2, 3, 2, 4, 1, true, false, 0},
     {"no sequences", 0, 3, 2, 2, 1, true, false, 0},
     {"no tokens", 2, 0, 2, 2, 1, true, false, 0},
 };
 
 test::OpCase position_case(const PositionCase& sizes, PositionAct act) {
   test::OpCase op;
-  op.name = fmt::format("{}, {}", sizes.name, act == PositionAct::add ? "add" : "multiply");
+  op.name = fmt::format("{}, {}", sizes.name, kActNames[static_cast<int>(act)]);
   const std::int64_t channels = sizes.heads * sizes.size;
   const std::int64_t width = (sizes.shared ? sizes.size : channels) * (sizes.split ? 2 : 1);
   op.inputs = {random_tensor({sizes.batch, sizes.tokens, 3 * channels}, 1),
@@ -64,6 +66,13 @@ TEST(PositionOp, HandComputed) {
                       {2, 4, 4, 6, 5, 6, 11, 22, 31, 42, 50, 60});
   test::expect_values(act({both, true, true}, PositionAct::add, 0), shape,
                       {2, 3, 5, 6, 5, 6, 11, 21, 32, 42, 50, 60});
+  // A quarter turn and a half turn: the sine, then the cosine.
+  const Tensor turns = Tensor::from<double>({2, 1, 2}, {1, 0, 0, -1});
+  test::expect_values(act({turns, false}, PositionAct::rotate, 0), shape,
+                      {-2, 1, -4, 3, 5, 6, -10, -20, -30, -40, 50, 60});
+  test::expect_values(
+      act({Tensor::from<double>({1, 1, 4}, {1, 0, 0, 1}), true}, PositionAct::rotate, 0), shape,
+      {-2, 1, 3, 4, 5, 6, -20, 10, 30, 40, 50, 60});
   // Three blocks: sequences 0 and 1 are numbers 5 and 6 of the batch, which use blocks 2 and 0.
   const Tensor blocks = Tensor::from<double>({3, 1, 1}, {100, 200, 300});
   test::expect_values(act({blocks, false, true}, PositionAct::add, 5), shape,
@@ -72,7 +81,11 @@ TEST(PositionOp, HandComputed) {
 
 TEST(PositionOp, Sound) {
   for (const PositionAct act : kActs) {
-    for (const PositionCase& sizes : kCases) test::expect_sound(position_case(sizes, act));
+    for (const PositionCase& sizes : kCases) {
+      const std::int64_t slice = sizes.shared ? sizes.size : sizes.heads * sizes.size;
+      if (act == PositionAct::rotate && slice % 2 != 0) continue;
+      test::expect_sound(position_case(sizes, act));
+    }
   }
 }
 
@@ -82,7 +95,12 @@ TEST(PositionOp, Errors) {
     return [=] { ops::act_on_queries_and_keys(x, position, heads, PositionAct::add, 0); };
   };
   const Tensor pe = Tensor::zeros({1, 4, 8});
+  const auto rotate = [&] {
+    ops::act_on_queries_and_keys(Tensor::zeros({2, 4, 9}), {Tensor::zeros({1, 4, 1}), false, true},
+                                 3, PositionAct::rotate, 0);
+  };
   test::expect_refused({
+      {rotate, "[position] a slice of pe that rotates must have an even width, got 1."},
       {call({}, {pe}), "[position] qkv must be a tensor, got an undefined one."},
       {call(qkv, {}), "[position] pe must be a tensor, got an undefined one."},
       {call(Tensor::from<std::int64_t>({1, 1, 3}, {0, 0, 0}), {pe}),

@@ -35,7 +35,14 @@ inline constexpr kernels::PositionLayout kPositionLayouts[] = {
      .slice = 16,
      .first_sequence = 3},
 };
-inline constexpr kernels::PositionAct kPositionActs[] = {kernels::PositionAct::add,
-                                                         kernels::PositionAct::multiply};
+inline constexpr kernels::PositionAct kElementwiseActs[] = {kernels::PositionAct::add,
+                                                            kernels::PositionAct::multiply};
+inline constexpr kernels::PositionAct kPositionActs[] = {
+    kernels::PositionAct::add, kernels::PositionAct::multiply, kernels::PositionAct::rotate};
+
+/// A turn takes pairs of channels.
+constexpr bool can_act(kernels::PositionAct act, const kernels::PositionLayout& layout) {
+  return act != kernels::PositionAct::rotate || layout.slice % 2 == 0;
+}
 
 }  // namespace seqpe::test

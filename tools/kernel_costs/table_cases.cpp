@@ -63,38 +63,48 @@ void cross_entropy(Arrays& arrays) {
                                  .grad_logits = logits});
 }
 
-kernels::PositionLayout layout() {
+/// `learned`: the gradient of pe is wanted.
+struct Position {
+  kernels::PositionAct act;
+  kernels::PositionLayout layout;
+  bool learned;
+};
+
+kernels::PositionLayout layout(std::int64_t width, std::int64_t k_column, std::int64_t slice) {
   return {.batch = 8,
           .tokens = kTokens / 8,
           .channels = kChannels,
           .blocks = 1,
-          .width = 2 * kChannels,
+          .width = width,
           .q_column = 0,
-          .k_column = kChannels,
-          .slice = kChannels,
+          .k_column = k_column,
+          .slice = slice,
           .first_sequence = 0};
 }
 
-void position_forward(Arrays& arrays) {
+void position_forward(Arrays& arrays, const Position& position) {
   kernels::position_forward(kCuda, {.dtype = DType::bf16,
-                                    .act = kernels::PositionAct::add,
-                                    .layout = layout(),
+                                    .act = position.act,
+                                    .layout = position.layout,
                                     .out = arrays.output<bf16>(kTokens * 3 * kChannels),
                                     .qkv = arrays.input<bf16>(kTokens * 3 * kChannels),
-                                    .pe = arrays.input<bf16>(kTokens / 8 * 2 * kChannels)});
+                                    .pe = arrays.input<bf16>(kTokens / 8 * position.layout.width)});
 }
 
-/// attn_mul, whose backward needs all inputs; values are used by the gradient of qkv alone.
-void position_backward(Arrays& arrays) {
+/// Values of qkv are used by no gradient of pe.
+void position_backward(Arrays& arrays, const Position& position) {
+  const std::int64_t pe = kTokens / 8 * position.layout.width;
   kernels::position_backward(
       kCuda, {.dtype = DType::bf16,
-              .act = kernels::PositionAct::multiply,
-              .layout = layout(),
+              .act = position.act,
+              .layout = position.layout,
               .grad_qkv = arrays.output<bf16>(kTokens * 3 * kChannels),
-              .grad_pe = arrays.output<bf16>(kTokens / 8 * 2 * kChannels),
+              .grad_pe = position.learned ? arrays.output<bf16>(pe) : nullptr,
               .grad_out = arrays.input<bf16>(kTokens * 3 * kChannels),
-              .qkv = arrays.input<bf16>(kTokens * 3 * kChannels, kTokens * 2 * kChannels),
-              .pe = arrays.input<bf16>(kTokens / 8 * 2 * kChannels)});
+              .qkv = position.learned
+                         ? arrays.input<bf16>(kTokens * 3 * kChannels, kTokens * 2 * kChannels)
+                         : nullptr,
+              .pe = arrays.input<bf16>(pe)});
 }
 
 }  // namespace
@@ -102,12 +112,20 @@ void position_backward(Arrays& arrays) {
 std::vector<Case> table_cases() {
   const std::string rows = fmt::format("{} of {} x {} bf16", kTokens, kVocabulary, kChannels),
                     logits = fmt::format("{} x {} bf16, in place", kTokens, kVocabulary),
-                    qkv = fmt::format("8 x {} x {} bf16", kTokens / 8, 3 * kChannels);
-  return {{"embedding_forward", rows, 0, embedding_forward},
-          {"embedding_backward", rows, 0, embedding_backward},
-          {"cross_entropy", logits, 0, cross_entropy},
-          {"position_forward", qkv, 0, position_forward},
-          {"position_backward", qkv, 0, position_backward}};
+                    qkv = fmt::format("8 x {} x {} bf16", kTokens / 8, 3 * kChannels),
+                    turned = qkv + ", rotary";
+  // attn_add forward, attn_mul backward: what each needs most. Rotary: 12 heads of 64.
+  const Position add{kernels::PositionAct::add, layout(2 * kChannels, kChannels, kChannels), true},
+      multiply{kernels::PositionAct::multiply, add.layout, true},
+      rotate{kernels::PositionAct::rotate, layout(64, 0, 64), false};
+  return {
+      {"embedding_forward", rows, 0, embedding_forward},
+      {"embedding_backward", rows, 0, embedding_backward},
+      {"cross_entropy", logits, 0, cross_entropy},
+      {"position_forward", qkv, 0, [=](Arrays& arrays) { position_forward(arrays, add); }},
+      {"position_backward", qkv, 0, [=](Arrays& arrays) { position_backward(arrays, multiply); }},
+      {"position_forward", turned, 0, [=](Arrays& arrays) { position_forward(arrays, rotate); }},
+      {"position_backward", turned, 0, [=](Arrays& arrays) { position_backward(arrays, rotate); }}};
 }
 
 }  // namespace seqpe::costs
