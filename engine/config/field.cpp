@@ -170,4 +170,15 @@ Field choice(std::string key, std::vector<std::string> words, std::string doc,
           [words, index = std::move(index)] { return words[index()]; }};
 }
 
+Field word(std::string key, std::string& target, const std::vector<std::string>& words,
+           std::string doc) {
+  return choice(
+      std::move(key), words, std::move(doc),
+      [&target, words] {
+        return static_cast<std::size_t>(std::find(words.begin(), words.end(), target) -
+                                        words.begin());
+      },
+      [&target, words](std::size_t i) { target = words[i]; });
+}
+
 }  // namespace seqpe::config

@@ -43,6 +43,10 @@ Field number_or_auto(std::string key, double& target, std::string doc);
 Field choice(std::string key, std::vector<std::string> words, std::string doc,
              std::function<std::size_t()> index, std::function<void(std::size_t)> choose);
 
+/// A choice bound to a text.
+Field word(std::string key, std::string& target, const std::vector<std::string>& words,
+           std::string doc);
+
 /// A choice bound to an enum whose values 0, 1, ... stand for the words in order.
 template <typename E>
 Field enumeration(std::string key, E& target, std::vector<std::string> words, std::string doc) {

@@ -55,13 +55,13 @@ Config load_config(const std::vector<std::string>& names,
   return config;
 }
 
-bool describes_model(const std::string& key, PositionKind position) {
+bool describes_model(const std::string& key, const std::string& position) {
   if (key.find(".dropout.") != std::string::npos) return false;
-  if (key.starts_with("model.")) return true;
-  if (key == "data.block_size") return position == PositionKind::learned;
-  if (!key.starts_with("seqpe.") || position != PositionKind::seqpe) return false;
-  return std::none_of(std::begin(kTrainingSections), std::end(kTrainingSections),
-                      [&](const char* section) { return key.starts_with(section); });
+  const auto begins = [&](const std::string& prefix) { return key.starts_with(prefix); };
+  const bool of_position = std::ranges::any_of(position_kind(position).keys, begins);
+  if (begins("model.") && !begins("model.rotary.")) return true;
+  return of_position &&
+         std::none_of(std::begin(kTrainingSections), std::end(kTrainingSections), begins);
 }
 
 bool decides_data(const std::string& key) {
@@ -77,13 +77,11 @@ std::vector<std::int64_t> evaluation_lengths(const Config& config) {
 }
 
 std::vector<Config> rivals_of(const Config& config) {
-  const auto& names = position_names();
   std::vector<Config> rivals;
   for (const std::string& name : config.compare) {
     Config rival = config;
     rival.compare.clear();
-    rival.model.position =
-        static_cast<PositionKind>(std::find(names.begin(), names.end(), name) - names.begin());
+    rival.model.position = name;
     rivals.push_back(std::move(rival));
   }
   return rivals;

@@ -8,11 +8,10 @@
 #include "engine/data/lm_blocks.h"
 #include "engine/train/train_config.h"
 #include "models/gpt/gpt.h"
+#include "models/positions/registry.h"
 #include "models/seqpe/options.h"
 
 namespace seqpe::models {
-
-enum class PositionKind : std::uint8_t { seqpe, learned, none };
 
 /// The section `model`.
 struct ModelConfig {
@@ -22,7 +21,10 @@ struct ModelConfig {
   ActivationName activation = ActivationName::gelu_new;
   double layer_norm_eps = 1e-5;
   GptDropout dropout;
-  PositionKind position = PositionKind::seqpe;
+  std::string position = "seqpe";  // a name of positions/registry.h
+  double rotary_base = 10000.0;
+
+  bool is_seqpe() const { return position == "seqpe"; }
 };
 
 /// The section `data`.
@@ -87,13 +89,9 @@ std::vector<Config> rivals_of(const Config& config);
 
 /// True for a key that says what a model with these positions computes; false for one that says how
 /// it is trained.
-bool describes_model(const std::string& key, PositionKind position);
+bool describes_model(const std::string& key, const std::string& position);
 
 /// True for a key that decides which sequences a step of training sees.
 bool decides_data(const std::string& key);
-
-/// The names of PositionKind, in its order.
-const std::vector<std::string>& position_names();
-const std::string& name_of(PositionKind position);
 
 }  // namespace seqpe::models

@@ -22,8 +22,10 @@ void add_model(std::vector<Field>& fields, ModelConfig& model) {
                                   "on what a branch adds", 0.0, 0.99));
   fields.push_back(config::number("model.dropout.attention", model.dropout.attention,
                                   "on attention weights", 0.0, 0.99));
-  fields.push_back(config::enumeration("model.position", model.position, position_names(),
-                                       "the position encoding"));
+  fields.push_back(
+      config::word("model.position", model.position, position_names(), "the position encoding"));
+  fields.push_back(config::number("model.rotary.base", model.rotary_base,
+                                  "of the wavelengths of rotary and sinusoidal positions", 1.0));
 }
 
 void add_encoder(std::vector<Field>& fields, EncoderOptions& encoder) {
@@ -185,15 +187,6 @@ void add_rest(std::vector<Field>& fields, Config& config) {
 }
 
 }  // namespace
-
-const std::vector<std::string>& position_names() {
-  static const std::vector<std::string> names{"seqpe", "learned", "none"};
-  return names;
-}
-
-const std::string& name_of(PositionKind position) {
-  return position_names()[static_cast<std::size_t>(position)];
-}
 
 std::vector<Field> fields_of(Config& config) {
   std::vector<Field> fields;

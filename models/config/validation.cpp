@@ -28,7 +28,6 @@ bool divides(std::int64_t small, std::int64_t large) {
 /// The largest position of an evaluation must be one that the model can tell.
 void validate_lengths(const Config& config) {
   const auto& eval = config.eval;
-  const PositionKind position = config.model.position;
   const SeqpeOptions& seqpe = config.seqpe;
   const std::int64_t digits = seqpe.max_digits > 0
                                   ? seqpe.max_digits
@@ -42,15 +41,15 @@ void validate_lengths(const Config& config) {
                          eval.stride);
     const std::int64_t needed = digits_needed(eval.start + length, 1, seqpe.base);
     require<ConfigError>(
-        position != PositionKind::seqpe || needed <= digits,
+        !config.model.is_seqpe() || needed <= digits,
         "[config] position {} (eval.start plus a length of eval.lengths) needs {} digits in base "
         "{}, seqpe.max_digits is {}. Hint: train with more digits or evaluate at shorter lengths.",
         eval.start + length - 1, needed, seqpe.base, digits);
     require<ConfigError>(
-        position != PositionKind::learned || eval.start == 0 ||
+        !position_kind(config.model.position).has_end || eval.start == 0 ||
             eval.start + length <= config.data.block_size,
-        "[config] eval.start must be 0 for learned positions beyond their table of {}, got {}.",
-        config.data.block_size, eval.start);
+        "[config] eval.start must be 0 for {} positions beyond their table of {}, got {}.",
+        config.model.position, config.data.block_size, eval.start);
   }
 }
 
@@ -69,7 +68,7 @@ void validate_model(const Config& config) {
   check_size("model.width", model.width);
   check_size("seqpe.max_position", seqpe.max_position);
   validate_lengths(config);
-  if (model.position != PositionKind::seqpe) return;
+  if (!model.is_seqpe()) return;
   check_size("seqpe.encoder.width", seqpe.encoder.width);
   check_size("seqpe.max_digits", seqpe.max_digits);
   require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
@@ -97,7 +96,7 @@ void validate_training(const Config& config) {
                          train.betas[1]);
   }
   require<ConfigError>(train.eps > 0, "[config] train.eps must be > 0, got {}.", train.eps);
-  if (model.position == PositionKind::seqpe) {
+  if (model.is_seqpe()) {
     check_size("seqpe.shift.pool", seqpe.shift.pool);
     check_size("seqpe.shift.blocks", seqpe.shift.blocks);
     check_size("seqpe.contrastive.pivots", seqpe.contrastive.pivots);
@@ -108,12 +107,12 @@ void validate_training(const Config& config) {
     TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), data.block_size,
                      train.batch_size, static_cast<std::uint64_t>(train.seed));
   }
-  std::set<PositionKind> positions{model.position};
+  std::set<std::string> positions{model.position};
   for (const Config& rival : rivals_of(config)) {
     require<ConfigError>(positions.insert(rival.model.position).second,
                          "[config] compare must name each rival once and not model.position {}, "
                          "got [{}].",
-                         name_of(model.position), fmt::join(compare, ", "));
+                         model.position, fmt::join(compare, ", "));
     validate_model(rival);
     validate_training(rival);
   }

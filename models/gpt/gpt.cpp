@@ -64,7 +64,7 @@ Gpt::Gpt(const GptOptions& options, std::unique_ptr<PositionEncoding> position)
 Tensor Gpt::forward(const Tensor& ids, const Tensor& pe, const Tensor& key_mask,
                     const nn::Pass& pass) const {
   require(ids.rank() == 2, "[gpt] ids must have shape [B, T], got {}.", to_string(ids.shape()));
-  const PreparedPositions positions = position_->prepare(pe);
+  const PreparedPositions positions = position_->prepare(pe, wte_.weight().dtype());
   const Tensor x = dropout_.forward(position_->at_input(wte_.forward(ids), positions, pass), pass);
   // The residual stream, and what the next branch reads: each sum is normalised as it is made.
   ops::ResidualLayerNorm stream{x, blocks_[0]->ln_1.forward(x)};

@@ -26,7 +26,8 @@ class PositionEncoding : public nn::Module {
                        const nn::Pass& pass) const;
   /// True if the embeddings of fewer tokens are the first rows of embed(starts, length).
   virtual bool shorter_is_prefix(std::int64_t length) const;
-  virtual PreparedPositions prepare(const Tensor& pe) const;
+  /// `dtype`: of the activations.
+  virtual PreparedPositions prepare(const Tensor& pe, DType dtype) const;
   /// Token embeddings x [B, T, C] with the positions, if they act at the input.
   virtual Tensor at_input(const Tensor& x, const PreparedPositions& positions,
                           const nn::Pass& pass) const;
@@ -37,20 +38,5 @@ class PositionEncoding : public nn::Module {
 
 /// NoPE: nothing; a causal model can still tell positions apart.
 class NoPosition final : public PositionEncoding {};
-
-/// A learned table, one row a position (`vanilla` in the reference). Beyond its length it is
-/// stretched linearly.
-class LearnedPosition final : public PositionEncoding {
- public:
-  LearnedPosition(std::int64_t length, std::int64_t width, DType dtype);
-  Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-               const nn::Pass& pass) const override;
-  bool shorter_is_prefix(std::int64_t length) const override;
-  Tensor at_input(const Tensor& x, const PreparedPositions& positions,
-                  const nn::Pass& pass) const override;
-
- private:
-  nn::Embedding wpe_;
-};
 
 }  // namespace seqpe::models

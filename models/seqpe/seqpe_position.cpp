@@ -74,7 +74,7 @@ ops::PositionPair SeqpePosition::project(const nn::Linear& projection, const Ten
   return {.pe = projection.forward(pe), .split = true, .shared_by_heads = !options_.multi_head};
 }
 
-PreparedPositions SeqpePosition::prepare(const Tensor& pe) const {
+PreparedPositions SeqpePosition::prepare(const Tensor& pe, DType) const {
   PreparedPositions positions{pe, {}};
   if (options_.apply == Apply::input_add) return positions;
   if (options_.qk_projection == QkProjection::none) {

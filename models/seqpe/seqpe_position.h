@@ -17,7 +17,7 @@ class SeqpePosition final : public PositionEncoding {
 
   Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
                const nn::Pass& pass) const override;
-  PreparedPositions prepare(const Tensor& pe) const override;
+  PreparedPositions prepare(const Tensor& pe, DType dtype) const override;
   Tensor at_input(const Tensor& x, const PreparedPositions& positions,
                   const nn::Pass& pass) const override;
   void at_attention(std::int64_t layer, const PreparedPositions& positions, const nn::Pass& pass,

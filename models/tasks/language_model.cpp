@@ -28,23 +28,16 @@ LanguageModel::LanguageModel(const Config& config, std::shared_ptr<const data::T
                              DType dtype)
     : config_(config), tokenizer_(std::move(tokenizer)) {
   const ModelConfig& model = config_.model;
-  std::unique_ptr<PositionEncoding> position;
-  switch (model.position) {
-    case PositionKind::seqpe: {
-      auto seqpe = std::make_unique<SeqpePosition>(config_.seqpe, model.layers, model.width,
-                                                   model.heads, dtype);
-      seqpe_ = seqpe.get();
-      config_.seqpe = seqpe->options();
-      position = std::move(seqpe);
-      break;
-    }
-    case PositionKind::learned:
-      position = std::make_unique<LearnedPosition>(config_.data.block_size, model.width, dtype);
-      break;
-    case PositionKind::none:
-      position = std::make_unique<NoPosition>();
-      break;
-  }
+  std::unique_ptr<PositionEncoding> position = position_kind(model.position)
+                                                   .make({.layers = model.layers,
+                                                          .width = model.width,
+                                                          .heads = model.heads,
+                                                          .train_length = config_.data.block_size,
+                                                          .dtype = dtype,
+                                                          .rotary_base = model.rotary_base,
+                                                          .seqpe = config_.seqpe});
+  seqpe_ = dynamic_cast<SeqpePosition*>(position.get());
+  if (seqpe_ != nullptr) config_.seqpe = seqpe_->options();
   gpt_ = std::make_unique<Gpt>(gpt_options(config_, tokenizer_->vocab_size(), dtype),
                                std::move(position));
 }

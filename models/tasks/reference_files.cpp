@@ -41,7 +41,14 @@ const std::vector<Key>& gpt2_keys() {
 
 const Key& position_key() {
   static const Key key{
-      "PE_TYPE", "model.position", {{"seq_pe", "seqpe"}, {"vanilla", "learned"}, {"nope", "none"}}};
+      "PE_TYPE",
+      "model.position",
+      {{"seq_pe", "seqpe"}, {"vanilla", "learned"}, {"nope", "none"}, {"sin", "sinusoidal"}}};
+  return key;
+}
+
+const Key& base_key() {
+  static const Key key{"SINUSOIDAL_PE_BASE", "model.rotary.base"};
   return key;
 }
 
@@ -92,10 +99,9 @@ constexpr std::pair<const char*, const char*> kGpt2Constants[] = {
     {"scale_attn_weights", "true"},
     {"scale_attn_by_inverse_layer_idx", "false"},
     {"tie_word_embeddings", "true"}};
-/// Derived here, or of position encodings whose keys come with them.
+/// Derived here.
 constexpr const char* kOutDim = "PE_OUT_PROJ_DIM";
 constexpr const char* kUsesShift = "PE_USE_RANDOM_SHIFT";
-constexpr const char* kSinusoidalBase = "SINUSOIDAL_PE_BASE";
 
 const config::Field& field_of(const std::vector<config::Field>& fields, const std::string& key) {
   return *std::find_if(fields.begin(), fields.end(),
@@ -199,9 +205,10 @@ class Reader {
 
 /// All of pe_config.json but the kind of positions, which was read.
 void read_position(Reader& file, Config& config) {
-  file.value(kSinusoidalBase);
-  const PositionKind position = config.model.position;
-  const bool is_seqpe = position == PositionKind::seqpe;
+  const std::string position = config.model.position;
+  const bool is_seqpe = config.model.is_seqpe();
+  describes_model(base_key().ours, position) ? file.copy(base_key(), false)
+                                             : void(file.value(base_key().theirs));
   for (const auto& [key, expected] : kSeqpeConstants) file.check(key, expected, is_seqpe);
   for (const Key& key : seqpe_keys()) {
     // The number of digits must fit the positions, or follows from them.
@@ -259,7 +266,8 @@ std::string pe_config_text(const Config& config) {
     line(key.theirs, to_theirs(key, field_of(fields, key.ours).get()));
   };
   write(position_key());
-  if (config.model.position != PositionKind::seqpe) return out;
+  if (describes_model(base_key().ours, config.model.position)) write(base_key());
+  if (!config.model.is_seqpe()) return out;
   for (const Key& key : seqpe_keys()) write(key);
   for (const auto& [key, value] : kSeqpeConstants) line(key, value);
   line(kOutDim,
@@ -278,7 +286,8 @@ Config read_reference_config(const fs::path& run) {
     gpt.copy(key, describes_model(key.ours, config.model.position));
   read_position(position, config);
   // A learned table has n_positions rows; other models say with what length they were trained.
-  if (fs::exists(run / "train_args.json") && config.model.position != PositionKind::learned)
+  if (fs::exists(run / "train_args.json") &&
+      !describes_model("data.block_size", config.model.position))
     Reader(run / "train_args.json", fields).copy({"block_size", "data.block_size"}, false);
   validate(config, run);
   return config;

@@ -40,8 +40,7 @@ void check_encoder(const SeqpeOptions& seqpe, const io::SafetensorsFile& file) {
 
 WeightFiles open_weights(const Config& config, const fs::path& directory) {
   WeightFiles files{io::SafetensorsFile::open(directory / kModelFile), {}};
-  if (config.model.position == PositionKind::seqpe)
-    files.encoder = io::SafetensorsFile::open(directory / kEncoderFile);
+  if (config.model.is_seqpe()) files.encoder = io::SafetensorsFile::open(directory / kEncoderFile);
   return files;
 }
 

@@ -3,9 +3,9 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-six=(--set compare='[learned, none]' --set train.steps=6 --set checkpoint.every=2)
+six=(--set compare='[learned, sinusoidal, rotary, alibi, none]' --set train.steps=6 --set checkpoint.every=2)
 expect 0 "learned " train --run whole "${six[@]}"
-for rival in learned none; do
+for rival in learned sinusoidal rotary alibi none; do
   check "$rival is trained to its end" test "$(step_of "whole/rival_$rival")" = 6
   check "$rival is $rival" grep -q "position: $rival" "whole/rival_$rival/config.yaml"
   check "$rival alone gives the same weights" train --quiet --run "alone_$rival" --set train.steps=6 --set "model.position=$rival"

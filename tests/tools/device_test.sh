@@ -49,6 +49,23 @@ done
 check "both devices name the step" diff <(grep -o "of step [0-9]* is not finite" failing_cpu.err) <(grep -o "of step [0-9]* is not finite" failing_cuda.err)
 check "no checkpoint of it" test "$(ls failing_cpu/checkpoints)" = "$(ls failing_cuda/checkpoints)"
 
+# Positions that follow from a formula: their tables are on the device.
+for position in sinusoidal rotary alibi; do
+  for device in cpu cuda; do
+    check "4 steps with $position positions on $device" train --run "${position}_$device" --device $device --quiet \
+      --set train.steps=4 --set "eval.lengths=[16,40]" --set "model.position=$position"
+  done
+done
+python "their losses agree" << 'PYTHON'
+import json
+for position in ("sinusoidal", "rotary", "alibi"):
+    runs = ([json.loads(line) for line in open(f"{position}_{device}/metrics.jsonl")] for device in ("cpu", "cuda"))
+    steps = [(a, b) for a, b in zip(*runs) if "loss" in a]
+    assert len(steps) == 4
+    for a, b in steps:
+        assert abs(a["loss"] - b["loss"]) <= 2e-5 * a["loss"], (position, a, b)
+PYTHON
+
 # Mixed precision: both round to bf16, in other places.
 for device in cpu cuda; do
   check "5 steps in bf16 on $device" train --run "mixed_$device" --device $device --quiet --set train.steps=5 \

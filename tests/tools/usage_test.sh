@@ -117,6 +117,9 @@ eval.stride=17|eval.stride must be at most the length 16, got 17
 kernels.attention=cudnn|unknown key 'kernels.attention'
 TABLE
 expect 3 "eval.start must be 0 for learned positions" train --set model.position=learned --set eval.start=3
+expect 0 "" train --dry-run --set model.position=rotary --set eval.start=3
+expect 3 "[rotary] a head's size (model.width over model.heads) must be even, got 1" train --dry-run --set model.position=rotary \
+  --set model.heads=8 --set compare=[]
 expect 3 "eval.start must be 0 for learned positions" train --set compare='[learned]' --set eval.start=3
 expect 3 "seqpe.shift.pool must be at least" train --set model.position=none --set compare='[seqpe]' --set seqpe.shift.pool=1
 expect 3 "seqpe.shift.pool must be at least" "$engine" config validate "${tiny[@]}" --set seqpe.shift.pool=1

@@ -26,7 +26,7 @@ bool is_in_machine(Device device) {
 /// Numbers of the position encoder's activations, all blocks of a shifted step and both losses. Its
 /// last block computes one token a position.
 double encoder_numbers(const models::Config& config) {
-  if (config.model.position != models::PositionKind::seqpe) return 0;
+  if (!config.model.is_seqpe()) return 0;
   const auto& shift = config.seqpe.shift;
   const auto& contrastive = config.seqpe.contrastive;
   const auto& transfer = config.seqpe.transfer;
@@ -108,8 +108,7 @@ void say_plan(const models::LanguageModel& model, const models::LmTask& task, De
   }
   const std::int64_t all = model_count + encoder_count;
   log.say(fmt::format("positions {}, {} parameters in the model, {} in the position encoder",
-                      name_of(config.model.position), shortened(model_count),
-                      shortened(encoder_count)));
+                      config.model.position, shortened(model_count), shortened(encoder_count)));
   log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
                       config.train.batch_size * config.data.block_size, task.training_tokens()));
   const double peak = expected_peak(model, all, device);

@@ -78,7 +78,7 @@ class Session {
   std::string recipe() const { return fs::path(options_.configs.back()).stem(); }
 
   fs::path folder_of(const models::Config& rival) const {
-    return folder_ / ("rival_" + name_of(rival.model.position));
+    return folder_ / ("rival_" + rival.model.position);
   }
 
   std::optional<fs::path> resume_of(const fs::path& where) const {
@@ -161,8 +161,7 @@ class Session {
       throw;
     }
     if (trained.outcome == train::Outcome::interrupted) log.record("stopped by a signal");
-    if (!trained.results.empty())
-      table_.emplace_back(name_of(config.model.position), trained.results);
+    if (!trained.results.empty()) table_.emplace_back(config.model.position, trained.results);
     if (sample_.empty()) sample_ = trained.sample;
     return trained.outcome == train::Outcome::finished;
   }

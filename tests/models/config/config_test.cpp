@@ -76,7 +76,7 @@ const std::set<std::string> kOfEveryModel{"model.layers",   "model.width",
                    "seqpe.encoder.last_layernorm",
                    "seqpe.encoder.temperature",
                    "seqpe.encoder.activation"},
-    kOfLearnedModels{"data.block_size"},
+    kOfLearnedModels{"data.block_size"}, kOfWaves{"model.rotary.base"},
     kOfData{"train.batch_size", "data.path",   "data.block_size",      "data.reader",
             "data.blank_lines", "data.shards", "data.reference_blocks"},
     // The tokeniser is compared itself, token by token; the seed by the loop.
@@ -142,11 +142,16 @@ TEST(Config, EveryKeyIsOfTheModelOfItsDataOrOfNeither) {
   for (const auto& [key, type, doc, get, set] : fields_of(config)) {
     SCOPED_TRACE(key);
     const bool every = kOfEveryModel.contains(key), seqpe = kOfSeqpeModels.contains(key),
-               learned = kOfLearnedModels.contains(key), data = kOfData.contains(key);
-    EXPECT_NE(every || seqpe || learned || data, kOfNeither.contains(key)) << "not classified";
-    EXPECT_EQ(describes_model(key, PositionKind::seqpe), every || seqpe);
-    EXPECT_EQ(describes_model(key, PositionKind::learned), every || learned);
-    EXPECT_EQ(describes_model(key, PositionKind::none), every);
+               learned = kOfLearnedModels.contains(key), waves = kOfWaves.contains(key),
+               data = kOfData.contains(key);
+    EXPECT_NE(every || seqpe || learned || waves || data, kOfNeither.contains(key))
+        << "not classified";
+    EXPECT_EQ(describes_model(key, "seqpe"), every || seqpe);
+    EXPECT_EQ(describes_model(key, "learned"), every || learned);
+    EXPECT_EQ(describes_model(key, "sinusoidal"), every || waves);
+    EXPECT_EQ(describes_model(key, "rotary"), every || waves);
+    EXPECT_EQ(describes_model(key, "alibi"), every);
+    EXPECT_EQ(describes_model(key, "none"), every);
     EXPECT_EQ(decides_data(key), data);
   }
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "engine/ops/elementwise.h"
+#include "models/positions/learned.h"
+#include "models/positions/registry.h"
 #include "models/seqpe/seqpe_position.h"
 #include "tests/support/directional_check.h"
 #include "tests/support/expect_error.h"
@@ -298,9 +300,17 @@ void expect_model_gradients(const Model& model) {
 }
 
 TEST(Gpt, GradientsWithoutSeqpe) {
-  expect_model_gradients(Model(gpt_options(0.2), std::make_unique<NoPosition>()));
-  expect_model_gradients(
-      Model(gpt_options(0.2), std::make_unique<LearnedPosition>(13, kWidth, DType::f64)));
+  const GptOptions options = gpt_options(0.2);
+  for (const PositionKind& kind : position_kinds()) {
+    if (kind.name == std::string("seqpe")) continue;
+    SCOPED_TRACE(kind.name);
+    expect_model_gradients(Model(options, kind.make({.layers = options.layers,
+                                                     .width = kWidth,
+                                                     .heads = options.heads,
+                                                     .train_length = 13,
+                                                     .dtype = DType::f64,
+                                                     .seqpe = {}})));
+  }
   GptOptions exact = gpt_options(0.2);
   exact.activation = ops::Activation::gelu_erf;
   expect_model_gradients(Model(exact, std::make_unique<NoPosition>()));

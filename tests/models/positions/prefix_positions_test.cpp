@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "models/positions/learned.h"
 #include "tests/support/tensor_compare.h"
 
 namespace seqpe::models {

@@ -41,7 +41,7 @@ std::unique_ptr<SeqpePosition> make_position(const SeqpeOptions& options) {
 nn::SelfAttention::Extra extra_of(const SeqpePosition& position, std::int64_t layer,
                                   const Tensor& pe) {
   nn::SelfAttention::Extra extra;
-  position.at_attention(layer, position.prepare(pe), {}, extra);
+  position.at_attention(layer, position.prepare(pe, pe.dtype()), {}, extra);
   return extra;
 }
 
@@ -116,7 +116,7 @@ TEST(SeqpePosition, InputAddActsAtTheInputOnly) {
   const auto position = make_position(options_of(Apply::input_add, QkProjection::single, true));
   const Tensor pe = position->embed({7, 0}, kTokens, {});
   const Tensor x = Tensor::zeros({3, kTokens, kWidth}, DType::f64);
-  const Tensor added = position->at_input(x, position->prepare(pe), {.first_row = 1});
+  const Tensor added = position->at_input(x, position->prepare(pe, pe.dtype()), {.first_row = 1});
   for (std::int64_t b = 0; b < 3; ++b) {
     const std::int64_t block = (b + 1) % 2;
     test::expect_same(added.rows(b, b + 1), pe.rows(block, block + 1));
@@ -192,7 +192,7 @@ TEST_P(SeqpePositionActs, OnQueriesAndKeys) {
 TEST_P(SeqpePositionActs, AtTheInputNothing) {
   const auto acting = position(Apply::attn_mul);
   const Tensor pe = acting->embed({0}, kTokens, {}), x = test::random_tensor({2, kTokens, 6}, 1);
-  EXPECT_EQ(acting->at_input(x, acting->prepare(pe), {}).data(), x.data());
+  EXPECT_EQ(acting->at_input(x, acting->prepare(pe, pe.dtype()), {}).data(), x.data());
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, SeqpePositionActs,

@@ -145,7 +145,7 @@ TEST(ReferenceFiles, WhatWeWriteReadsBack) {
                           .activation = ActivationName::gelu};
   config.seqpe.contrastive.logit_scale = config.seqpe.transfer.logit_scale = 0.3;
   config.train.groups.at("encoder").weight_decay = 0.125;
-  for (const PositionKind kind : {PositionKind::seqpe, PositionKind::learned, PositionKind::none}) {
+  for (const std::string& kind : position_names()) {
     config.model.position = kind;
     const TemporaryDirectory run;
     run.write("config.json", gpt2_config_text(config, 256));
@@ -155,7 +155,7 @@ TEST(ReferenceFiles, WhatWeWriteReadsBack) {
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "no key of ours is unknown";
     for (const auto& field : fields_of(config)) {
       if (describes_model(field.key, kind) || field.key == "train.encoder_weight_decay") {
-        if (field.key == "train.encoder_weight_decay" && kind != PositionKind::seqpe) continue;
+        if (field.key == "train.encoder_weight_decay" && kind != "seqpe") continue;
         EXPECT_EQ(value_of(read, field.key), field.get()) << field.key;
       }
     }
@@ -178,7 +178,7 @@ TEST(ReferenceFiles, MalformedFilesAreRefusedByFileAndKey) {
       {"[1, 2]", "must hold a map"},
       {"PE_TYPE: [", "pe_config.json"},
       {"A: 1", "there is no PE_TYPE"},
-      {"PE_TYPE: rotary", "got \"rotary\" (PE_TYPE in "},
+      {"PE_TYPE: rotary_2d", "got \"rotary_2d\" (PE_TYPE in "},
       {"PE_TYPE: {a: 1}", "PE_TYPE must be a single value"},
       {with("SEQPE_ADD_OUT_PROJ: false"), "SEQPE_ADD_OUT_PROJ must be true, got false"},
       {with("SEQPE_INIT_NORM_WEIGHT: 2"), "SEQPE_INIT_NORM_WEIGHT must be 1.0, got 2"},

@@ -1,0 +1,44 @@
+#include "models/positions/rotary.h"
+
+#include <cmath>
+
+#include "engine/ops/position.h"
+
+namespace seqpe::models {
+
+RotaryPosition::RotaryPosition(std::int64_t train_length, std::int64_t heads,
+                               std::int64_t head_size, double base)
+    : heads_(heads), table_(train_length, head_size, [=](std::int64_t position, double* row) {
+        const std::int64_t pairs = head_size / 2;
+        for (std::int64_t j = 0; j < pairs; ++j) {
+          const double exponent = static_cast<double>(2 * j) / static_cast<double>(head_size);
+          const double angle = static_cast<double>(position) / std::pow(base, exponent);
+          row[j] = std::sin(angle);
+          row[pairs + j] = std::cos(angle);
+        }
+      }) {
+  require<ConfigError>(head_size % 2 == 0,
+                       "[rotary] a head's size (model.width over model.heads) must be even, got "
+                       "{}.",
+                       head_size);
+  add_child("table", table_);
+}
+
+Tensor RotaryPosition::embed(const std::vector<std::int64_t>& starts, std::int64_t length,
+                             const nn::Pass&) const {
+  return table_.rows(starts, length);
+}
+
+PreparedPositions RotaryPosition::prepare(const Tensor& pe, DType dtype) const {
+  return {pe, {.pe = pe.to(dtype), .split = false, .shared_by_heads = true}};
+}
+
+void RotaryPosition::at_attention(std::int64_t, const PreparedPositions& positions,
+                                  const nn::Pass& pass, nn::SelfAttention::Extra& extra) const {
+  extra.transform = [pair = positions.shared, heads = heads_,
+                     first = pass.first_row](const Tensor& qkv) {
+    return ops::act_on_queries_and_keys(qkv, pair, heads, ops::PositionAct::rotate, first);
+  };
+}
+
+}  // namespace seqpe::models

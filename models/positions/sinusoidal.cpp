@@ -1,0 +1,34 @@
+#include "models/positions/sinusoidal.h"
+
+#include <cmath>
+
+#include "engine/ops/elementwise.h"
+
+namespace seqpe::models {
+
+SinusoidalPosition::SinusoidalPosition(std::int64_t train_length, std::int64_t width, double base)
+    : table_(train_length, width, [=](std::int64_t position, double* row) {
+        for (std::int64_t j = 0; j < width; ++j) {
+          const double exponent = static_cast<double>(j / 2 * 2) / static_cast<double>(width);
+          const double angle = static_cast<double>(position) / std::pow(base, exponent);
+          row[j] = j % 2 == 0 ? std::sin(angle) : std::cos(angle);
+        }
+      }) {
+  add_child("table", table_);
+}
+
+Tensor SinusoidalPosition::embed(const std::vector<std::int64_t>& starts, std::int64_t length,
+                                 const nn::Pass&) const {
+  return table_.rows(starts, length);
+}
+
+PreparedPositions SinusoidalPosition::prepare(const Tensor& pe, DType dtype) const {
+  return {pe.to(dtype), {}};
+}
+
+Tensor SinusoidalPosition::at_input(const Tensor& x, const PreparedPositions& positions,
+                                    const nn::Pass& pass) const {
+  return ops::add_rows(x, positions.pe, pass.first_row);
+}
+
+}  // namespace seqpe::models
