@@ -9,7 +9,7 @@ namespace seqpe::models {
 SinusoidalPosition::SinusoidalPosition(std::int64_t train_length, std::int64_t width, double base)
     : table_(train_length, width, [=](std::int64_t position, double* row) {
         for (std::int64_t j = 0; j < width; ++j) {
-          const double exponent = static_cast<double>(j / 2 * 2) / static_cast<double>(width);
+          const double exponent = static_cast<double>(j - j % 2) / static_cast<double>(width);
           const double angle = static_cast<double>(position) / std::pow(base, exponent);
           row[j] = j % 2 == 0 ? std::sin(angle) : std::cos(angle);
         }
