@@ -5,6 +5,7 @@ set -euo pipefail
 packages=(
   build-essential ccache cmake ninja-build pkg-config git ca-certificates
   libdnnl-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libfmt-dev libpcre2-dev
+  libjpeg62-turbo-dev libpng-dev zlib1g-dev
   libgtest-dev
 )
 packages+=("$@")
