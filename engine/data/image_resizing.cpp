@@ -107,6 +107,7 @@ Image resize_columns(const Image& image, std::int64_t height, ResizeFilter filte
 
 Image resize_image(const Image& image, std::int64_t height, std::int64_t width,
                    ResizeFilter filter) {
+  check_image_size(height, width, "resized image");
   // A pass over an axis that keeps its size would change nothing.
   if (width == image.width && height == image.height) return image;
   if (height == image.height) return resize_rows(image, width, filter);
