@@ -18,7 +18,9 @@ void append_cifar10(std::span<const std::byte> bytes, const std::string& name,
                      "got a file of {} bytes.",
                      name, kRecord, bytes.size());
   images.height = images.width = kSide;
-  images.pixels.reserve(images.pixels.size() + bytes.size());
+  const std::size_t before = images.pixels.size();
+  images.pixels.resize(before + bytes.size() / kRecord * (kRecord - 1));
+  std::uint8_t* out = images.pixels.data() + before;
   for (std::size_t begin = 0; begin < bytes.size(); begin += kRecord) {
     const auto record = bytes.subspan(begin, kRecord);
     const auto label = std::to_integer<int>(record[0]);
@@ -28,8 +30,7 @@ void append_cifar10(std::span<const std::byte> bytes, const std::string& name,
     images.labels.push_back(label);
     for (std::size_t pixel = 0; pixel < kPlane; ++pixel) {
       for (std::size_t channel = 0; channel < 3; ++channel)
-        images.pixels.push_back(
-            std::to_integer<std::uint8_t>(record[1 + channel * kPlane + pixel]));
+        *out++ = std::to_integer<std::uint8_t>(record[1 + channel * kPlane + pixel]);
     }
   }
 }

@@ -38,8 +38,10 @@ std::vector<Taps> axis_taps(std::int64_t from, std::int64_t to, ResizeFilter fil
   std::vector<double> weights;
   for (std::size_t out = 0; out < axis.size(); ++out) {
     const double center = (static_cast<double>(out) + 0.5) * scale;
-    const auto begin = std::max<std::int64_t>(static_cast<std::int64_t>(center - support + 0.5), 0);
-    const auto end = std::min(static_cast<std::int64_t>(center + support + 0.5), from);
+    const double first = std::floor(center - support + 0.5);
+    const double last = std::floor(center + support + 0.5);
+    const auto begin = static_cast<std::int64_t>(std::max(first, 0.0));
+    const auto end = std::min(static_cast<std::int64_t>(last), from);
     weights.clear();
     double sum = 0;
     for (std::int64_t in = begin; in < end; ++in) {
