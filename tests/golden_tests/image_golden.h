@@ -25,8 +25,6 @@ class ImageGolden {
     config = nlohmann::json::parse(entries_.at("__metadata__").at("config").get<std::string>());
   }
 
-  bool has(const std::string& name) const { return entries_.contains(name); }
-
   /// The elements of an entry whose dtype has the size of T.
   template <typename T>
   std::vector<T> values(const std::string& name) const {
