@@ -18,6 +18,12 @@
 namespace seqpe::simt {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kTellsOfFaults = false;  // the sanitizer does
+#else
+constexpr bool kTellsOfFaults = true;
+#endif
+
 struct Watched {
   const char* kernel = nullptr;
   const char* program = nullptr;  // file of the kernel's code, and where it begins in memory
@@ -117,9 +123,9 @@ void handle(int signal, void (*handler)(int, siginfo_t*, void*), int flags) {
 }
 
 void handle_signals() {
-#if !defined(__SANITIZE_ADDRESS__)
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE}) handle(signal, on_fault, 0);
-#endif
+  if (kTellsOfFaults) {
+    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE}) handle(signal, on_fault, 0);
+  }
   handle(SIGVTALRM, on_timer, SA_RESTART);
 }
 
