@@ -11,7 +11,7 @@ void observe_plain(const void* pointer, std::size_t bytes, Access access, const 
   current_thread->site = site;
   const auto offset =
       static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - current_block.shared);
-  if (offset < kMostShared)
+  if (offset < kSharedBuffer)
     return observe_shared(static_cast<std::uint32_t>(offset), bytes, access, site);
   observe_global(pointer, bytes, access, site);
 }

@@ -24,7 +24,6 @@ thread_local BlockRunner* runner = nullptr;
 
 // Red zones around static variables; bytes of it that a kernel reads are NaN.
 constexpr std::uint32_t kRedZone = 64;
-constexpr std::size_t kSharedBytes = std::size_t{256} << 10;
 
 std::uint32_t round_up(std::uint32_t value, std::uint32_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -57,9 +56,9 @@ void BlockRunner::FreeMemory::operator()(std::byte* memory) const {
 }
 
 BlockRunner::BlockRunner(int worker) : worker_(worker), fibers_(kMostThreads + 1, fiber_main) {
-  shared_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, kSharedBytes)));
+  shared_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, kSharedBuffer)));
   require<DeviceError>(shared_ != nullptr, "[simt] out of memory: {} bytes of shared memory.",
-                       kSharedBytes);
+                       kSharedBuffer);
 }
 
 BlockRunner::~BlockRunner() = default;

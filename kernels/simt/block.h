@@ -17,6 +17,9 @@
 
 namespace seqpe::simt {
 
+/// Shared memory and the red zones between its variables lie in as many bytes.
+constexpr std::size_t kSharedBuffer = std::size_t{256} << 10;
+
 /// A launch as the workers see it.
 struct Grid {
   uint3 size{};

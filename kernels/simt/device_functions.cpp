@@ -146,7 +146,7 @@ void check_alignment(const void* pointer, std::size_t bytes, const char* what, c
 void observe(const void* pointer, std::size_t bytes, Access access, const void* site) {
   current_thread->site = site;
   const std::size_t offset = shared_offset(pointer);
-  if (offset < kMostShared)
+  if (offset < kSharedBuffer)
     return observe_shared(static_cast<std::uint32_t>(offset), bytes, access, site);
   observe_global(pointer, bytes, access, site);
 }

@@ -166,7 +166,7 @@ class Checker {
 
   unsigned block_ = 0;
   std::array<std::array<unsigned, kWarps>, kWarps> clocks_{};
-  std::vector<SharedByte> shared_ = std::vector<SharedByte>(std::size_t{256} << 10);
+  std::vector<SharedByte> shared_ = std::vector<SharedByte>(kSharedBuffer);
 };
 
 Checker& checker() {

@@ -288,6 +288,14 @@ TEST_P(Schedules, AMatrixProductOfFragments) {
   }
 }
 
+TEST(SimtLaunch, StaticAndDynamicSharedMemoryCountTogether) {
+  constexpr std::size_t kMost = 166912, kStatic = 128;
+  EXPECT_EQ(shared_after(kMost - kStatic), 31);
+  expect_match(reports_of([] { shared_after(kMost - kStatic + 1); }),
+               "a block has at most 166912 bytes of shared memory, asked 166913 at "
+               "tests/simt/warp_functions.cu:[0-9]+");
+}
+
 TEST(SimtLaunch, RefusesWhatNoGpuCouldRun) {
   for (const auto& [threads, blocks_y, shared, text] :
        {std::tuple{1025u, 1u, std::size_t{0},

@@ -88,6 +88,14 @@ __global__ void two_lines_kernel(float* out) {
 
 __global__ void empty_kernel() {}
 
+/// 128 bytes of shared memory beside what the launch asks for.
+__global__ void static_shared_kernel(float* out) {
+  SEQPE_SHARED(float[32], values);
+  values[threadIdx.x] = static_cast<float>(threadIdx.x);
+  __syncthreads();
+  if (threadIdx.x == 0) *out = values[31];
+}
+
 }  // namespace
 
 std::vector<int> shuffled_lanes() {
@@ -134,6 +142,12 @@ void race_of_two_lines() {
 
 void launch_empty(unsigned threads, unsigned blocks_y, std::size_t shared_bytes) {
   launch(kDevice, {"empty", dim3(1, blocks_y), dim3(threads), shared_bytes}, empty_kernel);
+}
+
+float shared_after(std::size_t dynamic_bytes) {
+  return filled<float>(1, 0.0f, [=](float* out) {
+    launch(kDevice, {"static_shared", dim3(1), dim3(32), dynamic_bytes}, static_shared_kernel, out);
+  })[0];
 }
 
 }  // namespace seqpe::test

@@ -23,6 +23,8 @@ int counted_in_block();
 std::vector<float> product_of_fragments();
 /// Two lines of one kernel race.
 void race_of_two_lines();
+/// 31, from a variable of 128 bytes behind so much dynamic shared memory.
+float shared_after(std::size_t dynamic_bytes);
 void launch_empty(unsigned threads, unsigned blocks_y, std::size_t shared_bytes);
 
 }  // namespace seqpe::test
