@@ -4,7 +4,8 @@
 #   tools/gpu_check.sh OUT                      builds with nvcc first
 #   tools/gpu_check.sh --pack FILE.tar.gz       packs what a check needs, at most 60 MB, on a machine with nvcc; no GPU needed
 #   tools/gpu_check.sh OUT --from-pack FILE     checks with a pack: no compiler, no network. An unpacked one needs OUT alone
-# PYTHON names an interpreter with torch, SEQPE_CUDA_ARCHITECTURES what to compile for (default: the GPU's; in a pack 80-real;90).
+# PYTHON names an interpreter with torch, SEQPE_CUDA_ARCHITECTURES what to compile for (default: the GPU's; in a pack 80-real;90),
+# SEQPE_STATION_SECONDS when a station is ended (default: 1800), SEQPE_ROUNDS how often steps are timed (default: 3).
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 usage() {
@@ -29,6 +30,7 @@ source tools/gpu_check/build.sh
 clear_stations
 smi=$(command -v nvidia-smi || true)
 python=${PYTHON:-python3}
+limit=${SEQPE_STATION_SECONDS:-1800}
 
 if [ -f PACK ]; then
   bin=$root/bin
@@ -66,11 +68,11 @@ machine() {
 }
 device_tests() {
   need_gpu
-  timeout 1800 "$bin/cuda_test" "$@"
+  timeout "$limit" "$bin/cuda_test" "$@"
 }
 goldens() {
   need_gpu
-  timeout 1800 "$bin/golden_test"
+  timeout "$limit" "$bin/golden_test"
 }
 # Kernels that share memory between threads, on the small shapes of their tests.
 small='Recording*:Feed*:StepPlans.AResult*:CrossEntropyCuda*:PositionCuda*:PtxCuda.*:LayerNormCuda*:SoftmaxCuda*:ReduceCuda*:EmbeddingCuda*:AttentionCudaTensorCores.*'
@@ -79,31 +81,57 @@ sanitizer() {
   local program
   program=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2> /dev/null) ||
     skip "there is no compute-sanitizer (CUDA Toolkit)"
-  timeout 1800 "$program" --tool "$1" --error-exitcode 9 "$bin/cuda_test" --gtest_filter="$small"
+  timeout "$limit" "$program" --tool "$1" --error-exitcode 9 "$bin/cuda_test" --gtest_filter="$small"
 }
 kernel_times() {
   need_gpu
-  timeout 1800 "$bin/seqpe_engine" bench kernels --device cuda --json > "$out/data/kernel_times.json"
+  timeout "$limit" "$bin/seqpe_engine" bench kernels --device cuda --json > "$out/data/kernel_times.json"
   python3 tools/gpu_check/kernels.py "$out/data"
+}
+# The kernels of one training step, as the profiler times them. It reads no counters, so that one pass is enough.
+profile() {
+  need_gpu
+  local program
+  program=$(command -v ncu || ls /usr/local/cuda/bin/ncu 2> /dev/null) || skip "there is no ncu (Nsight Compute)"
+  timeout "$limit" "$program" --metrics gpu__time_duration.sum --clock-control none --cache-control none --nvtx \
+    --nvtx-include step/ --csv --log-file "$out/data/profile.csv" "$bin/seqpe_engine" bench train --steps 1 --warmup 0 \
+    --config lm_wikitext103_seqpe --set seqpe.shift.rate=0 --set seqpe.contrastive.pivots=16 \
+    --set seqpe.transfer.starts=16 --set train.device=cuda --set train.precision=bf16 \
+    --set train.cuda_graphs=false --set train.batch_size=32
+  python3 tools/gpu_check/profile.py "$out/data"
 }
 training_steps() {
   need_gpu
-  timeout 1800 python3 tools/bench/train_step.py --device cuda --binary "$bin/seqpe_engine" --json "$out/data/training_steps.json" "$@"
+  timeout "$limit" python3 tools/bench/train_step.py --device cuda --binary "$bin/seqpe_engine" \
+    --json "$out/data/training_steps.json" --rounds "${SEQPE_ROUNDS:-3}" "$@"
 }
-beside_pytorch() {
+need_pytorch() {
   need_gpu
   "$python" -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null ||
     skip "$python has no torch that sees a GPU. Hint: PYTHON=venv/bin/python"
+}
+pytorch_compiles() {
+  need_pytorch
+  timeout "$limit" python3 tools/bench/train_step.py --device cuda --python "$python" --compile-only
+}
+beside_pytorch() {
+  need_pytorch
   training_steps --python "$python"
 }
 
 station machine machine
 station ptx_conformance device_tests --gtest_filter='PtxCuda.*'
-station device_tests device_tests
-station goldens goldens
-station memcheck sanitizer memcheck
-station racecheck sanitizer racecheck
+# What is right needs no quiet machine: side by side, with a share of the threads. Then what is timed, alone.
+export OMP_NUM_THREADS=$((($(nproc) + 3) / 4))
+station device_tests device_tests &
+station goldens goldens &
+station memcheck sanitizer memcheck &
+station racecheck sanitizer racecheck &
+station pytorch_compiles pytorch_compiles &
+wait
+unset OMP_NUM_THREADS
 station kernel_times kernel_times
+station profile profile
 station beside_pytorch beside_pytorch
 # Without PyTorch the engine's own steps at least.
 [ "$(result_of beside_pytorch)" != SKIPPED ] || station training_steps training_steps

@@ -127,7 +127,12 @@ def main():
     parser.add_argument("--warmup", type=int, default=1)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--cudnn", action="store_true", help="attention by cuDNN alone; default: what PyTorch chooses")
     args = parser.parse_args()
+    if args.cudnn:
+        for other in ("flash", "mem_efficient", "math"):
+            getattr(torch.backends.cuda, f"enable_{other}_sdp")(False)
+        torch.backends.cuda.enable_cudnn_sdp(True)
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)

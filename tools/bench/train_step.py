@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A GPT-2 124M training step of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores, or bf16 on a GPU
-(--device cuda), there also the published SeqPE recipe at one of its four GPUs' counts, with concatenated queries and
-keys in PyTorch.
+(--device cuda), there also compiled with attention by cuDNN, and the published SeqPE recipe at one of its four GPUs'
+counts, with concatenated queries and keys in PyTorch.
 
 The programs take turns in every round, so that a machine that slows down slows all of them; the medians over all
 rounds are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only
@@ -10,6 +10,7 @@ the engine is timed.
     tools/bench/train_step.py --python venv/bin/python --rounds 3
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -22,7 +23,9 @@ SEQPE = ["--config", "lm_wikitext103_seqpe", "--set", "seqpe.shift.rate=0", "--s
          "--set", "seqpe.transfer.starts=16"]
 # model, options of the engine, of PyTorch, batch, tokens, steps a round
 CPU = [("GPT-2", GPT2, [], 4, 64, 6), ("GPT-2", GPT2, [], 4, 512, 2)]
-GPU = [("GPT-2", GPT2, [], 8, 512, 20), ("GPT-2", GPT2, [], 32, 512, 10), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 10)]
+GPU = [("GPT-2", GPT2, [], 32, 512, 20), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 20)]
+PEERS = {"PyTorch eager": [], "PyTorch compiled": ["--compile"]}
+GPU_PEERS = {**PEERS, "PyTorch compiled, cuDNN": ["--compile", "--cudnn"]}
 
 
 def run(command, device):
@@ -52,12 +55,24 @@ def pytorch(args, options, batch, tokens, steps):
                 *options], args.device)
 
 
+def peers_on(device):
+    return GPU_PEERS if device == "cuda" else PEERS
+
+
+def compile_all(args, workloads):
+    """Runs what PyTorch compiles, side by side: its cache then holds the kernels for the timed runs."""
+    todo = [(args, [*theirs, *options], batch, tokens, 1) for _, _, theirs, batch, tokens, _ in workloads
+            for options in peers_on(args.device).values() if "--compile" in options]
+    with concurrent.futures.ThreadPoolExecutor(len(todo)) as pool:
+        list(pool.map(lambda call: pytorch(*call), todo))
+
+
 def rows_of(args, model, ours, theirs, batch, tokens, steps):
     """The medians of each program on one shape."""
     programs = {"seqpe_engine": lambda: engine(args, ours, batch, tokens, steps)}
     if args.python:
-        programs["PyTorch eager"] = lambda: pytorch(args, theirs, batch, tokens, steps)
-        programs["PyTorch compiled"] = lambda: pytorch(args, [*theirs, "--compile"], batch, tokens, steps)
+        for name, options in peers_on(args.device).items():
+            programs[name] = lambda more=options: pytorch(args, [*theirs, *more], batch, tokens, steps)
     results = {name: [] for name in programs}
     for _ in range(args.rounds):
         for name, program in programs.items():
@@ -68,7 +83,10 @@ def rows_of(args, model, ours, theirs, batch, tokens, steps):
         for key in ("median_s", "resident_peak_mb", "tensor_peak_mb", "device_peak_mb"):
             if key in rounds[0]:
                 row[key] = statistics.median(r[key] for r in rounds)
-        if "shares" in rounds[0]:
+        # A device tells its memory; a recorded step is one row of the profile.
+        peaks = ("device_peak_mb", "tensor_peak_mb") if args.device == "cuda" else ("resident_peak_mb",)
+        row["peak_mb"] = next(row[peak] for peak in peaks if peak in row)
+        if "shares" in rounds[0] and args.device == "cpu":
             inside = ("matmul", "attention_forward", "attention_backward")
             row["outside"] = statistics.median(1 - sum(r["shares"].get(n, 0) for n in inside) for r in rounds)
         row["speed_up"] = row["median_s"] / rows[0]["median_s"] if rows else None
@@ -89,21 +107,25 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; of GPT-2; default: those of the device")
     parser.add_argument("--json", help="a file for the results")
+    parser.add_argument("--compile-only", action="store_true", help="fill PyTorch's cache and time nothing")
     args = parser.parse_args()
-    print("| model | shape | program | step | speed-up of the engine | resident peak | outside GEMM and attention |")
-    print("|---|---|---|---|---|---|---|")
-    results = []
     workloads = GPU if args.device == "cuda" else CPU
     if args.shape:
         workloads = [("GPT-2", GPT2, [], batch, tokens, 2) for batch, tokens in args.shape]
+    if args.compile_only:
+        return compile_all(args, workloads)
+    memory = "device" if args.device == "cuda" else "resident"
+    print(f"| model | shape | program | step | speed-up of the engine | {memory} peak | outside GEMM and attention |")
+    print("|---|---|---|---|---|---|---|")
+    results = []
     for workload in workloads:
         rows = rows_of(args, *workload)
         results += rows
         for row in rows:
             speed_up = f"{row['speed_up']:.2f}x" if row["speed_up"] else ""
             rest = f"{row['outside']:.1%}" if "outside" in row else ""
-            print(f"| {row['model']} | B {row['batch']}, T {row['tokens']} | {row['program']} | {row['median_s'] * 1e3:.0f} ms | "
-                  f"{speed_up} | {row['resident_peak_mb']:.0f} MB | {rest} |", flush=True)
+            print(f"| {row['model']} | B {row['batch']}, T {row['tokens']} | {row['program']} | {row['median_s'] * 1e3:.{1 if row['median_s'] < 0.1 else 0}f} ms | "
+                  f"{speed_up} | {row['peak_mb']:.0f} MB | {rest} |", flush=True)
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps({"device": args.device, "results": results}, indent=1))
 

@@ -5,7 +5,7 @@ import json
 import pathlib
 import sys
 
-TABLES = {"kernel_times", "beside_pytorch", "training_steps"}  # whose logs hold a Markdown table
+TABLES = {"kernel_times", "profile", "beside_pytorch", "training_steps"}  # whose logs hold a Markdown table
 WHOLE = {"unpack", "machine", *TABLES}
 TAIL = {"passed": 3, "FAILED": 40}  # lines of another log
 
