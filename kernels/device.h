@@ -39,6 +39,10 @@ std::vector<std::pair<std::string, std::string>> cuda_facts();
 /// The stream of all work on tensors of Device::cuda. It is not CUDA's default stream, of which
 /// nothing can be recorded (kernels/recording.h), and does not wait for that one.
 void* compute_stream();
+/// The context of that work.
+inline Context device_context() {
+  return {Device::cuda, compute_stream()};
+}
 
 /// Device memory, aligned to 256 bytes, uninitialised; null if there is not so much. Throws
 /// DeviceError where there is no device. Giving it back waits for the device.

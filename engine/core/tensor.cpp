@@ -67,7 +67,7 @@ std::int64_t Tensor::dim(std::int64_t index) const {
 }
 
 Context Tensor::context() const {
-  return {device(), device() == Device::cuda ? kernels::compute_stream() : nullptr};
+  return device() == Device::cuda ? kernels::device_context() : Context{};
 }
 
 double Tensor::item() const {

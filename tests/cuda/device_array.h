@@ -15,7 +15,7 @@ namespace seqpe::test {
 /// The stream that the engine's own work goes to. Made when first asked for: a machine may have no
 /// GPU.
 inline const Context& on_cuda() {
-  static const Context context{Device::cuda, kernels::compute_stream()};
+  static const Context context = kernels::device_context();
   return context;
 }
 

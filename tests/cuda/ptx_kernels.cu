@@ -1,12 +1,12 @@
 #include "tests/cuda/ptx_kernels.h"
 
+#include "kernels/device.h"
 #include "kernels/simt/ptx.h"
 
 namespace seqpe::test {
 namespace {
 
 constexpr int kLanes = 32;
-const Context kDevice{Device::cuda, nullptr};
 
 /// 16 bytes a row, as the instructions ask for.
 template <typename T, int kRows>
@@ -87,26 +87,28 @@ simt::Launch warps(const char* name, int count) {
 
 void run_mma(float* d, const std::uint32_t* a, const std::uint32_t* b, const float* c,
              bool in_place) {
-  simt::launch(kDevice, warps("mma", kLanes), mma_kernel, d, a, b, c, in_place);
+  simt::launch(kernels::device_context(), warps("mma", kLanes), mma_kernel, d, a, b, c, in_place);
 }
 
 void run_ldmatrix(std::uint32_t* r, const std::uint16_t* rows, const int* row_of_lane,
                   bool transposed) {
-  simt::launch(kDevice, warps("ldmatrix", kLanes), ldmatrix_kernel, r, rows, row_of_lane,
-               transposed);
+  simt::launch(kernels::device_context(), warps("ldmatrix", kLanes), ldmatrix_kernel, r, rows,
+               row_of_lane, transposed);
 }
 
 void run_cp_async(std::uint32_t* first, std::uint32_t* second, const std::uint32_t* from,
                   const int* valid) {
-  simt::launch(kDevice, warps("cp_async", kLanes), cp_async_kernel, first, second, from, valid);
+  simt::launch(kernels::device_context(), warps("cp_async", kLanes), cp_async_kernel, first, second,
+               from, valid);
 }
 
 void run_pack_bf16x2(std::uint32_t* pairs, const float* low, const float* high, int count) {
-  simt::launch(kDevice, warps("pack_bf16x2", count), pack_bf16x2_kernel, pairs, low, high);
+  simt::launch(kernels::device_context(), warps("pack_bf16x2", count), pack_bf16x2_kernel, pairs,
+               low, high);
 }
 
 void run_exp2(float* powers, const float* x, int count) {
-  simt::launch(kDevice, warps("exp2", count), exp2_kernel, powers, x);
+  simt::launch(kernels::device_context(), warps("exp2", count), exp2_kernel, powers, x);
 }
 
 }  // namespace seqpe::test

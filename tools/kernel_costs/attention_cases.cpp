@@ -4,12 +4,11 @@
 #include <initializer_list>
 
 #include "kernels/attention.h"
+#include "kernels/device.h"
 #include "tools/kernel_costs/case.h"
 
 namespace seqpe::costs {
 namespace {
-
-constexpr Context kCuda{Device::cuda, nullptr};
 
 /// Self-attention as the model calls it: q, k and v are columns of one matrix [tokens, 3 heads
 /// head_size], pe_q and pe_k of another, which the sequences share. With the last token's query
@@ -19,6 +18,7 @@ class SelfAttention {
   struct Options {
     std::int64_t batch, heads, tokens, head_size = 64, pe_size = 0;
     bool causal = true, last_query = false;
+    double dropout = 0.0;
   };
 
   explicit SelfAttention(const Options& options) {
@@ -29,14 +29,15 @@ class SelfAttention {
     shape_.head_size = shape_.value_size = options.head_size;
     shape_.pe_size = options.pe_size;
     shape_.causal = options.causal;
+    shape_.dropout = options.dropout;
     shape_.scale = 1.0 / std::sqrt(static_cast<double>(options.head_size));
   }
 
   std::string name() const {
-    return fmt::format("B {} H {} T {}{} D {}{}{} bf16", shape_.batch, shape_.heads, shape_.kv_len,
-                       has_all_queries() ? "" : ", 1 query", shape_.head_size,
+    return fmt::format("B {} H {} T {}{} D {}{}{}{} bf16", shape_.batch, shape_.heads,
+                       shape_.kv_len, has_all_queries() ? "" : ", 1 query", shape_.head_size,
                        shape_.pe_size > 0 ? fmt::format(" + {}", shape_.pe_size) : "",
-                       shape_.causal ? " causal" : "");
+                       shape_.causal ? " causal" : "", shape_.dropout > 0.0 ? " dropout" : "");
   }
 
   /// Forward: logits and values; backward: logits, dP and the products for dQ, dK and dV.
@@ -50,7 +51,7 @@ class SelfAttention {
     args.out = output(arrays.output<bf16>(query_elements()), shape_.q_len, columns());
     args.lse = arrays.output<float>(shape_.batch * shape_.q_len * shape_.heads);
     set_operands(args, arrays);
-    kernels::attention_forward(kCuda, args);
+    kernels::attention_forward(kernels::device_context(), args);
   }
 
   void backward(Arrays& arrays) const {
@@ -74,7 +75,7 @@ class SelfAttention {
                        columns());
     args.lse = arrays.input<float>(shape_.batch * shape_.q_len * shape_.heads);
     set_operands(args, arrays);
-    kernels::attention_backward(kCuda, args);
+    kernels::attention_backward(kernels::device_context(), args);
   }
 
  private:
@@ -137,11 +138,13 @@ class SelfAttention {
 
 std::vector<Case> attention_cases() {
   std::vector<Case> cases;
-  // GPT-2 small without and with attn_scalar's second pair; the encoder's 5 or 6 tokens a position,
-  // its last block's one query, a narrow encoder.
+  // GPT-2 small without and with attn_scalar's second pair, evaluated and trained; the encoder's 5
+  // or 6 tokens a position, its last block's one query, a narrow encoder.
   for (const SelfAttention::Options& options : std::initializer_list<SelfAttention::Options>{
-           {.batch = 8, .heads = 12, .tokens = 512},
-           {.batch = 8, .heads = 12, .tokens = 512, .pe_size = 64},
+           {.batch = 32, .heads = 12, .tokens = 512},
+           {.batch = 32, .heads = 12, .tokens = 512, .dropout = 0.1},
+           {.batch = 32, .heads = 12, .tokens = 512, .pe_size = 64},
+           {.batch = 32, .heads = 12, .tokens = 512, .pe_size = 64, .dropout = 0.1},
            {.batch = 1552, .heads = 12, .tokens = 6, .causal = false},
            {.batch = 4096, .heads = 12, .tokens = 5},
            {.batch = 4096, .heads = 12, .tokens = 5, .last_query = true},

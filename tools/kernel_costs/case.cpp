@@ -21,7 +21,7 @@ const std::int64_t* Arrays::indices(const std::vector<std::int64_t>& values) {
   const bool is_new = next_ == blocks_.size();
   auto* device = input<std::int64_t>(static_cast<std::int64_t>(values.size()));
   if (is_new) {
-    kernels::copy_to_device({Device::cuda, nullptr}, device, values.data(),
+    kernels::copy_to_device(kernels::device_context(), device, values.data(),
                             values.size() * sizeof(values[0]));
   }
   return device;

@@ -5,7 +5,7 @@ namespace seqpe::costs {
 
 void* allocate_zeroed(std::size_t bytes) {
   void* block = kernels::allocate_on_device(bytes);
-  if (block != nullptr) kernels::clear_bytes({Device::cuda, nullptr}, block, bytes);
+  if (block != nullptr) kernels::clear_bytes(kernels::device_context(), block, bytes);
   return block;
 }
 

@@ -9,7 +9,7 @@
 namespace seqpe::costs {
 
 CaseTime time(const Case& one, const Timing& timing) {
-  const Context cuda{Device::cuda, nullptr};
+  const Context cuda = kernels::device_context();
   Arrays arrays, others;
   auto* const cold = others.output<std::byte>(static_cast<std::int64_t>(timing.cold_bytes));
   std::vector<std::pair<Moment, Moment>> calls;

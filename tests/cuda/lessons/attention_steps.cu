@@ -8,6 +8,7 @@
 #include "kernels/cuda/attention_tile.h"
 #include "kernels/cuda/scratch.h"
 #include "kernels/cuda/warp_reduce.h"
+#include "kernels/device.h"
 #include "kernels/simt/ptx.h"
 #include "kernels/simt/simt.h"
 
@@ -16,7 +17,6 @@ namespace {
 
 using namespace kernels::cuda;
 
-const Context kDevice{Device::cuda, nullptr};
 constexpr int D = kHeadSize;
 
 /// Where the block's head begins in q, k, v and out.
@@ -225,22 +225,23 @@ dim3 blocks(const AttentionHeads& a, int queries) {
 
 void scores_in_memory(const AttentionHeads& a) {
   const auto tokens = static_cast<std::size_t>(a.tokens);
-  const DeviceScratch scores(kDevice,
+  const DeviceScratch scores(kernels::device_context(),
                              static_cast<std::size_t>(a.heads) * tokens * tokens * sizeof(float));
-  simt::launch(kDevice,
+  simt::launch(kernels::device_context(),
                {"attention_scores_in_memory", blocks(a, kQueriesInMemory), dim3(kQueriesInMemory)},
                attention_scores_in_memory_kernel, a, scores.as<float>());
 }
 
 template <int kStride>
 void tiles(const AttentionHeads& a) {
-  simt::launch(kDevice, {"attention_tiles", blocks(a, kRows), dim3(kAttentionThreads)},
+  simt::launch(kernels::device_context(),
+               {"attention_tiles", blocks(a, kRows), dim3(kAttentionThreads)},
                attention_tiles_kernel<kStride>, a);
 }
 
 template <bool kSwizzled>
 void tensor_cores(const AttentionHeads& a) {
-  simt::launch(kDevice,
+  simt::launch(kernels::device_context(),
                {"attention_tensor_cores", blocks(a, kTile), dim3(kMmaThreads), 3 * kBytesOfTile},
                attention_tensor_cores_kernel<kSwizzled>, a);
 }
@@ -259,7 +260,7 @@ void engine(const AttentionHeads& a) {
   args.v = {a.v, of_head, D, D};
   args.out = {a.out, of_head, D, D, Write::overwrite};
   args.lse = a.lse;
-  kernels::attention_forward(kDevice, args);
+  kernels::attention_forward(kernels::device_context(), args);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "tests/cuda/lessons/layer_norm_steps.h"
 
 #include "kernels/cuda/packs.h"
+#include "kernels/device.h"
 #include "kernels/simt/simt.h"
 
 namespace seqpe::lessons {
@@ -12,7 +13,6 @@ using kernels::LayerNormForwardArgs;
 using kernels::cuda::load_floats;
 using kernels::cuda::store_floats;
 
-const Context kDevice{Device::cuda, nullptr};
 constexpr int kThreads = 128;
 
 struct Rows {
@@ -73,12 +73,12 @@ void read_thrice(const LayerNormForwardArgs& args) {
                   static_cast<int>(args.rows),           static_cast<int>(args.cols),
                   static_cast<float>(args.eps)};
   const auto blocks = static_cast<unsigned>((args.rows * kLanes + kThreads - 1) / kThreads);
-  simt::launch(kDevice, {"layer_norm_read_thrice", dim3(blocks), dim3(kThreads)},
+  simt::launch(kernels::device_context(), {"layer_norm_read_thrice", dim3(blocks), dim3(kThreads)},
                layer_norm_read_thrice_kernel<kLanes, kSize>, rows);
 }
 
 void engine(const LayerNormForwardArgs& args) {
-  kernels::layer_norm_forward(kDevice, args);
+  kernels::layer_norm_forward(kernels::device_context(), args);
 }
 
 }  // namespace
