@@ -238,13 +238,68 @@ Products& products() {
 }
 
 /// The fused GELU is the tanh form, and wants rows of 16 bytes where it stores what it was given.
+/// Its tanh is an approximation (an H100's gradients were off by 1e-4) that only bf16 hides.
 bool may_fuse_gelu(const MatmulArgs& args) {
-  return args.epilogue == Epilogue::bias_gelu_tanh &&
+  return args.epilogue == Epilogue::bias_gelu_tanh && args.dtype == DType::bf16 &&
          (args.pre_activation == nullptr ||
           (args.ldc % 8 == 0 && alignment_of(args.pre_activation) >= 16));
 }
 
+/// The library's fast kernels want rows of whole 16 bytes. An extent that is none, such as a
+/// vocabulary of 50257, sends the whole product to kernels several times slower: then its largest
+/// part of whole 128 bytes is a product, and the few elements that are left another.
+std::int64_t fast_part(std::int64_t extent) {
+  constexpr std::int64_t kPack = 8, kLine = 64;
+  constexpr std::int64_t kWorthASplit = 1024;  // below it a second launch costs more than it saves
+  return extent % kPack == 0 || extent < kWorthASplit ? extent : extent - extent % kLine;
+}
+
+const void* advance(const void* data, std::int64_t elements, DType dtype) {
+  return static_cast<const char*>(data) + elements * static_cast<std::int64_t>(size_of(dtype));
+}
+void* advance(void* data, std::int64_t elements, DType dtype) {
+  return static_cast<char*>(data) + elements * static_cast<std::int64_t>(size_of(dtype));
+}
+
+/// The product's rows, columns and terms [begin, end).
+MatmulArgs rows_of(MatmulArgs args, std::int64_t begin, std::int64_t end) {
+  args.a = advance(args.a, args.trans_a ? begin : begin * args.lda, args.dtype);
+  args.out = advance(args.out, begin * args.ldc, out_dtype(args));
+  args.m = end - begin;
+  return args;
+}
+MatmulArgs columns_of(MatmulArgs args, std::int64_t begin, std::int64_t end) {
+  args.b = advance(args.b, args.trans_b ? begin * args.ldb : begin, args.dtype);
+  args.out = advance(args.out, begin, out_dtype(args));
+  if (args.bias != nullptr) args.bias = advance(args.bias, begin, args.dtype);
+  args.n = end - begin;
+  return args;
+}
+MatmulArgs terms_of(MatmulArgs args, std::int64_t begin, std::int64_t end) {
+  args.a = advance(args.a, args.trans_a ? begin * args.lda : begin, args.dtype);
+  args.b = advance(args.b, args.trans_b ? begin : begin * args.ldb, args.dtype);
+  args.k = end - begin;
+  return args;
+}
+
+/// Without a GELU.
 void multiply(const Context& context, const MatmulArgs& args) {
+  const std::int64_t m = args.trans_a ? fast_part(args.m) : args.m, n = fast_part(args.n),
+                     k = args.epilogue == Epilogue::none ? fast_part(args.k) : args.k;
+  if (m < args.m) {
+    multiply(context, rows_of(args, 0, m));
+    return multiply(context, rows_of(args, m, args.m));
+  }
+  if (n < args.n) {
+    multiply(context, columns_of(args, 0, n));
+    return multiply(context, columns_of(args, n, args.n));
+  }
+  if (k < args.k) {
+    multiply(context, terms_of(args, k, args.k));  // few terms first: their sum is rounded twice
+    MatmulArgs most = terms_of(args, 0, k);
+    most.write = Write::accumulate;
+    return multiply(context, most);
+  }
   require<DeviceError>(products().run(context, args),
                        "[matmul] cuBLASLt has no product of {} with m {}, n {}, k {}, rows {}, {} "
                        "and {} apart.",

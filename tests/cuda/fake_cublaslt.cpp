@@ -13,7 +13,7 @@
 
 namespace seqpe::test {
 bool cublaslt_refuses_gelu = false;
-int cublaslt_tf32_products = 0;
+int cublaslt_tf32_products = 0, cublaslt_products = 0, cublaslt_gelu_products = 0;
 }  // namespace seqpe::test
 
 namespace seqpe::simt {
@@ -217,6 +217,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
   const Description& d = of(description);
   const Layout &a = of(a_layout), &b = of(b_layout), &out = of(out_layout);
   if (!valid(d, a, b, out)) return CUBLAS_STATUS_INVALID_VALUE;
+  ++seqpe::test::cublaslt_products;
+  if (has_gelu(d)) ++seqpe::test::cublaslt_gelu_products;
   const Sizes sizes = sizes_of(d, a, b);
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
   const auto at = [](const Layout& layout, const void* data, std::int64_t item, std::int64_t row,

@@ -7,6 +7,9 @@ namespace seqpe::test {
 /// Whether the library says that it has no product with a GELU.
 extern bool cublaslt_refuses_gelu;
 
+/// Products that were asked for, in all and with a GELU.
+extern int cublaslt_products, cublaslt_gelu_products;
+
 /// Products that were described as TF32 ones.
 extern int cublaslt_tf32_products;
 

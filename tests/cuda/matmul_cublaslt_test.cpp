@@ -56,6 +56,39 @@ TYPED_TEST(MatmulCublasLt, Batches) {
   }
 }
 
+/// How many products the library is asked for.
+template <typename T>
+int products_of(const MatmulArgs& args) {
+  const int before = test::cublaslt_products;
+  MatmulProduct<T> product(args, {.gap = 3});
+  product.expect_as_defined(kWrapper);
+  return test::cublaslt_products - before;
+}
+
+// 1029 is no multiple of 8, which fast kernels want of rows' lengths: of those of b and out, of
+// a's, and of a transposed.
+TYPED_TEST(MatmulCublasLt, LongRowsThatAreNoPacksAreSplit) {
+  for (const Write write : test::kWrites) {
+    for (const bool trans_b : {false, true}) {
+      const auto products = [&](MatmulArgs args) {
+        args.trans_b = trans_b;
+        args.write = write;
+        args.alpha = 1.5;
+        return products_of<TypeParam>(args);
+      };
+      EXPECT_EQ(products({.m = 3, .n = 1029, .k = 5}), 2);
+      EXPECT_EQ(products({.m = 3, .n = 5, .k = 1029}), 2);
+      EXPECT_EQ(products({.m = 2, .n = 1029, .k = 1030}), 4);
+      EXPECT_EQ(products({.m = 1029, .n = 5, .k = 2, .trans_a = true}), 2);
+      EXPECT_EQ(products({.m = 1029, .n = 5, .k = 2}), 1);
+      EXPECT_EQ(products({.m = 3, .n = 1032, .k = 1032}), 1);
+      EXPECT_EQ(products({.m = 3, .n = 1023, .k = 1023}), 1);
+    }
+  }
+  EXPECT_EQ(products_of<TypeParam>({.m = 3, .n = 1029, .k = 1029, .epilogue = Epilogue::bias}), 2)
+      << "a bias is added once";
+}
+
 TEST(MatmulCublasLtTf32, OnlyForFloat32AndWhereAllowed) {
   const auto products = [](auto tag) {
     const int before = test::cublaslt_tf32_products;
@@ -74,9 +107,10 @@ TEST(MatmulCublasLtTf32, OnlyForFloat32AndWhereAllowed) {
   EXPECT_EQ(test::cublaslt_tf32_products, before);
 }
 
-// Fused where the library can, else the bias alone and our own GELU behind it. 19 columns are no
-// rows of 16 bytes.
+// Fused where the library can and bf16 hides how, else the bias alone and our own GELU behind it.
+// 19 columns are no rows of 16 bytes.
 TYPED_TEST(MatmulCublasLt, Gelu) {
+  const int before = test::cublaslt_gelu_products;
   for (const bool refuses : {false, true}) {
     test::cublaslt_refuses_gelu = refuses;
     for (const Epilogue epilogue : {Epilogue::bias_gelu_tanh, Epilogue::bias_gelu_erf}) {
@@ -96,6 +130,8 @@ TYPED_TEST(MatmulCublasLt, Gelu) {
     }
   }
   test::cublaslt_refuses_gelu = false;
+  const int fused = test::cublaslt_gelu_products - before;
+  EXPECT_EQ(fused, (std::is_same_v<TypeParam, bf16> ? 3 : 0)) << "the tanh form, where it can be";
 }
 
 TEST(MatmulCublasLtErrors, WhatTheLibraryDoesNotHave) {
