@@ -1,6 +1,6 @@
-// Dropout: out = x * keep / (1 - p). Element i is dropped if its Philox word is below p * 2^32; the
-// word depends on the key and on the element's index in the global batch only, so backward draws
-// the same mask again instead of storing it.
+// Dropout: out = x * keep / (1 - p). Element i is dropped if its number (common/dropout_number.h)
+// is below p * 2^16; that depends on the key and on the element's index in the global batch only,
+// so backward draws the same mask again instead of storing it.
 #pragma once
 
 #include <cstdint>

@@ -29,14 +29,16 @@ struct PhiloxBlock {
   std::uint32_t words[4];
 };
 
-/// Block number `block` of the key's stream: words 4 * block ... 4 * block + 3.
+/// Block number `block` of the key's stream: words 4 * block ... 4 * block + 3. Ten rounds are what
+/// the paper recommends, seven the least that pass its tests (BigCrush, table 2).
+template <int kRounds = 10>
 SEQPE_HOST_DEVICE static inline PhiloxBlock philox(const PhiloxKey& key, std::uint64_t block) {
   std::uint32_t c0 = static_cast<std::uint32_t>(block),
                 c1 = static_cast<std::uint32_t>(block >> 32);
   std::uint32_t c2 = key.stream, c3 = key.step;
   std::uint32_t k0 = static_cast<std::uint32_t>(key.seed),
                 k1 = static_cast<std::uint32_t>(key.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     const std::uint64_t p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
     const std::uint32_t n0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
     const std::uint32_t n2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
@@ -54,11 +56,6 @@ SEQPE_HOST_DEVICE static inline PhiloxBlock philox(const PhiloxKey& key, std::ui
 SEQPE_HOST_DEVICE static inline std::uint32_t philox_word(const PhiloxKey& key,
                                                           std::uint64_t element) {
   return philox(key, element >> 2).words[element & 3];
-}
-
-/// The smallest word that keeps an element: an element is dropped if its word is below this.
-SEQPE_HOST_DEVICE static inline std::uint32_t dropout_threshold(double probability) {
-  return static_cast<std::uint32_t>(probability * 4294967296.0);
 }
 
 }  // namespace seqpe

@@ -131,15 +131,15 @@ static inline void logits_tile(A* logits, const AttentionShape& shape,
 template <typename A>
 static inline void dropout_row(A* keep, const AttentionShape& shape, std::int64_t b, std::int64_t h,
                                std::int64_t i, std::int64_t j, std::int64_t count) {
-  std::uint32_t words[kKeyTile];
+  std::uint16_t numbers[kKeyTile];
   const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
   const std::int64_t head = (shape.first_sequence + b) * shape.heads + h;
   const std::int64_t row = head * queries + shape.first_query + i;
-  philox_words(at_step(shape.dropout_key, shape.dropout_step),
-               static_cast<std::uint64_t>(row * shape.kv_len + j), count, words);
+  dropout_numbers(at_step(shape.dropout_key, shape.dropout_step),
+                  static_cast<std::uint64_t>(row * shape.kv_len + j), count, numbers);
   const std::uint32_t threshold = dropout_threshold(shape.dropout);
   const A scale = static_cast<A>(1.0 / (1.0 - shape.dropout));
-  for (std::int64_t c = 0; c < count; ++c) keep[c] = words[c] < threshold ? A(0) : scale;
+  for (std::int64_t c = 0; c < count; ++c) keep[c] = numbers[c] < threshold ? A(0) : scale;
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

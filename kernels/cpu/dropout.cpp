@@ -17,10 +17,10 @@ void drop(const DropoutArgs& args) {
   const A scale = static_cast<A>(1.0 / (1.0 - args.draw.probability));
   constexpr std::int64_t kElementsPerChunk = 1024;
   parallel_chunks(args.count, kElementsPerChunk, [&](std::int64_t begin, std::int64_t end) {
-    std::uint32_t words[kElementsPerChunk];
-    dropout_words(args.draw, begin, end - begin, words);
+    std::uint16_t numbers[kElementsPerChunk];
+    dropout_numbers(args.draw, begin, end - begin, numbers);
     for (std::int64_t i = begin; i < end; ++i) {
-      const A kept = words[i - begin] < threshold ? A(0) : load(x + i) * scale;
+      const A kept = numbers[i - begin] < threshold ? A(0) : load(x + i) * scale;
       const A value = residual != nullptr ? load(residual + i) + kept : kept;
       write_to(out + i, value, args.write);
     }

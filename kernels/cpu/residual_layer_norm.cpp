@@ -11,14 +11,14 @@ namespace {
 template <typename A, typename Body>
 void with_mask(const DropoutDraw& dropout, std::int64_t row, std::int64_t cols, const Body& body) {
   constexpr std::int64_t kPiece = 1024;
-  std::uint32_t words[kPiece];
+  std::uint16_t numbers[kPiece];
   A keep[kPiece];
   const std::uint32_t threshold = dropout_threshold(dropout.probability);
   const A scale = static_cast<A>(1.0 / (1.0 - dropout.probability));
   for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
     const std::int64_t count = cols - begin < kPiece ? cols - begin : kPiece;
-    dropout_words(dropout, row * cols + begin, count, words);
-    for (std::int64_t c = 0; c < count; ++c) keep[c] = words[c] < threshold ? A(0) : scale;
+    dropout_numbers(dropout, row * cols + begin, count, numbers);
+    for (std::int64_t c = 0; c < count; ++c) keep[c] = numbers[c] < threshold ? A(0) : scale;
     body(begin, begin + count, keep);
   }
 }

@@ -1,6 +1,6 @@
 // Which weights of a tile dropout keeps, in the fragments' layout: bit 4 n + e for element e of the
-// columns from 8 n on. Philox gives four neighbouring keys' words at a time, which belong to
-// several lanes: each lane draws one block and they exchange what they found.
+// columns from 8 n on. A block of Philox gives the numbers of eight neighbouring keys, which belong
+// to several lanes: each lane draws some blocks and they exchange what they found.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,9 @@
 
 namespace seqpe::kernels::cuda {
 
-/// Bit w: whether element + w is kept; element is a multiple of 4.
-__device__ __forceinline__ std::uint32_t keep_bits_of_four(const DropoutMask& mask,
-                                                           std::int64_t element) {
-  float factors[4];
-  mask.draw_numbered(factors, static_cast<std::uint64_t>(element));
-  std::uint32_t bits = 0;
-#pragma unroll
-  for (int w = 0; w < 4; ++w) bits |= factors[w] != 0.0f ? 1u << w : 0u;
-  return bits;
-}
-__device__ __forceinline__ std::uint32_t keep_bit(const DropoutMask& mask, std::int64_t element) {
-  float factor[1];
-  mask.draw_numbered(factor, static_cast<std::uint64_t>(element));
-  return factor[0] != 0.0f ? 1 : 0;
+/// Whether eight neighbouring keys, from a multiple of eight on, have one block.
+__device__ __forceinline__ bool keys_share_blocks(std::int64_t kv_len) {
+  return kv_len % kDropoutNumbers == 0;
 }
 
 /// Rows are queries, columns keys: `corner` is the number of the weight of row 0 and column 0 of
@@ -34,29 +23,36 @@ template <int kN>
 __device__ __forceinline__ std::uint32_t keep_bits_of_queries(const DropoutMask& mask,
                                                               std::int64_t corner,
                                                               std::int64_t kv_len) {
+  static_assert(kN % 4 == 0 && kN <= 8);
+  const PhiloxKey key = mask.key_now();
   const int lane = simt::not_kept(static_cast<int>(threadIdx.x) % 32), group = lane / 4,
             place = lane % 4;
   std::uint32_t bits = 0;
-  if (kv_len % 4 == 0) {
-    // Of the columns that two lanes share, the even lane draws row g's, the odd one row g + 8's.
-    const bool odd = place % 2 != 0;
-    const std::int64_t first =
-        corner + static_cast<std::int64_t>(group + (odd ? 8 : 0)) * kv_len + place / 2 * 4;
-#pragma unroll 1
-    for (int n = 0; n < kN; ++n) {
-      const std::uint32_t own = keep_bits_of_four(mask, first + 8 * n),
-                          other = __shfl_xor_sync(simt::kAllLanes, own, 1);
-      const int shift = odd ? 2 : 0;
-      const std::uint32_t first_row = (odd ? other : own) >> shift & 3,
-                          second_row = (odd ? own : other) >> shift & 3;
-      bits |= (first_row | second_row << 2) << (4 * n);
+  if (keys_share_blocks(kv_len)) {
+    // Of the rows g and g + 8 that four lanes share, a lane draws columns 8 (place + 4 m) ... + 7:
+    // byte 2 m of its word those of row g, byte 2 m + 1 those of row g + 8.
+    const std::int64_t first = corner + static_cast<std::int64_t>(group) * kv_len + place * 8;
+    std::uint32_t own = 0;
+#pragma unroll
+    for (int b = 0; b < kN / 2; ++b)
+      own |= mask.keep_bits<8>(key,
+                               static_cast<std::uint64_t>(first + b % 2 * 8 * kv_len + b / 2 * 32))
+             << (8 * b);
+#pragma unroll
+    for (int drawer = 0; drawer < 4; ++drawer) {
+      const std::uint32_t drawn = __shfl_sync(simt::kAllLanes, own, group * 4 + drawer);
+      // The lane's two columns of each byte, then those of both rows side by side.
+      const std::uint32_t pairs = drawn >> (2 * place) & 0x03030303u;
+      bits |= ((pairs | pairs >> 6) & 0x000f000fu) << (4 * drawer);
     }
     return bits;
   }
   const std::int64_t first = corner + static_cast<std::int64_t>(group) * kv_len + place * 2;
 #pragma unroll 1
   for (int b = 0; b < 4 * kN; ++b)
-    bits |= keep_bit(mask, first + (b % 4 / 2 * 8) * kv_len + b / 4 * 8 + b % 2) << b;
+    bits |= mask.keep_bits<1>(key, static_cast<std::uint64_t>(first + (b % 4 / 2 * 8) * kv_len +
+                                                              b / 4 * 8 + b % 2))
+            << b;
   return bits;
 }
 
@@ -65,30 +61,34 @@ template <int kN>
 __device__ __forceinline__ std::uint32_t keep_bits_of_keys(const DropoutMask& mask,
                                                            std::int64_t corner,
                                                            std::int64_t kv_len) {
+  static_assert(kN % 2 == 0 && kN <= 8);
+  const PhiloxKey key = mask.key_now();
   const int lane = simt::not_kept(static_cast<int>(threadIdx.x) % 32), group = lane / 4,
             place = lane % 4;
   std::uint32_t bits = 0;
-  if (kv_len % 4 == 0) {
-    // Four lanes share four blocks of keys, one an element of theirs: each draws one.
-    const int drawn = group % 4;
-    const std::int64_t first = corner + static_cast<std::int64_t>(place * 2 + drawn % 2) * kv_len +
-                               drawn / 2 * 8 + group / 4 * 4;
-#pragma unroll 1
-    for (int n = 0; n < kN; ++n) {
-      const std::uint32_t own = keep_bits_of_four(mask, first + 8 * n * kv_len);
+  if (keys_share_blocks(kv_len)) {
+    // Eight lanes share the rows of their columns 8 n + 2 place and the next. Of the blocks of two
+    // n, lane g draws number g: n's last bit, the half of the rows, the column's last bit.
+    const std::int64_t first =
+        corner + static_cast<std::int64_t>(group / 4 * 8 + place * 2 + group % 2) * kv_len +
+        group % 4 / 2 * 8;
+    std::uint32_t own = 0;
 #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const std::uint32_t drawn_by =
-            __shfl_sync(simt::kAllLanes, own, group / 4 * 16 + e * 4 + place);
-        bits |= (drawn_by >> drawn & 1) << (4 * n + e);
-      }
+    for (int b = 0; b < kN / 2; ++b)
+      own |= mask.keep_bits<8>(key, static_cast<std::uint64_t>(first + b * 16 * kv_len)) << (8 * b);
+#pragma unroll
+    for (int drawer = 0; drawer < 8; ++drawer) {
+      const std::uint32_t drawn = __shfl_sync(simt::kAllLanes, own, drawer * 4 + place);
+      bits |= (drawn >> group & 0x01010101u) << drawer;
     }
     return bits;
   }
   const std::int64_t first = corner + static_cast<std::int64_t>(place * 2) * kv_len + group;
 #pragma unroll 1
   for (int b = 0; b < 4 * kN; ++b)
-    bits |= keep_bit(mask, first + (b / 4 * 8 + b % 2) * kv_len + b % 4 / 2 * 8) << b;
+    bits |= mask.keep_bits<1>(key, static_cast<std::uint64_t>(first + (b / 4 * 8 + b % 2) * kv_len +
+                                                              b % 4 / 2 * 8))
+            << b;
   return bits;
 }
 

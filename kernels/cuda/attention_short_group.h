@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "kernels/attention.h"
-#include "kernels/cuda/attention_mma_dropout.h"
+#include "kernels/cuda/attention_weight_number.h"
 #include "kernels/cuda/packs.h"
 #include "kernels/simt/simt.h"
 
@@ -138,7 +138,8 @@ class ShortGroup {
   __device__ __forceinline__ unsigned kept_keys(const DropoutMask& mask,
                                                 const AttentionShape& shape, int i) const {
     if (!mask.active) return simt::kAllLanes;  // the whole grid
-    return bits(keep_bit(mask, weight_number(shape, b, h, i, number)) != 0);
+    const auto weight = static_cast<std::uint64_t>(weight_number(shape, b, h, i, number));
+    return bits(mask.keep_bits<1>(mask.key_now(), weight) != 0);
   }
 
   int number, part;  // of the lane in the group

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/common/philox.h"
+#include "kernels/common/dropout_number.h"
 #include "kernels/dropout.h"
 #include "kernels/simt/ptx.h"
 #include "kernels/simt/simt.h"
@@ -29,48 +29,64 @@ struct DropoutMask {
         scale(static_cast<float>(1.0 / (1.0 - draw.probability))),
         active(draw.probability != 0.0) {}
 
-  /// Whether the elements of a pack, at a multiple of `size` (which 4 divides), are whole Philox
-  /// blocks.
+  /// Whether the numbers of a pack's elements, at a multiple of its size of 4 or 8, lie in one
+  /// block.
   bool allows_packs(int size) const {
     if (!active) return true;
-    return first % 4 == 0 && (run == 0 || (run % size == 0 && run_stride % 4 == 0));
+    return first % static_cast<unsigned>(size) == 0 &&
+           (run == 0 || (run % size == 0 && run_stride % size == 0));
   }
+
+  /// The key of the step that is recorded or played.
+  __device__ __forceinline__ PhiloxKey key_now() const { return at_step(key, step); }
 
   /// factors[i] = 0 or 1 / (1 - p) for element + i. N is 1, or a pack's size where allows_packs.
   template <int N>
   __device__ __forceinline__ void draw(float (&factors)[N], std::int64_t element) const {
-    static_assert(N == 1 || N % 4 == 0);
     if (!active) {
 #pragma unroll
       for (int i = 0; i < N; ++i) factors[i] = 1.0f;
       return;
     }
-    draw_numbered(factors, number_of(element));
+    const std::uint64_t number = number_of(element);
+    const std::uint32_t kept = keep_bits<N>(key_now(), number);
+#pragma unroll
+    for (int i = 0; i < N; ++i) factors[i] = (kept >> i & 1) != 0 ? scale : 0.0f;
   }
 
-  /// The same by numbers in the global batch, of an active mask: without runs, and the division
-  /// that they need.
+  /// Bit i: whether the element with number + i is kept, of an active mask. N is 1, or 4 or 8 where
+  /// that divides the number. By numbers in the global batch: without runs, and the division that
+  /// they need.
   template <int N>
-  __device__ __forceinline__ void draw_numbered(float (&factors)[N], std::uint64_t number) const {
-    // Read at every draw: the attention kernels have no register to hold it.
-    const PhiloxKey now = at_step(key, step == nullptr ? nullptr : step + simt::not_kept(0));
+  __device__ __forceinline__ std::uint32_t keep_bits(const PhiloxKey& now,
+                                                     std::uint64_t number) const {
+    static_assert(N == 1 || N == 4 || N == kDropoutNumbers);
+    const PhiloxBlock block = dropout_block(now, number / kDropoutNumbers);
+    // An index that is not known would put the block into local memory.
+    const bool second_half = N < kDropoutNumbers && (number & 4) != 0;
+    std::uint32_t low = second_half ? block.words[2] : block.words[0],
+                  high = second_half ? block.words[3] : block.words[1];
     if constexpr (N == 1) {
-      // philox_word's index would put the block into local memory.
-      const PhiloxBlock block = philox(now, number >> 2);
-      const std::uint32_t low = (number & 1) != 0 ? block.words[1] : block.words[0],
-                          high = (number & 1) != 0 ? block.words[3] : block.words[2];
-      factors[0] = ((number & 2) != 0 ? high : low) < threshold ? 0.0f : scale;
+      const std::uint32_t word = (number & 2) != 0 ? high : low;
+      return is_kept((number & 1) != 0 ? word : word << 16);
     } else {
-#pragma unroll
-      for (int i = 0; i < N; i += 4) {
-        const PhiloxBlock block = philox(now, (number >> 2) + static_cast<unsigned>(i / 4));
-#pragma unroll
-        for (int w = 0; w < 4; ++w) factors[i + w] = block.words[w] < threshold ? 0.0f : scale;
+      std::uint32_t bits =
+          is_kept(low << 16) | is_kept(low) << 1 | is_kept(high << 16) << 2 | is_kept(high) << 3;
+      if constexpr (N == kDropoutNumbers) {
+        low = block.words[2];
+        high = block.words[3];
+        bits |= is_kept(low << 16) << 4 | is_kept(low) << 5 | is_kept(high << 16) << 6 |
+                is_kept(high) << 7;
       }
+      return bits;
     }
   }
 
  private:
+  /// By the number in the upper half of a word.
+  __device__ __forceinline__ std::uint32_t is_kept(std::uint32_t word) const {
+    return word >= threshold << 16 ? 1 : 0;
+  }
   __device__ __forceinline__ std::uint64_t number_of(std::int64_t element) const {
     const auto place = static_cast<std::uint64_t>(element),
                length = static_cast<std::uint64_t>(run);

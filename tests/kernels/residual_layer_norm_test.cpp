@@ -1,5 +1,6 @@
 #include "kernels/residual_layer_norm.h"
 
+#include "tests/reference/dropout.h"
 #include "tests/reference/layer_norm.h"
 #include "tests/support/kernel_test.h"
 
@@ -48,8 +49,7 @@ struct Problem {
 
   std::int64_t size_of_gradient(std::size_t n) const { return n < 2 ? count : c.cols; }
   double factor(std::size_t element) const {
-    const double dropped_below = c.probability * 4294967296.0;
-    return philox_word(draw.key, element) < dropped_below ? 0.0 : 1 / (1 - c.probability);
+    return reference::dropout_factor(draw.key, element, c.probability);
   }
   void forward() {
     residual_layer_norm_forward(test::kCpu, {.dtype = dtype_of<T>,

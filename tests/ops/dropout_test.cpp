@@ -1,5 +1,6 @@
 #include "engine/ops/dropout.h"
 
+#include "tests/reference/dropout.h"
 #include "tests/support/op_check.h"
 
 namespace seqpe {
@@ -17,14 +18,14 @@ ops::DropoutDraw draw(double probability, std::uint64_t first, const PhiloxKey& 
 std::vector<double> keep_of(double probability, std::uint64_t first, std::int64_t count) {
   std::vector<double> keep;
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::uint32_t word = philox_word(kKey, first + static_cast<std::uint64_t>(i));
-    keep.push_back(word / 4294967296.0 < probability ? 0.0 : 1.0 / (1.0 - probability));
+    const std::uint64_t element = first + static_cast<std::uint64_t>(i);
+    keep.push_back(reference::dropout_factor(kKey, element, probability));
   }
   return keep;
 }
 
 TEST(DropoutOp, HandComputed) {
-  const std::int64_t count = 70;  // more than the 64 words that are drawn at once
+  const std::int64_t count = 135;  // more than the 128 numbers that are drawn at once
   for (const double probability : {0.0, 0.25, 0.9}) {
     for (const std::uint64_t first : {0u, 1u, 6u, 4096u}) {
       const std::vector<double> keep = keep_of(probability, first, count);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/attention.h"
+#include "tests/reference/dropout.h"
 #include "tests/support/kernel_test.h"
 
 namespace seqpe::reference {
@@ -70,9 +71,8 @@ inline AttentionRow attention_row(const kernels::AttentionShape& shape, Attentio
       const std::int64_t element =
           (((shape.first_sequence + b) * shape.heads + h) * queries + shape.first_query + i) *
           shape.kv_len;
-      const std::uint32_t word =
-          philox_word(shape.dropout_key, static_cast<std::uint64_t>(element) + j);
-      row.keep[j] = word < shape.dropout * 4294967296.0 ? 0.0 : 1.0 / (1.0 - shape.dropout);
+      row.keep[j] =
+          dropout_factor(shape.dropout_key, static_cast<std::uint64_t>(element) + j, shape.dropout);
     }
   }
   return row;

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
-
 namespace seqpe {
 namespace {
 
@@ -13,8 +11,8 @@ struct KnownAnswer {
   std::uint32_t words[4];
 };
 
-// From Random123's kat_vectors (philox4x32 10). Its counter is (block, stream, step), low word
-// first, its key the seed.
+// From Random123's kat_vectors (philox4x32, of 10 and of 7 rounds). Its counter is (block, stream,
+// step), low word first, its key the seed.
 const KnownAnswer kKnownAnswers[] = {
     {{.seed = 0, .stream = 0, .step = 0}, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
     {{.seed = ~0ull, .stream = ~0u, .step = ~0u},
@@ -24,10 +22,23 @@ const KnownAnswer kKnownAnswers[] = {
      0x85a308d3243f6a88,
      {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
 };
+const KnownAnswer kOfSevenRounds[] = {
+    {{.seed = 0, .stream = 0, .step = 0}, 0, {0x5f6fb709, 0x0d893f64, 0x4f121f81, 0x4f730a48}},
+    {{.seed = ~0ull, .stream = ~0u, .step = ~0u},
+     ~0ull,
+     {0x5207ddc2, 0x45165e59, 0x4d8ee751, 0x8c52f662}},
+    {{.seed = 0x299f31d0a4093822, .stream = 0x13198a2e, .step = 0x03707344},
+     0x85a308d3243f6a88,
+     {0x4dfccaba, 0x190a87f0, 0xc47362ba, 0xb6b5242a}},
+};
 
 TEST(Philox, KnownAnswers) {
   for (const KnownAnswer& known : kKnownAnswers) {
     const PhiloxBlock drawn = philox(known.key, known.block);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(drawn.words[i], known.words[i]) << "word " << i;
+  }
+  for (const KnownAnswer& known : kOfSevenRounds) {
+    const PhiloxBlock drawn = philox<7>(known.key, known.block);
     for (int i = 0; i < 4; ++i) EXPECT_EQ(drawn.words[i], known.words[i]) << "word " << i;
   }
 }
@@ -38,15 +49,6 @@ TEST(Philox, AWordIsOneOfItsBlock) {
     for (std::uint64_t i = 0; i < 4; ++i)
       EXPECT_EQ(philox_word(key, 4 * block + i), philox(key, block).words[i]);
   }
-}
-
-TEST(Philox, DropoutThreshold) {
-  EXPECT_EQ(dropout_threshold(0.0), 0u);  // keeps every word
-  EXPECT_EQ(dropout_threshold(0x1p-33), 0u);
-  EXPECT_EQ(dropout_threshold(0x1p-32), 1u);
-  EXPECT_EQ(dropout_threshold(0.1), 429496729u);  // 0.1 * 2^32, rounded down
-  EXPECT_EQ(dropout_threshold(0.5), 0x80000000u);
-  EXPECT_EQ(dropout_threshold(1.0 - 0x1p-32), std::numeric_limits<std::uint32_t>::max());
 }
 
 }  // namespace
