@@ -10,6 +10,7 @@
 #include "kernels/attention.h"
 #include "kernels/common/context.h"
 #include "kernels/cuda/dropout_mask.h"
+#include "kernels/cuda/exponential.h"
 #include "kernels/cuda/mma_tile.h"
 #include "kernels/cuda/packs.h"
 #include "kernels/simt/simt.h"
@@ -49,8 +50,6 @@ inline bool is_for_mma(const AttentionBackwardArgs& args) {
 
 void attention_forward_mma(const Context& context, const AttentionForwardArgs& args);
 void attention_backward_mma(const Context& context, const AttentionBackwardArgs& args);
-
-constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 
 /// Calls f(head size, whether there is a second pair, whether there is dropout), as constants.
 template <typename F>

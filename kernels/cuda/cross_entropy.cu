@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/dispatch.h"
+#include "kernels/cuda/exponential.h"
 #include "kernels/cuda/online_softmax.h"
 #include "kernels/cuda/packs.h"
 #include "kernels/simt/simt.h"
@@ -91,9 +92,12 @@ __global__ void __launch_bounds__(kMostThreads, 2)
     float values[kN];
     load_floats(values, x + c);
 #pragma unroll
-    for (int i = 0; i < kN; ++i) {
-      values[i] = expf(values[i] - all.maximum) * factor - offset;
-      if (c + i == label) values[i] -= for_label;
+    for (int i = 0; i < kN; ++i) values[i] = exponential(values[i] - all.maximum) * factor - offset;
+    if (c <= label && label < c + kN) {  // one pack of the row
+#pragma unroll
+      for (int i = 0; i < kN; ++i) {
+        if (c + i == label) values[i] -= for_label;
+      }
     }
     store_floats(grad + c, values);
   });

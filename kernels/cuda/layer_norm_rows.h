@@ -22,6 +22,7 @@
 
 #include "kernels/common/dtype.h"
 #include "kernels/cuda/packs.h"
+#include "kernels/cuda/partial_columns.h"
 #include "kernels/cuda/scratch.h"
 #include "kernels/cuda/warp_reduce.h"
 #include "kernels/simt/simt.h"
@@ -31,7 +32,6 @@ namespace seqpe::kernels::cuda {
 constexpr int kLayerNormWarps = 4;          // of a block
 constexpr int kLayerNormMostPacks = 8;      // of a lane: rows of 1024 f32 or 2048 bf16
 constexpr int kLayerNormMostElements = 16;  // of a thread in backward: rows of 2048
-constexpr int kLayerNormSumWarps = 16;      // of a block that adds up partial sums
 
 /// Where a row of partial sums holds column c. A thread of the kernel that leaves them has the sums
 /// of `size` neighbours and writes 4 at a time: those of neighbouring threads lie side by side, so
@@ -166,20 +166,41 @@ __global__ void __launch_bounds__(32 * kLayerNormWarps) layer_norm_backward_row_
     if (pack < packs) w[p] = simt::load_pack<kSize>(weight + pack * kSize);
   }
   float weight_sums[kPacks][kSize] = {}, bias_sums[kPacks][kSize] = {};
+  // The next row is on its way while a row is worked on: else the block would wait for memory
+  // with every row.
+  struct {
+    simt::Pack<T, kSize> x[kPacks], grad_out[kPacks];
+    float mean, rstd;
+  } next;
+  const auto fetch = [&](std::int64_t row) {
+    if (row >= rows) return;
+    next.mean = mean[row];
+    next.rstd = rstd[row];
+#pragma unroll
+    for (int p = 0; p < kPacks; ++p) {
+      const int pack = thread + kThreads * p;
+      if (pack < packs) {
+        next.x[p] = simt::load_pack<kSize>(x + row * cols + pack * kSize);
+        next.grad_out[p] = simt::load_pack<kSize>(grad_out + row * cols + pack * kSize);
+      }
+    }
+  };
+  fetch(blockIdx.x);
   int buffer = 0;
   for (std::int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const float m = mean[row], r = rstd[row];
+    const auto current = next;
+    fetch(row + gridDim.x);
+    const float m = current.mean, r = current.rstd;
     float h[kPacks][kSize] = {}, g[kPacks][kSize] = {};
     RowSums own = {0.0f, 0.0f};
 #pragma unroll
     for (int p = 0; p < kPacks; ++p) {
       const int pack = thread + kThreads * p;
       if (pack < packs) {
-        load_floats(h[p], x + row * cols + pack * kSize);
-        load_floats(g[p], grad_out + row * cols + pack * kSize);
 #pragma unroll
         for (int i = 0; i < kSize; ++i) {
-          h[p][i] = (h[p][i] - m) * r;
+          h[p][i] = (simt::to_float(current.x[p].values[i]) - m) * r;
+          g[p][i] = simt::to_float(current.grad_out[p].values[i]);
           weight_sums[p][i] += g[p][i] * h[p][i];
           bias_sums[p][i] += g[p][i];
           g[p][i] *= simt::to_float(w[p].values[i]);
@@ -270,33 +291,22 @@ __global__ void __launch_bounds__(32 * kLayerNormWarps)
   }
 }
 
-/// grad_weight (blockIdx.y 0) or grad_bias (1) (=|+=) the sums over blocks: a block takes 32
-/// columns, a warp every kLayerNormSumWarps-th partial sum, and the first warp adds up the warps.
-/// `size`: as layer_norm_partial_place takes it.
+/// grad_weight (blockIdx.y 0) or grad_bias (1) (=|+=) the sums over blocks. `size`: as
+/// layer_norm_partial_place takes it.
 template <typename T>
-__global__ void __launch_bounds__(32 * kLayerNormSumWarps)
+__global__ void __launch_bounds__(32 * kPartialWarps)
     layer_norm_backward_sum_blocks_kernel(T* __restrict__ grad_weight, Write write_weight,
                                           T* __restrict__ grad_bias, Write write_bias,
                                           const float* __restrict__ partial, int blocks, int cols,
                                           int size) {
-  SEQPE_SHARED(float[kLayerNormSumWarps][32], sums);
+  SEQPE_SHARED(PartialColumns, sums);
   T* gradient = blockIdx.y == 0 ? grad_weight : grad_bias;
   if (gradient == nullptr) return;  // the whole block
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const int c = static_cast<int>(blockIdx.x) * 32 + lane;
-  float sum = 0.0f;
-  if (c < cols) {
-    const float* column = partial + layer_norm_partial_place(c, cols, size);
-#pragma unroll 4
-    for (int b = warp; b < blocks; b += kLayerNormSumWarps)
-      sum += column[static_cast<std::int64_t>(2 * b + static_cast<int>(blockIdx.y)) * cols];
-  }
-  sums[warp][lane] = sum;
-  __syncthreads();
-  if (warp != 0 || c >= cols) return;
-  float total[1] = {0.0f};
-#pragma unroll
-  for (int w = 0; w < kLayerNormSumWarps; ++w) total[0] += sums[w][lane];
+  const int c = static_cast<int>(blockIdx.x) * 32 + static_cast<int>(threadIdx.x) % 32;
+  const float* column =
+      c < cols ? partial + blockIdx.y * cols + layer_norm_partial_place(c, cols, size) : nullptr;
+  const float total[1] = {sum_partial_column(column, blocks, std::int64_t{2} * cols, sums)};
+  if (threadIdx.x / 32 != 0 || c >= cols) return;
   write_floats(gradient + c, total, blockIdx.y == 0 ? write_weight : write_bias);
 }
 
@@ -327,9 +337,9 @@ void layer_norm_rows_forward(const Context& context, const char* name, const Arg
 template <typename T, typename Args, typename Sink>
 void layer_norm_rows_backward(const Context& context, const char* name, const Args& args,
                               const void* x, const Sink& sink, bool packs_allowed) {
-  // Enough blocks to fill a GPU several times; each adds up at least 16 rows before it writes its
-  // partial sums.
-  constexpr std::int64_t kMostBlocks = 512, kRowsOfBlock = 16;
+  // As many blocks as an H100 holds at once, six on a multiprocessor; each adds up at least 16 rows
+  // before it writes its partial sums.
+  constexpr std::int64_t kMostBlocks = 792, kRowsOfBlock = 16;
   const std::int64_t wanted = (args.rows + kRowsOfBlock - 1) / kRowsOfBlock;
   const auto blocks = static_cast<int>(wanted < 1             ? 1
                                        : wanted < kMostBlocks ? wanted
@@ -362,13 +372,12 @@ void layer_norm_rows_backward(const Context& context, const char* name, const Ar
     run(layer_norm_backward_row_in_registers_kernel<T, kMostPacks, Sink>, 0);
   }
   if (!sums) return;
-  simt::launch(
-      context,
-      {"layer_norm_backward_sum_blocks", dim3(static_cast<unsigned>((args.cols + 31) / 32), 2),
-       dim3(32 * kLayerNormSumWarps)},
-      layer_norm_backward_sum_blocks_kernel<T>, static_cast<T*>(args.grad_weight),
-      args.write_weight, static_cast<T*>(args.grad_bias), args.write_bias,
-      partial.template as<float>(), blocks, args.cols, in_registers ? kSize : 4);
+  simt::launch(context,
+               {"layer_norm_backward_sum_blocks",
+                dim3(static_cast<unsigned>((args.cols + 31) / 32), 2), dim3(32 * kPartialWarps)},
+               layer_norm_backward_sum_blocks_kernel<T>, static_cast<T*>(args.grad_weight),
+               args.write_weight, static_cast<T*>(args.grad_bias), args.write_bias,
+               partial.template as<float>(), blocks, args.cols, in_registers ? kSize : 4);
 }
 
 }  // namespace seqpe::kernels::cuda

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/exponential.h"
 #include "kernels/simt/simt.h"
 
 namespace seqpe::kernels::cuda {
@@ -19,12 +20,12 @@ struct OnlineSoftmax {
 #pragma unroll
     for (int i = 0; i < N; ++i) largest = fmaxf(largest, x[i]);
     if (largest > maximum) {
-      sum *= expf(maximum - largest);
+      sum *= exponential(maximum - largest);
       maximum = largest;
     }
     const float shift = base();
 #pragma unroll
-    for (int i = 0; i < N; ++i) sum += expf(x[i] - shift);
+    for (int i = 0; i < N; ++i) sum += exponential(x[i] - shift);
   }
 };
 
@@ -33,7 +34,7 @@ __device__ __forceinline__ OnlineSoftmax over_block(const OnlineSoftmax& part,
                                                     float (&scratch)[kMostWarps]) {
   OnlineSoftmax row;
   row.maximum = block_max(part.maximum, scratch);
-  row.sum = block_sum(part.sum * expf(part.maximum - row.maximum), scratch);
+  row.sum = block_sum(part.sum * exponential(part.maximum - row.maximum), scratch);
   return row;
 }
 

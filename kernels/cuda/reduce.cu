@@ -1,11 +1,12 @@
 // sum, sum_of_squares: sum_to_scalar.h. column_sum: a block takes 32 packs of columns and
 // kRowsOfBlock rows, a lane a pack and a warp every kWarps-th row; the warps are added in order
-// into a partial sum [row blocks, cols], and a second kernel adds those in order. Float32 sums, as
-// the CPU's.
+// into a partial sum [row blocks, cols], and a second kernel adds those (partial_columns.h).
+// Float32 sums, as the CPU's.
 #include "kernels/reduce.h"
 
 #include "kernels/cuda/dispatch.h"
-#include "kernels/cuda/elementwise_map.h"
+#include "kernels/cuda/packs.h"
+#include "kernels/cuda/partial_columns.h"
 #include "kernels/cuda/sum_to_scalar.h"
 
 namespace seqpe::kernels::cuda {
@@ -48,20 +49,18 @@ __global__ void __launch_bounds__(32 * kWarps)
   partial[blockIdx.y * cols + c] = total;
 }
 
-/// The sum of the row blocks' partial sums, in order.
-struct PartialSum {
-  const float* partial;
-  std::int64_t blocks, cols;
-  template <int N>
-  __device__ __forceinline__ void operator()(float (&values)[N], std::int64_t c) const {
-#pragma unroll
-    for (int n = 0; n < N; ++n) {
-      values[n] = 0.0f;
-      for (std::int64_t block = 0; block < blocks; ++block)
-        values[n] += partial[block * cols + c + n];
-    }
-  }
-};
+/// out (=|+=) the sums of the row blocks' partial sums.
+template <typename T>
+__global__ void __launch_bounds__(32 * kPartialWarps)
+    column_sum_blocks_warp_per_part_kernel(T* __restrict__ out, Write write,
+                                           const float* __restrict__ partial, int blocks,
+                                           std::int64_t cols) {
+  SEQPE_SHARED(PartialColumns, sums);
+  const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * 32 + threadIdx.x % 32;
+  const float total[1] = {sum_partial_column(c < cols ? partial + c : nullptr, blocks, cols, sums)};
+  if (threadIdx.x / 32 != 0 || c >= cols) return;
+  write_floats(out + c, total, write);
+}
 
 /// The sum of a pack's elements or of their squares.
 template <typename T, bool kSquared>
@@ -118,9 +117,12 @@ void column_sum(const Context& context, const ColumnSumArgs& args) {
     } else {
       run(column_sum_rows_of_block_kernel<1, T>, 1);
     }
-    const PartialSum total{partial.as<float>(), blocks, args.cols};
     const auto write = [&](auto* out) {
-      launch_map(context, "column_sum_blocks", out, args.cols, args.write, false, total);
+      simt::launch(context,
+                   {"column_sum_blocks", dim3(static_cast<unsigned>((args.cols + 31) / 32)),
+                    dim3(32 * kPartialWarps)},
+                   column_sum_blocks_warp_per_part_kernel<std::remove_pointer_t<decltype(out)>>,
+                   out, args.write, partial.as<float>(), static_cast<int>(blocks), args.cols);
     };
     args.wide_out ? write(static_cast<float*>(args.out)) : write(static_cast<T*>(args.out));
   });
