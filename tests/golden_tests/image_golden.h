@@ -16,13 +16,17 @@ namespace seqpe::test {
 
 class ImageGolden {
  public:
-  explicit ImageGolden(const std::string& name)
-      : file_(io::read_text(goldens_dir("transforms") / (name + ".safetensors"))) {
+  explicit ImageGolden(const std::string& name, const std::string& room = "transforms")
+      : file_(io::read_text(goldens_dir(room) / (name + ".safetensors"))) {
     std::uint64_t header = 0;
     std::memcpy(&header, file_.data(), sizeof header);
     begin_ = sizeof header + header;
     entries_ = nlohmann::json::parse(file_.substr(sizeof header, header));
     config = nlohmann::json::parse(entries_.at("__metadata__").at("config").get<std::string>());
+  }
+
+  std::vector<std::int64_t> shape(const std::string& name) const {
+    return entries_.at(name).at("shape").get<std::vector<std::int64_t>>();
   }
 
   /// The elements of an entry whose dtype has the size of T.
@@ -37,7 +41,7 @@ class ImageGolden {
 
   /// An entry [H, W, 3], or [H, W] as gray; number `index` of one [N, H, W, 3].
   data::Image image(const std::string& name, std::size_t index = 0) const {
-    auto shape = entries_.at(name).at("shape").get<std::vector<std::int64_t>>();
+    std::vector<std::int64_t> shape = this->shape(name);
     const auto bytes = values<std::uint8_t>(name);
     if (shape.size() == 4) shape.erase(shape.begin());
     data::Image image = data::make_image(shape.at(0), shape.at(1), name);
