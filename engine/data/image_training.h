@@ -1,0 +1,63 @@
+// From an image of any size to what a model is trained on: crop, flip, changes of content,
+// normalisation, erasing. First everything random is drawn, then it is done, so the same draws give
+// the same bits.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/core/random.h"
+#include "engine/data/color_jitter.h"
+#include "engine/data/image_cropping.h"
+#include "engine/data/image_normalization.h"
+#include "engine/data/rand_augment.h"
+#include "engine/data/random_erasing.h"
+#include "engine/data/random_resized_crop.h"
+
+namespace seqpe::data {
+
+/// As the published image models were trained; std::nullopt leaves a change out.
+struct ImageTrainingOptions {
+  std::int64_t size = 224;  // of the result, height and width
+  BoxRange crop = kRandomCropRange;
+  double flip_probability = 0.5;
+  std::optional<RandAugmentOptions> rand_augment = RandAugmentOptions{};
+  /// Drawn only without RandAugment, as timm does.
+  std::optional<ColorJitterOptions> color_jitter = ColorJitterOptions{};
+  double erasing_probability = 0.25;
+  BoxRange erasing = kRandomErasingRange;
+};
+
+/// Up to kLargestUncroppedSize images come in their size and are not resized: the crop is a box of
+/// that size at a random place of the image with so many black pixels around it.
+inline constexpr std::int64_t kSmallImagePadding = 4;
+
+/// Everything random about one image in one epoch.
+struct ImageTrainingDraws {
+  Box crop;  // of the image as it is; beyond it is black
+  bool flip = false;
+  std::vector<AugmentStep> rand_augment;
+  std::vector<ColorChange> color_changes;
+  std::optional<RandomErasing> erasing;
+};
+
+/// The random numbers of image number `index` of the data set when it is seen in `epoch`: a
+/// function of these and `seed` alone, whichever thread or rank asks.
+PhiloxGenerator image_training_generator(std::uint64_t seed, std::uint32_t epoch,
+                                         std::uint64_t index);
+
+/// For an image of height and width. Throws Error for options out of range, DataError for an image
+/// of another size than `options.size` where that is at most kLargestUncroppedSize.
+ImageTrainingDraws draw_image_training(std::int64_t height, std::int64_t width,
+                                       const ImageTrainingOptions& options,
+                                       PhiloxGenerator& generator);
+
+/// Crop, resize, flip, RandAugment, changes of colour: [size, size, 3].
+Image training_image(const Image& image, std::int64_t size, const ImageTrainingDraws& draws);
+
+/// That image, normalised, then erased: `planes` [3, size, size].
+void training_planes(const Image& image, std::int64_t size, const ImageTrainingDraws& draws,
+                     const ImageStatistics& statistics, float* planes);
+
+}  // namespace seqpe::data

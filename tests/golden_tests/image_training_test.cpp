@@ -1,0 +1,54 @@
+// What a model is trained on against timm's pipeline, every draw given.
+#include "engine/data/image_training.h"
+
+#include "tests/golden_tests/image_golden.h"
+
+namespace seqpe {
+namespace {
+
+using nlohmann::json;
+
+data::Box box_of(const json& numbers) {
+  return {numbers.at(0), numbers.at(1), numbers.at(2), numbers.at(3)};
+}
+
+/// `names` in the order of AugmentOperation.
+data::AugmentStep step_of(const json& row, const json& names) {
+  const auto found = std::find(names.begin(), names.end(), row.at("op"));
+  EXPECT_NE(found, names.end()) << row;
+  const data::AugmentStep step{static_cast<data::AugmentOperation>(found - names.begin()),
+                               row.at("magnitude"), row.at("negated")};
+  if (!row.at("argument").is_null()) {
+    EXPECT_EQ(data::augment_argument(step), row.at("argument"));
+  }
+  return step;
+}
+
+TEST(GoldenImageTraining, EveryDrawGiven) {
+  const test::ImageGolden golden("train_chain");
+  const json names = test::ImageGolden("randaugment").config.at("ops_in_order");
+  const data::ImageStatistics statistics{golden.config.at("mean").get<std::array<float, 3>>(),
+                                         golden.config.at("std").get<std::array<float, 3>>()};
+  for (const json& row : golden.config.at("cases")) {
+    SCOPED_TRACE(row.dump());
+    const std::string in = row.at("in"), out = "out" + in.substr(2);
+    const std::int64_t size = row.at("size");
+    data::ImageTrainingDraws draws{.crop = box_of(row.at("crop_top_left_h_w")),
+                                   .flip = row.at("flip"),
+                                   .rand_augment = {},
+                                   .color_changes = {},
+                                   .erasing = std::nullopt};
+    for (const json& operation : row.at("randaugment"))
+      draws.rand_augment.push_back(step_of(operation, names));
+    const json& erased = row.at("erase_top_left_h_w");
+    if (!erased.is_null()) draws.erasing = {box_of(erased), golden.values<float>(in + ".noise")};
+    test::expect_same(data::training_image(golden.image(in), size, draws),
+                      golden.image(out + ".uint8"));
+    std::vector<float> planes(static_cast<std::size_t>(3 * size * size));
+    data::training_planes(golden.image(in), size, draws, statistics, planes.data());
+    EXPECT_EQ(planes, golden.values<float>(out + ".normalised"));
+  }
+}
+
+}  // namespace
+}  // namespace seqpe
