@@ -14,6 +14,9 @@
 
 namespace seqpe::kernels {
 
+/// Columns of q and k, of pe and of v that a cuda device takes; a CPU takes any.
+constexpr std::int64_t kLargestCudaHead = 128;
+
 struct AttentionShape {
   std::int64_t batch = 0, heads = 1, q_len = 0, kv_len = 0;
   std::int64_t head_size = 0;   // of q and k

@@ -344,11 +344,11 @@ void backward(const Context& context, const AttentionBackwardArgs& args) {
 }  // namespace
 
 void check_attention(const AttentionShape& shape) {
-  require(shape.head_size <= kLargestHead && shape.pe_size <= kLargestHead &&
-              shape.value_size <= kLargestHead,
+  require(shape.head_size <= kLargestCudaHead && shape.pe_size <= kLargestCudaHead &&
+              shape.value_size <= kLargestCudaHead,
           "[attention] heads on a cuda device may have at most {} columns, got {} of q and k, {} "
           "of pe, {} of v.",
-          kLargestHead, shape.head_size, shape.pe_size, shape.value_size);
+          kLargestCudaHead, shape.head_size, shape.pe_size, shape.value_size);
 }
 
 void attention_forward(const Context& context, const AttentionForwardArgs& args) {

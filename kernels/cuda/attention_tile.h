@@ -16,9 +16,8 @@ namespace seqpe::kernels::cuda {
 
 constexpr int kAttentionWarps = 4, kRowsOfWarp = 4;
 constexpr int kAttentionThreads = 32 * kAttentionWarps, kRows = kAttentionWarps * kRowsOfWarp;
-constexpr int kLargestHead = 128;                      // of q and k, of pe and of v
-constexpr int kColumnsOfLane = 2 * kLargestHead / 32;  // of [q ; pe_q]
-constexpr int kValueColumnsOfLane = kLargestHead / 32;
+constexpr int kColumnsOfLane = 2 * kLargestCudaHead / 32;  // of [q ; pe_q]
+constexpr int kValueColumnsOfLane = kLargestCudaHead / 32;
 
 /// Rows of the other side lie an odd number of floats apart, so that the lanes' elements lie in
 /// different banks.

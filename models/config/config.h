@@ -81,6 +81,10 @@ Config load_model_config(const std::vector<std::string>& names,
 void validate_model(const Config& config);
 void validate_training(const Config& config);
 
+/// Throws ConfigError where the model cannot be computed on `device`. validate_model asks for the
+/// device that train.device names; what `auto` finds is checked when it is found.
+void validate_device(const Config& config, Device device);
+
 /// eval.lengths, or the trained length where it is empty.
 std::vector<std::int64_t> evaluation_lengths(const Config& config);
 

@@ -10,8 +10,9 @@ void add_model(std::vector<Field>& fields, ModelConfig& model) {
   fields.push_back(config::integer("model.layers", model.layers, "Transformer blocks", 1, 10000));
   fields.push_back(
       config::integer("model.width", model.width, "channels of the residual stream", 1));
-  fields.push_back(
-      config::integer("model.heads", model.heads, "attention heads; must divide the width", 1));
+  fields.push_back(config::integer(
+      "model.heads", model.heads,
+      "attention heads; must divide the width; on cuda at most 128 columns each", 1));
   fields.push_back(config::enumeration("model.activation", model.activation, {"gelu", "gelu_new"},
                                        "of the MLP: exact GELU or GPT-2's tanh form"));
   fields.push_back(
@@ -31,7 +32,8 @@ void add_model(std::vector<Field>& fields, ModelConfig& model) {
 void add_encoder(std::vector<Field>& fields, EncoderOptions& encoder) {
   fields.push_back(
       config::integer("seqpe.encoder.width", encoder.width, "channels of the position encoder", 1));
-  fields.push_back(config::integer("seqpe.encoder.heads", encoder.heads, "its attention heads", 1));
+  fields.push_back(
+      config::integer("seqpe.encoder.heads", encoder.heads, "its attention heads; likewise", 1));
   fields.push_back(
       config::integer("seqpe.encoder.layers", encoder.layers, "its Transformer blocks", 1, 10000));
   fields.push_back(config::enumeration("seqpe.encoder.attention", encoder.attention,

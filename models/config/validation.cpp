@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "kernels/attention.h"
 #include "models/config/config.h"
 #include "models/seqpe/digits.h"
 #include "models/seqpe/seqpe_position.h"
@@ -23,6 +24,17 @@ void check_size(const char* key, std::int64_t value) {
 
 bool divides(std::int64_t small, std::int64_t large) {
   return large % small == 0;
+}
+
+/// Of a section that has a width and heads.
+void check_cuda_heads(const char* section, std::int64_t width, std::int64_t heads) {
+  constexpr std::int64_t kLargest = kernels::kLargestCudaHead;
+  require<ConfigError>(width / heads <= kLargest,
+                       "[config] {}.heads: on the device cuda a head may have at most {} columns, "
+                       "{} heads of {}.width "
+                       "{} have {}. Hint: at least {} heads, or train.device=cpu.",
+                       section, kLargest, heads, section, width, width / heads,
+                       (width + kLargest - 1) / kLargest);
 }
 
 /// The largest position of an evaluation must be one that the model can tell.
@@ -53,6 +65,19 @@ void validate_lengths(const Config& config) {
   }
 }
 
+void validate_seqpe(const SeqpeOptions& seqpe) {
+  check_size("seqpe.encoder.width", seqpe.encoder.width);
+  check_size("seqpe.max_digits", seqpe.max_digits);
+  require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
+                       "[config] seqpe.encoder.heads must divide seqpe.encoder.width {}, got {}.",
+                       seqpe.encoder.width, seqpe.encoder.heads);
+  const std::int64_t needed = digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+  require<ConfigError>(
+      seqpe.max_digits == 0 || seqpe.max_digits >= needed,
+      "[config] seqpe.max_digits must be at least {} for seqpe.max_position {} in base {}, got {}.",
+      needed, seqpe.max_position, seqpe.base, seqpe.max_digits);
+}
+
 }  // namespace
 
 void validate_model(const Config& config) {
@@ -68,17 +93,15 @@ void validate_model(const Config& config) {
   check_size("model.width", model.width);
   check_size("seqpe.max_position", seqpe.max_position);
   validate_lengths(config);
-  if (!model.is_seqpe()) return;
-  check_size("seqpe.encoder.width", seqpe.encoder.width);
-  check_size("seqpe.max_digits", seqpe.max_digits);
-  require<ConfigError>(divides(seqpe.encoder.heads, seqpe.encoder.width),
-                       "[config] seqpe.encoder.heads must divide seqpe.encoder.width {}, got {}.",
-                       seqpe.encoder.width, seqpe.encoder.heads);
-  const std::int64_t needed = digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
-  require<ConfigError>(
-      seqpe.max_digits == 0 || seqpe.max_digits >= needed,
-      "[config] seqpe.max_digits must be at least {} for seqpe.max_position {} in base {}, got {}.",
-      needed, seqpe.max_position, seqpe.base, seqpe.max_digits);
+  if (model.is_seqpe()) validate_seqpe(seqpe);
+  if (config.train.device == train::DeviceChoice::cuda) validate_device(config, Device::cuda);
+}
+
+void validate_device(const Config& config, Device device) {
+  if (device == Device::cpu) return;
+  check_cuda_heads("model", config.model.width, config.model.heads);
+  const EncoderOptions& encoder = config.seqpe.encoder;
+  if (config.model.is_seqpe()) check_cuda_heads("seqpe.encoder", encoder.width, encoder.heads);
 }
 
 void validate_training(const Config& config) {

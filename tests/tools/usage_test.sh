@@ -116,6 +116,10 @@ eval.lengths=[16, 200000]|position 199999 (eval.start plus a length of eval.leng
 eval.stride=17|eval.stride must be at most the length 16, got 17
 kernels.attention=cudnn|unknown key 'kernels.attention'
 TABLE
+expect 3 "2 heads of model.width 260 have 130. Hint: at least 3 heads, or train.device=cpu." train --run wide --device cuda --set model.width=260
+check "what the device cannot compute leaves no run" test ! -e wide
+expect 0 "" train --dry-run --device cpu --set model.width=260
+expect 3 "2 heads of seqpe.encoder.width 260 have 130" "$engine" config validate "${tiny[@]}" --set train.device=cuda --set seqpe.encoder.width=260
 expect 3 "eval.start must be 0 for learned positions" train --set model.position=learned --set eval.start=3
 expect 0 "" train --dry-run --set model.position=rotary --set eval.start=3
 expect 3 "[rotary] a head's size (model.width over model.heads) must be even, got 1" train --dry-run --set model.position=rotary \
@@ -232,7 +236,7 @@ expect 0 "about 596046447" train --dry-run --set seqpe.contrastive.pivots=100000
   --set seqpe.contrastive.local_range=10000 --set seqpe.max_digits=999999
 # The sanitizers write a shadow of all memory, and need more than this of addresses.
 if (ulimit -v 4000000; "$engine" --version > /dev/null 2>&1); then
-  huge=(--set model.width=32768 --set model.layers=48)
+  huge=(--set model.width=32768 --set model.heads=256 --set model.layers=48)
   text="[train] out of memory: 620652.04 M parameters take 9248.4 GB with what training keeps of each, this process may use"
   expect 6 "$text" train --dry-run "${huge[@]}"
   expect 6 "$text" train "${huge[@]}"

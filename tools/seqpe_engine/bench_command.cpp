@@ -53,9 +53,10 @@ double peak_resident_megabytes() {
 }
 
 models::LanguageModel random_model(const models::Config& config, const Options& options) {
+  const Device device = use_device(config);
   models::LanguageModel model(config, data::make_numbered_vocabulary(options.vocab_size));
   model.initialize(static_cast<std::uint64_t>(config.train.seed));
-  model.move_to(use_device(config.train));
+  model.move_to(device);
   return model;
 }
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/train/log.h"
-#include "engine/train/train_config.h"
 #include "kernels/common/context.h"
+#include "models/config/config.h"
 #include "tools/whole_number.h"
 
 namespace seqpe::tools {
@@ -33,8 +33,8 @@ CLI::Validator not_empty();
 void set_threads(std::int64_t threads);
 
 /// Takes the CPU threads that the configuration asks for, and tells the device. Throws DeviceError
-/// for one that this build does not have.
-Device use_device(const train::TrainConfig& config);
+/// for one that this build does not have, ConfigError for one that cannot compute the model.
+Device use_device(const models::Config& config);
 
 /// --quiet and -v, the same for every command that works for a while.
 struct VerbosityFlags {

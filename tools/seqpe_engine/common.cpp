@@ -52,10 +52,10 @@ void set_threads(std::int64_t threads) {
   if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
 }
 
-Device use_device(const train::TrainConfig& config) {
+Device use_device(const models::Config& config) {
   using kernels::CudaDevice;
   const CudaDevice cuda = kernels::cuda_device();
-  const bool asks = config.device == train::DeviceChoice::cuda;
+  const bool asks = config.train.device == train::DeviceChoice::cuda;
   require<DeviceError>(!asks || cuda != CudaDevice::none,
                        "[device] cuda is not here: {}, or use --device cpu.",
                        kernels::why_no_cuda());
@@ -63,11 +63,14 @@ Device use_device(const train::TrainConfig& config) {
     warn(
         "[device] cuda is emulated on the CPU: for tests and study, hundreds of times slower than "
         "the CPU itself.");
-  set_threads(config.threads);
-  if (config.pin) pin_threads();
+  set_threads(config.train.threads);
+  if (config.train.pin) pin_threads();
   // auto never takes the emulator.
-  const bool automatic = config.device == train::DeviceChoice::automatic && cuda == CudaDevice::gpu;
-  return asks || automatic ? Device::cuda : Device::cpu;
+  const bool automatic =
+      config.train.device == train::DeviceChoice::automatic && cuda == CudaDevice::gpu;
+  const Device device = asks || automatic ? Device::cuda : Device::cpu;
+  models::validate_device(config, device);
+  return device;
 }
 
 void VerbosityFlags::add_to(CLI::App* command) {

@@ -71,7 +71,7 @@ void run(const Options& options) {
   const models::StoredModel stored = models::find_model(options.checkpoint);
   const auto model = models::open_language_model(stored, tokenizer, overrides_of(options));
   const models::Config& config = model->config();
-  model->move_to(use_device(config.train));
+  model->move_to(use_device(config));
   log.detail(version_text());
   log.say("checkpoint " + told(stored));
   const std::string path = options.data.empty() ? config.data.valid_path : options.data;

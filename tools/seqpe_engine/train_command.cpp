@@ -52,7 +52,9 @@ class Session {
                         "[train] --init-from must come without rivals (compare), which start from "
                         "random weights, got compare [{}]. Hint: --set compare=[].",
                         fmt::join(config_.compare, ", "));
-    device_ = use_device(config_.train);
+    device_ = use_device(config_);
+    for (const models::Config& rival : models::rivals_of(config_))
+      models::validate_device(rival, device_);
   }
 
   void run() {

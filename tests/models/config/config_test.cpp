@@ -240,5 +240,32 @@ TEST(Config, ValuesMustFitTogether) {
       << "the section seqpe does not matter then";
 }
 
+TEST(Config, HeadsMustSuitTheDevice) {
+  const std::vector<std::string> wide{"model.position=none", "model.width=387", "model.heads=3"};
+  const auto with = [](std::vector<std::string> all, const std::vector<std::string>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const char* const refusal =
+      "[config] model.heads: on the device cuda a head may have at most 128 columns, 3 heads of "
+      "model.width 387 have 129. Hint: at least 4 heads, or train.device=cpu.";
+  expect_refused(with(wide, {"train.device=cuda"}), refusal);
+  EXPECT_NO_THROW(load_config({}, with(wide, {"train.device=cpu"})));
+  EXPECT_NO_THROW(load_config({}, {"train.device=cuda", "model.width=384", "model.heads=3"}));
+  // Whoever finds a device for `auto` asks again.
+  const Config unknown = load_config({}, wide);
+  EXPECT_NO_THROW(validate_device(unknown, Device::cpu));
+  test::expect_error<ConfigError>([&] { validate_device(unknown, Device::cuda); }, refusal);
+
+  const std::vector<std::string> encoder{"train.device=cuda", "seqpe.encoder.heads=5",
+                                         "seqpe.encoder.width=645"};
+  const char* const of_encoder =
+      "[config] seqpe.encoder.heads: on the device cuda a head may have at most 128 columns, 5 "
+      "heads of seqpe.encoder.width 645 have 129. Hint: at least 6 heads, or train.device=cpu.";
+  expect_refused(encoder, of_encoder);
+  EXPECT_NO_THROW(load_config({}, with(encoder, {"model.position=none"})));
+  expect_refused(with(encoder, {"model.position=none", "compare=[seqpe]"}), of_encoder);
+}
+
 }  // namespace
 }  // namespace seqpe::models
