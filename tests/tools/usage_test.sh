@@ -33,8 +33,9 @@ check "docs/configuration.md is up to date (config keys --markdown writes it)" c
 expect 0 "GFLOP/s" "$engine" doctor
 "$engine" doctor --json > doctor.json
 python "doctor --json is one object" << 'PYTHON'
-import json
+import json, os, subprocess
 facts = json.load(open("doctor.json"))
+version = subprocess.run([os.environ["engine"], "--version"], check=True, capture_output=True, text=True).stdout
 assert set(facts) == {"machine", "cpu", "cuda"}, facts
 cuda, headers = facts["cuda"], facts["cuda"]["CUDA Toolkit"].split(",")[0]
 assert cuda["device cuda"] and cuda["driver"], facts
@@ -42,7 +43,8 @@ assert cuda["device cuda"] and cuda["driver"], facts
 assert headers.startswith("headers 1") or headers == "headers not in this build", headers
 assert ("headers not in this build" in cuda["cuBLASLt"]) == ("not in this build" in headers), facts
 assert all("headers" in cuda[name] for name in ("cuBLASLt", "cuDNN", "NCCL")), facts
-assert "headers" in facts["cpu"]["oneDNN"], facts
+assert ("headers not in this build" in facts["cpu"]["oneDNN"]) == ("CPU GEMM ONEDNN" not in version), (facts, version)
+assert "CUDA emulated" not in version or headers == "headers not in this build", (facts, version)
 PYTHON
 mkdir toolkit
 printf '#!/bin/sh\necho "Cuda compilation tools, release 12.4, V12.4.131"\n' > toolkit/nvcc

@@ -47,13 +47,13 @@ Version onednn_version() {
     int major, minor, patch;
   };
   // First the one that this build is linked with.
-  const std::string own = fmt::format("libdnnl.so.{}", kernels::header_versions().onednn / 10000);
+  const std::string own = fmt::format("libdnnl.so.{}", kernels::onednn_header_version() / 10000);
   const SharedLibrary library({own.c_str(), "libdnnl.so.3", "libdnnl.so.2"});
   if (!library.is_there()) return std::nullopt;
   auto* const get = library.function<const Numbers*()>("dnnl_version");
   if (get == nullptr) return 0;
   const Numbers& numbers = *get();
-  return numbers.major * 10000 + numbers.minor * 100 + numbers.patch;
+  return kernels::version_number(numbers.major, numbers.minor, numbers.patch);
 }
 
 /// Empty if it is neither on PATH nor where the CUDA Toolkit puts it.
@@ -88,27 +88,30 @@ std::string nvcc_text(const std::string& package) {
 }  // namespace
 
 std::string onednn_text() {
-  return library_text({onednn_version(), kernels::header_versions().onednn}, "libdnnl-dev");
+  return library_text({onednn_version(), kernels::onednn_header_version()}, "libdnnl-dev");
 }
 
 Facts cuda_libraries() {
-  const kernels::HeaderVersions headers = kernels::header_versions();
+  const std::int64_t built_with = kernels::cuda_header_version();
   // Packages of the version that the build was made with, or of one to make it with.
-  const std::int64_t cuda = headers.cuda > 0 ? headers.cuda : 130000;
+  const std::int64_t cuda = built_with > 0 ? built_with : kernels::version_number(13, 0, 0);
   const std::int64_t major = cuda / 10000, minor = cuda / 100 % 100;
   const std::string release = fmt::format("{}-{}", major, minor),
-                    toolkit = headers.cuda > 0 ? fmt::format("headers {}.{}", major, minor)
-                                               : header_text(0);
+                    toolkit = built_with > 0 ? fmt::format("headers {}.{}", major, minor)
+                                             : header_text(0);
   // First the one that this build is linked with.
   const std::string own_cublas = fmt::format("libcublasLt.so.{}", major);
   const Version cublas = returned_version({own_cublas.c_str(), "libcublasLt.so.12"},
                                           "cublasLtGetVersion"),
                 cudnn = returned_version({"libcudnn.so.9"}, "cudnnGetVersion");
   return {{"CUDA Toolkit", toolkit + ", " + nvcc_text("cuda-toolkit-" + release)},
-          {"cuBLASLt", library_text({cublas, headers.cublas}, "libcublas-" + release)},
-          {"cuDNN",
-           library_text({cudnn, headers.cudnn}, fmt::format("libcudnn9-cuda-{}", major)) + kUnused},
-          {"NCCL", library_text({nccl_version(), headers.nccl}, "libnccl2") + kUnused}};
+          {"cuBLASLt",
+           library_text({cublas, kernels::cublas_header_version()}, "libcublas-" + release)},
+          {"cuDNN", library_text({cudnn, kernels::cudnn_header_version()},
+                                 fmt::format("libcudnn9-cuda-{}", major)) +
+                        kUnused},
+          {"NCCL",
+           library_text({nccl_version(), kernels::nccl_header_version()}, "libnccl2") + kUnused}};
 }
 
 }  // namespace seqpe::tools
