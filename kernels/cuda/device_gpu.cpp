@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/common/cuda_version.h"
 #include "kernels/common/error.h"
 #include "kernels/common/profile.h"
 #include "kernels/cuda/check_cuda.h"
@@ -43,11 +44,6 @@ void copy(const Context& context, void* to, const void* from, std::size_t bytes,
   check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_of(context)), "cudaMemcpyAsync");
 }
 
-/// 13010 as "13.1": CUDA's thousands and tens.
-std::string version_text(int version) {
-  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
-}
-
 }  // namespace
 
 CudaDevice cuda_device() {
@@ -71,7 +67,7 @@ std::string why_no_cuda() {
   if (error == cudaErrorInsufficientDriver) {
     return fmt::format(
         "the NVIDIA driver is for CUDA up to {}, this build needs {}: install a newer driver",
-        version_text(driver), version_text(run_time));
+        cuda_version_text(driver), cuda_version_text(run_time));
   }
   if (error == cudaSuccess || error == cudaErrorNoDevice) {
     const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
@@ -87,7 +83,7 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
   std::vector<std::pair<std::string, std::string>> facts;
   int version = 0;
   if (cudaRuntimeGetVersion(&version) == cudaSuccess)
-    facts.emplace_back("CUDA run time", version_text(version));
+    facts.emplace_back("CUDA run time", cuda_version_text(version));
   int count = 0;
   if (cuda_device() == CudaDevice::gpu)
     check_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");

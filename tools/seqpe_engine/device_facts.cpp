@@ -1,9 +1,8 @@
 #include "tools/seqpe_engine/device_facts.h"
 
-#include <fmt/format.h>
-
 #include <array>
 
+#include "kernels/common/cuda_version.h"
 #include "kernels/device.h"
 #include "tools/seqpe_engine/shared_library.h"
 
@@ -41,8 +40,7 @@ std::string driver() {
   int version = 0;
   auto* const get = library.function<int(int*)>("cuDriverGetVersion");
   if (get == nullptr || get(&version) != 0) return driver_release() + "it tells no version of CUDA";
-  return fmt::format("{}for CUDA up to {}.{}", driver_release(), version / 1000,
-                     version % 1000 / 10);
+  return driver_release() + "for CUDA up to " + kernels::cuda_version_text(version);
 }
 
 }  // namespace
