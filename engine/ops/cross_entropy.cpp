@@ -60,6 +60,16 @@ Tensor sum_of(const Tensor& losses, double divisor) {
   return weighted_sum({{sum, 1.0 / divisor}});
 }
 
+/// How many logits are made at once: few enough to be small beside what else a step takes, in rows
+/// enough for full GEMM speed at GPT-2's vocabulary.
+struct LogitsPlan {
+  std::int64_t logits;      // at most, unless least_rows have more
+  std::int64_t least_rows;  // where there are as many
+  std::int64_t tile;        // rows come in multiples of it
+};
+constexpr LogitsPlan kPlanOfCpu{.logits = 24 << 20, .least_rows = 64, .tile = 1};  // 96 MB of f32
+constexpr LogitsPlan kPlanOfCuda{.logits = 200 << 20, .least_rows = 128, .tile = 128};  // 4096 rows
+
 double divisor_of(double asked, std::int64_t counted) {
   return asked > 0 ? asked : static_cast<double>(std::max<std::int64_t>(1, counted));
 }
@@ -103,12 +113,9 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
 }
 
 std::int64_t rows_of_logits_at_once(std::int64_t rows, std::int64_t classes, Device device) {
-  // Logits that are small beside what else a step takes, in rows enough for full GEMM speed at
-  // GPT-2's vocabulary: about 96 MB of f32 on a CPU; on a GPU 4096 rows, in whole tiles.
-  const std::int64_t logits = std::int64_t{device == Device::cpu ? 24 : 200} << 20;
-  const std::int64_t tile = device == Device::cpu ? 1 : 128,
-                     least = device == Device::cpu ? 64 : tile;
-  return std::min(rows, std::max(least, logits / classes / tile * tile));
+  const LogitsPlan& plan = device == Device::cpu ? kPlanOfCpu : kPlanOfCuda;
+  const std::int64_t whole_tiles = plan.logits / classes / plan.tile * plan.tile;
+  return std::min(rows, std::max(plan.least_rows, whole_tiles));
 }
 
 CrossEntropy linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,
