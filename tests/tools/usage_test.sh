@@ -14,7 +14,13 @@ done
 for option in --config --run --resume --init-from --device; do
   check "train lm --help tells the default of $option" grep -qE -- "$option .*default" <<< "$("$engine" train lm --help | tr -d "\n" | sed "s/   --/\n--/g; s/  --/\n--/g")"
 done
-check "train lm --help tells the devices" grep -q "{auto,cpu,cuda}" <<< "$("$engine" train lm --help)"
+for command in "train lm" "eval lm" "bench train" "bench eval"; do
+  # shellcheck disable=SC2086  # the words of the command
+  help=$("$engine" $command --help | tr -s ' \n' ' ')
+  default=train.device
+  [ "$command" != "eval lm" ] || default=auto
+  check "$command --help tells the devices" grep -qF -- "--device TEXT:{auto,cpu,cuda} Where to compute; default $default" <<< "$help"
+done
 
 expect 0 "GOMP_SPINCOUNT = '1000'" env -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=verbose "$engine" --version
 places() { env -u OMP_WAIT_POLICY "$@" OMP_PROC_BIND=true OMP_DISPLAY_ENV=true "$engine" --version 2>&1 | grep OMP_PLACES | tail -1; }
@@ -65,7 +71,10 @@ expect 2 "a command must follow 'seqpe_engine', which has: train, eval, config, 
 expect 2 "a command must follow 'seqpe_engine train', which has: lm." "$engine" train
 expect 2 "a command must follow 'seqpe_engine config'" "$engine" config
 expect 2 "" "$engine" train lm --no-such-option
-expect 2 "" "$engine" train lm --device tpu
+for command in "train lm" "eval lm --checkpoint x" "bench train" "bench eval --lengths 4"; do
+  # shellcheck disable=SC2086  # the words of the command
+  expect 2 "--device: tpu not in {auto,cpu,cuda}" "$engine" $command --device tpu
+done
 expect 2 "" "$engine" train lm --quiet -v
 expect 2 "kernels needs --emulated, which counts, or --device cuda" "$engine" bench kernels
 expect 2 "excludes" "$engine" bench kernels --emulated --device cuda
@@ -186,12 +195,20 @@ expect 5 "[checkpoint] $reason" train --init-from circle
 expect 5 "[checkpoint] $reason" "$engine" eval lm --checkpoint circle
 rm circle
 
+# bench computes where it is told to, and --set has the last word.
+bench=(bench train "${tiny[@]}" --vocab-size 256 --steps 1 --warmup 0)
+expect 0 "1 steps of 64 tokens" "$engine" "${bench[@]}" --set train.device=auto --device cpu
+expect 3 "2 heads of model.width 260 have 130" "$engine" "${bench[@]}" --device cuda --set model.width=260
+expect 0 "1 steps of 64 tokens" "$engine" "${bench[@]}" --device cuda --set train.device=cpu
+
 # 6: device
 expect 0 "instruction sets" env SEQPE_ISA= "$engine" --version
 expect 6 "SEQPE_ISA" env SEQPE_ISA=bogus "$engine" --version
 if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
   expect 6 "or use --device cpu." train --device cuda
   expect 6 "cuda is not here" train --set train.device=cuda
+  expect 6 "cuda is not here" "$engine" "${bench[@]}" --device cuda
+  expect 6 "cuda is not here" "$engine" bench eval "${tiny[@]}" --lengths 16 --device cuda
   expect 6 "Hint: cmake --preset emulated" "$engine" bench kernels --emulated
   expect 6 "kernels --device cuda times on a GPU" "$engine" bench kernels --device cuda
   # A build for GPUs on a machine without a driver.
@@ -205,6 +222,8 @@ if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
     --tokenizer "$tests/data/gpt2_tokenizer" --device cuda
 elif [[ "$("$engine" --version)" == *"CUDA emulated"* ]]; then
   expect 0 "cuda is emulated on the CPU" train --device cuda --dry-run
+  expect 0 "cuda is emulated on the CPU" "$engine" "${bench[@]}" --device cuda
+  expect 0 "cuda is emulated on the CPU" "$engine" bench eval "${tiny[@]}" --lengths 16 --vocab-size 256 --device cuda
 fi
 expect 0 "" train --device cpu --dry-run --set train.pin=true --set train.threads=1
 

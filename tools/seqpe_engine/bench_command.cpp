@@ -29,6 +29,7 @@ struct Options {
   std::vector<std::string> configs, overrides;
   std::int64_t vocab_size = 50257, steps = 5, warmup = 1;
   std::vector<std::int64_t> lengths;
+  DeviceOption device;
   bool json = false;
 };
 
@@ -52,6 +53,10 @@ double peak_resident_megabytes() {
   return megabytes(static_cast<double>(usage.ru_maxrss) * 1024);
 }
 
+models::Config config_of(const Options& options) {
+  return models::load_config(options.configs, options.device.with(options.overrides));
+}
+
 models::LanguageModel random_model(const models::Config& config, const Options& options) {
   const Device device = use_device(config);
   models::LanguageModel model(config, data::make_numbered_vocabulary(options.vocab_size));
@@ -61,7 +66,7 @@ models::LanguageModel random_model(const models::Config& config, const Options& 
 }
 
 void run_train(const Options& options) {
-  const models::Config config = models::load_config(options.configs, options.overrides);
+  const models::Config config = config_of(options);
   const models::LanguageModel model = random_model(config, options);
   const std::int64_t tokens = config.train.batch_size * config.data.block_size;
   models::LmTask task(model, random_tokens(options.vocab_size, tokens + 1), {});
@@ -128,7 +133,7 @@ void run_train(const Options& options) {
 
 /// A block of each length, the memory that it took beside the weights.
 void run_eval(const Options& options) {
-  const models::Config config = models::load_config(options.configs, options.overrides);
+  const models::Config config = config_of(options);
   const models::LanguageModel model = random_model(config, options);
   const double weights = peak_tensor_megabytes(model.device());
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
@@ -161,6 +166,7 @@ void add_model_options(CLI::App& command, Options& options) {
       ->allow_extra_args(false);
   command.add_option("--vocab-size", options.vocab_size, "Tokens to draw from; default 50257")
       ->check(at_least(1));
+  options.device.add_to(&command);
   command.add_flag("--json", options.json, "One JSON object on stdout");
 }
 

@@ -23,9 +23,6 @@ void add_doctor_command(CLI::App& app);
 /// "0.1.0 (commit ..., GNU 12.2.0), oneDNN ..." for --version.
 std::string version_text();
 
-/// What --device takes.
-inline const std::vector<std::string> kDevices{"auto", "cpu", "cuda"};
-
 /// Not "", which an unset variable of a shell leaves.
 CLI::Validator not_empty();
 
@@ -35,6 +32,14 @@ void set_threads(std::int64_t threads);
 /// Takes the CPU threads that the configuration asks for, and tells the device. Throws DeviceError
 /// for one that this build does not have, ConfigError for one that cannot compute the model.
 Device use_device(const models::Config& config);
+
+/// --device, the same for every command that computes with a model.
+struct DeviceOption {
+  std::string device;  // empty: the configuration's
+  void add_to(CLI::App* command);
+  /// Overrides of a configuration: the device, if there is one, then `settings` over it.
+  std::vector<std::string> with(const std::vector<std::string>& settings) const;
+};
 
 /// --quiet and -v, the same for every command that works for a while.
 struct VerbosityFlags {

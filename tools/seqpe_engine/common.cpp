@@ -73,6 +73,20 @@ Device use_device(const models::Config& config) {
   return device;
 }
 
+void DeviceOption::add_to(CLI::App* command) {
+  command
+      ->add_option("--device", device,
+                   "Where to compute; default " + (device.empty() ? "train.device" : device))
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+}
+
+std::vector<std::string> DeviceOption::with(const std::vector<std::string>& settings) const {
+  std::vector<std::string> all;
+  if (!device.empty()) all.push_back("train.device=" + device);
+  all.insert(all.end(), settings.begin(), settings.end());
+  return all;
+}
+
 void VerbosityFlags::add_to(CLI::App* command) {
   auto* const quiet_flag = command->add_flag("-q,--quiet", quiet, "No progress on stderr");
   command->add_flag("-v,--verbose", verbose, "Also the machine, and memory as it was used")

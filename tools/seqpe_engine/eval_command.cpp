@@ -17,7 +17,8 @@ namespace seqpe::tools {
 namespace {
 
 struct Options {
-  std::string checkpoint, data, tokenizer, device = "auto";
+  std::string checkpoint, data, tokenizer;
+  DeviceOption device{"auto"};  // wherever the run was trained
   std::vector<std::int64_t> lengths;
   std::int64_t max_lines = -1;
   std::vector<std::string> overrides;
@@ -27,12 +28,12 @@ struct Options {
 
 /// Options of their own, then --set over them.
 std::vector<std::string> overrides_of(const Options& options) {
-  std::vector<std::string> all{"train.device=" + options.device};
+  std::vector<std::string> all;
   if (!options.lengths.empty())
     all.push_back(fmt::format("eval.lengths=[{}]", fmt::join(options.lengths, ", ")));
   if (options.max_lines >= 0) all.push_back(fmt::format("eval.max_lines={}", options.max_lines));
   all.insert(all.end(), options.overrides.begin(), options.overrides.end());
-  return all;
+  return options.device.with(all);
 }
 
 /// "RUN/checkpoints/step_00000360 (best, step 360)"
@@ -137,8 +138,7 @@ void add_eval_command(CLI::App& app) {
   lm->add_option("--set", options->overrides,
                  "KEY=VALUE over the run's configuration, VALUE as YAML (see `config keys`)")
       ->allow_extra_args(false);
-  lm->add_option("--device", options->device, "Where to compute; default auto")
-      ->check(CLI::IsMember(kDevices));
+  options->device.add_to(lm);
   lm->add_flag("--json", options->json, "One JSON object on stdout, numbers unrounded");
   options->verbosity.add_to(lm);
   lm->callback([options] { run(*options); });

@@ -28,7 +28,8 @@ constexpr const char* kQuickStart = "quickstart_lm";
 
 struct Options {
   std::vector<std::string> configs, overrides;
-  std::string run, resume, init_from, device;
+  std::string run, resume, init_from;
+  DeviceOption device;
   VerbosityFlags verbosity;
   bool dry_run = false;
 };
@@ -44,10 +45,7 @@ class Session {
  public:
   explicit Session(Options options) : options_(std::move(options)) {
     if (options_.configs.empty()) options_.configs = {kQuickStart};
-    std::vector<std::string> overrides;
-    if (!options_.device.empty()) overrides.push_back("train.device=" + options_.device);
-    overrides.insert(overrides.end(), options_.overrides.begin(), options_.overrides.end());
-    config_ = models::load_config(options_.configs, overrides);
+    config_ = models::load_config(options_.configs, options_.device.with(options_.overrides));
     require<UsageError>(options_.init_from.empty() || config_.compare.empty(),
                         "[train] --init-from must come without rivals (compare), which start from "
                         "random weights, got compare [{}]. Hint: --set compare=[].",
@@ -259,8 +257,7 @@ void add_train_command(CLI::App& app) {
         "Start from the weights of a checkpoint or run, without rivals (compare); default: "
         "random weights")
       ->check(not_empty());
-  lm->add_option("--device", options->device, "Where to compute; default train.device")
-      ->check(CLI::IsMember(kDevices));
+  options->device.add_to(lm);
   lm->add_flag("--dry-run", options->dry_run,
                "Stop after the lines that tell parameters, memory, tokens a step, disk a "
                "checkpoint, or at what the training would refuse; write nothing");
