@@ -19,4 +19,10 @@ assert launch["counted_blocks"] == 32 and launch["blocks"] == 4096 and 0 < launc
 # Bound by memory: the bandwidths' ratio.
 assert abs(adamw["least_s"]["H100"] / adamw["least_s"]["H200"] - 4.8 / 3.35) < 1e-9
 PYTHON
+
+# A copy of the command alone.
+mkdir alone && cp "$engine" alone/
+expect 1 "seqpe_kernel_costs, which is missing beside this one: there is no $PWD/alone/seqpe_kernel_costs." \
+  alone/seqpe_engine bench kernels --emulated
+expect 6 "times on a GPU, for which this build has no kernels" alone/seqpe_engine bench kernels --device cuda
 finish

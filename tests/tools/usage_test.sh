@@ -216,6 +216,9 @@ if [[ "$("$engine" --version)" == *"CUDA no"* ]]; then
     driver="no NVIDIA driver on this machine (libcuda.so.1 is missing): install it"
     expect 6 "[device] cuda is not here: $driver, or use --device cpu." train --device cuda
     expect 6 "$driver." "$engine" bench kernels --device cuda
+    mkdir alone && cp "$engine" alone/
+    expect 1 "there is no $PWD/alone/seqpe_kernel_times." alone/seqpe_engine bench kernels --device cuda
+    rm -r alone
     expect 0 "none: $driver" "$engine" doctor
   fi
   expect 6 "cuda is not here" "$engine" eval lm --checkpoint "$tests/golden/checkpoint_lm" \

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/common/error.h"
@@ -17,9 +18,31 @@
 namespace seqpe::tools {
 namespace {
 
-/// Where the program lies whether it was built or not.
-std::filesystem::path beside_this_one(const char* program) {
-  return std::filesystem::read_symlink("/proc/self/exe").replace_filename(program);
+/// A program, and what to tell where the build has none.
+struct Program {
+  const char* name;
+  const char* not_built;
+};
+constexpr Program kCosts{
+    "seqpe_kernel_costs",
+    "[bench] kernels --emulated counts on the SIMT emulator, which this build does not have. Hint: "
+    "cmake --preset emulated && cmake --build --preset emulated."};
+constexpr Program kTimes{
+    "seqpe_kernel_times",
+    "[bench] kernels --device cuda times on a GPU, for which this build has no kernels. Hint: "
+    "cmake --preset cuda && cmake --build --preset cuda."};
+
+/// The file to start. Throws DeviceError if it was not built, Error if it is not there.
+std::filesystem::path find(const Program& program) {
+  require<DeviceError>(std::string_view(SEQPE_KERNEL_PROGRAM) == program.name, "{}",
+                       program.not_built);
+  const auto path = std::filesystem::read_symlink("/proc/self/exe").replace_filename(program.name);
+  require(
+      std::filesystem::exists(path),
+      "[bench] kernels starts the program {}, which is missing beside this one: there is no {}. "
+      "Hint: copy it there from the folder bin of the build.",
+      program.name, path.string());
+  return path;
 }
 
 void run(const costs::Options& options) {
@@ -27,14 +50,7 @@ void run(const costs::Options& options) {
   require<UsageError>(on_gpu || options.emulated,
                       "[bench] kernels needs --emulated, which counts, or --device cuda, which "
                       "times on a GPU.");
-  const std::filesystem::path program =
-      beside_this_one(on_gpu ? "seqpe_kernel_times" : "seqpe_kernel_costs");
-  require<DeviceError>(
-      std::filesystem::exists(program), "{}",
-      on_gpu ? "[bench] kernels --device cuda times on a GPU, for which this build has no kernels. "
-               "Hint: cmake --preset cuda && cmake --build --preset cuda."
-             : "[bench] kernels --emulated counts on the SIMT emulator, which this build does not "
-               "have. Hint: cmake --preset emulated && cmake --build --preset emulated.");
+  const std::filesystem::path program = find(on_gpu ? kTimes : kCosts);
   std::vector<std::string> words = costs::words_of(options);
   words.insert(words.begin(), program);
   std::vector<char*> arguments;
