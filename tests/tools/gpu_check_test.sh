@@ -71,6 +71,19 @@ truncate -s +1 pack.tar.gz
 expect 1 "at most 60000000 bytes, this has 60000001" check_size pack.tar.gz packed
 expect 1 "./large" check_size pack.tar.gz packed
 
+# A pack's files: all that its tests read, and no more folders than that.
+(cd "$tests/.." && copy_test_files "$work/packed_tests")
+check "a pack holds no sources" test -z "$(find packed_tests -name '*.cpp' -o -name '*.h')"
+check "a pack leaves the command's own files out" test ! -e packed_tests/golden/checkpoint_lm -a ! -e packed_tests/data/checkpoint_v1
+for folder in golden/{text,tokenizer,transforms} data/gpt2_tokenizer; do
+  check "a pack holds all of $folder" diff -r "$tests/$folder" "packed_tests/$folder"
+done
+golden_test=$(dirname "$engine")/golden_test
+if [ -x "$golden_test" ]; then
+  check "tests that read files pass on a pack's" env -u SEQPE_GOLDENS -u SEQPE_DATA SEQPE_TESTS="$work/packed_tests" "$golden_test" \
+    --gtest_filter='GoldenTokenizer*:GoldenImage*:GoldenLosses*:*Statistics*:GoldenEncoder*'
+fi
+
 # The command line.
 expect 2 "OUT --from-pack FILE" "$tools/gpu_check.sh"
 expect 2 "OUT --from-pack FILE" "$tools/gpu_check.sh" --help

@@ -23,6 +23,13 @@ write_bounds() {
   mv "$1.part" "$1"
 }
 
+# copy_test_files FOLDER: of the project's tests, what a pack's programs read. The rest is sources, and the command's own tests'.
+copy_test_files() {
+  mkdir -p "$1"/{golden,data}
+  cp -r tests/golden/{text,tokenizer,transforms} "$1/golden/"
+  cp -r tests/data/gpt2_tokenizer "$1/data/"
+}
+
 # check_size ARCHIVE FOLDER: refuses an archive that is too large, and tells what takes the room in the folder it was made from.
 check_size() {
   local size

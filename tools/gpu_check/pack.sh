@@ -24,8 +24,7 @@ ldd "$pack"/bin/* | sed -n 's/.* => \(\/\S*\) .*/\1/p' | sort -u | while read -r
     *) cp -L "$library" "$pack/lib/" ;;
   esac
 done
-cp -r tests/golden tests/data "$pack/tests/"
-rm -r "$pack/tests/golden/checkpoint_lm" # 6 MB that only the tests of the command read
+copy_test_files "$pack/tests"
 cp -r tools/gpu_check tools/gpu_check.sh tools/bench "$pack/tools/"
 {
   echo "commit: $(git rev-parse --short HEAD 2> /dev/null || echo unknown)"
