@@ -143,7 +143,7 @@ __global__ void reverse_lanes_kernel(float* out, Fault fault) {
   } else if (fault == Fault::shuffle_from_outside_the_mask && lane < 16) {
     value = __shfl_sync(0x0000ffffu, value, 20);
   }
-  out[thread] = value;
+  out[blockIdx.x * blockDim.x + threadIdx.x] = value;
 }
 
 __global__ void multiply_ones_kernel(float* out, Fault fault) {
@@ -164,10 +164,10 @@ __global__ void wait_kernel(float* out) {
   }
 }
 
-__global__ void deadlock_kernel(float* out) {
+__global__ void deadlock_kernel(float* out, std::uint32_t with_ended_half) {
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   if (lane >= 16) {
-    if (warp < 4) return;
+    if ((with_ended_half >> warp & 1) != 0) return;
     __syncthreads();
   }
   out[threadIdx.x] = __shfl_sync(kAllLanes, 1.0f, 0);
@@ -207,9 +207,10 @@ float sum_of_tiles(Fault fault) {
   return total(out.read());
 }
 
-float reverse_lanes(Fault fault) {
-  const Floats out(std::vector<float>(64, 0.0f));
-  launch(kDevice, {"reverse_lanes", dim3(1), dim3(64)}, reverse_lanes_kernel, out.data(), fault);
+float reverse_lanes(Fault fault, unsigned blocks) {
+  const Floats out(std::vector<float>(64 * blocks, 0.0f));
+  launch(kDevice, {"reverse_lanes", dim3(blocks), dim3(64)}, reverse_lanes_kernel, out.data(),
+         fault);
   return out.read()[0];
 }
 
@@ -224,9 +225,9 @@ void wait_for_another_thread() {
   launch(kDevice, {"wait", dim3(1), dim3(2)}, wait_kernel, out.data());
 }
 
-void deadlock_of_many_warps() {
+void deadlock_of_warps(std::uint32_t with_ended_half) {
   const Floats out(std::vector<float>(256, 0.0f));
-  launch(kDevice, {"deadlock", dim3(1), dim3(256)}, deadlock_kernel, out.data());
+  launch(kDevice, {"deadlock", dim3(1), dim3(256)}, deadlock_kernel, out.data(), with_ended_half);
 }
 
 }  // namespace seqpe::test

@@ -45,14 +45,18 @@ float sum_over_block(Fault fault);
 float copy_between_blocks(Fault fault);
 /// The sum over 4 tiles of 128 x 16 bytes that hold 1, 2, 3, 4 in every float: 512 * 10.
 float sum_of_tiles(Fault fault);
-/// A reversal of the lanes: the value that lane 0 gets, 31.
-float reverse_lanes(Fault fault);
+/// A reversal of the lanes of 2 warps a block: the value that lane 0 gets, 31.
+float reverse_lanes(Fault fault, unsigned blocks);
+inline float reverse_lanes(Fault fault) {
+  return reverse_lanes(fault, 1);
+}
 /// Element (0, 0) of a product of matrices of ones with 16 terms: 16.
 float multiply_ones(Fault fault);
 
 /// A thread of a block waits for ever for what another one would write.
 void wait_for_another_thread();
-/// Warps 0 to 3 end half, 4 to 7 wait for their other half, which waits at a barrier.
-void deadlock_of_many_warps();
+/// Half of each of 8 warps waits for its other half, which has ended where the warp's bit is set,
+/// and else waits at a barrier.
+void deadlock_of_warps(std::uint32_t with_ended_half);
 
 }  // namespace seqpe::test

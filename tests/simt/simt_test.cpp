@@ -174,7 +174,7 @@ TEST(SimtReport, ARaceNamesBothLines) {
 }
 
 TEST(SimtReport, ADeadlockNamesAllWhoWait) {
-  expect_match(reports_of(deadlock_of_many_warps),
+  expect_match(reports_of([] { deadlock_of_warps(0x0f); }),
                R"(deadlock in block \(0, 0, 0\): 192 threads wait\n)"
                R"( *warps 0-3 lanes 0000ffff at a collective with mask ffffffff at )" +
                    kLine +
@@ -184,6 +184,19 @@ TEST(SimtReport, ADeadlockNamesAllWhoWait) {
                    R"( \(lanes 0000ffff have come, ffff0000 are elsewhere\)\n)"
                    R"( *warps 4-7 lanes ffff0000 at __syncthreads at )" +
                    kLine + "$");
+}
+
+TEST(SimtReport, ADeadlockListsWarpsThatDoNotFollowEachOther) {
+  expect_match(reports_of([] { deadlock_of_warps(0x8b); }),
+               R"(\n *warps 0-1, 3, 7 lanes 0000ffff at .*, ffff0000 have ended\)\n)"
+               R"( *warps 2, 4-6 lanes 0000ffff at .*, ffff0000 are elsewhere\)\n)"
+               R"( *warps 2, 4-6 lanes ffff0000 at __syncthreads at )" +
+                   kLine + "$");
+}
+
+TEST(SimtReport, CountsTheThreadsOfEveryBlock) {
+  expect_match(reports_of([] { reverse_lanes(Fault::shuffle_from_outside_the_mask, 3); }),
+               R"(shuffles from lane 20, .* \(and 95 other threads\)$)");
 }
 
 TEST(SimtReport, AShuffleNamesTheLaneThatReads) {
