@@ -29,38 +29,27 @@ __global__ void __launch_bounds__(kAttentionThreads)
   SEQPE_SHARED_DYNAMIC(bytes);
   SEQPE_SHARED(float[kAttentionWarps][kRowsOfWarp][32], weights);
   const AttentionShape& shape = args.shape;
-  const int head = static_cast<int>(shape.head_size), pe = static_cast<int>(shape.pe_size),
-            width = head + pe;
-  const int values = static_cast<int>(shape.value_size), stride = odd_stride(width);
-  float* queries = reinterpret_cast<float*>(bytes);
-  float* keys = queries + kRows * width;
-  float* value_rows = keys + 32 * stride;
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const AttentionPlace place = place_of_block(shape, shape.q_len);
-  const auto scale = static_cast<float>(shape.scale),
-             pe_scale = static_cast<float>(shape.scale * shape.pe_scale);
-  load_rows<T>(queries, kRows, width, place, place.begin, shape.q_len, args.q, head, scale,
-               args.pe_q, pe, pe_scale);
+  const AttentionBlock block = this_block(shape, shape.q_len);
+  const int lane = block.lane, warp = block.warp;
+  const SharedRows queries{reinterpret_cast<float*>(bytes), kRows, block.width},
+      keys{queries.end(), 32, odd_stride(block.width)}, value_rows{keys.end(), 32, block.values};
+  load_queries<T>(queries, args, block, block.begin);
 
   float maxima[kRowsOfWarp], totals[kRowsOfWarp] = {}, sums[kRowsOfWarp][kValueColumnsOfLane] = {};
 #pragma unroll
   for (int r = 0; r < kRowsOfWarp; ++r) maxima[r] = -INFINITY;
-  // Keys that the block's last query sees.
-  const std::int64_t last = place.begin + kRows < shape.q_len ? place.begin + kRows : shape.q_len;
-  const std::int64_t seen = shape.causal ? last + shape.kv_len - shape.q_len : shape.kv_len;
+  const std::int64_t seen = keys_seen(shape, block);
   for (std::int64_t j = 0; j < seen; j += 32) {
     __syncthreads();  // the tile before has been read
-    load_rows<T>(keys, 32, stride, place, j, shape.kv_len, args.k, head, 1.0f, args.pe_k, pe, 1.0f);
-    load_rows<T>(value_rows, 32, values, place, j, shape.kv_len, args.v, values, 1.0f, args.pe_k, 0,
-                 1.0f);
+    load_keys<T>(keys, args, block, j);
+    load_values<T>(value_rows, args.v, block, j, shape.kv_len);
     __syncthreads();
 #pragma unroll
     for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = warp * kRowsOfWarp + r;
-      const std::int64_t i = place.begin + row;
-      const bool allowed = is_allowed(shape, args.key_mask, place.b, i, j + lane);
-      const float logit =
-          allowed ? dot(queries + row * width, keys + lane * stride, width) : -INFINITY;
+      const std::int64_t i = block.begin + row;
+      const bool allowed = is_allowed(shape, args.key_mask, block.b, i, j + lane);
+      const float logit = allowed ? dot(queries[row], keys[lane], block.width) : -INFINITY;
       const float maximum = fmaxf(maxima[r], warp_max(logit));
       // No key allowed so far: -inf - -inf would be NaN.
       const float shift = maximum == -INFINITY ? 0.0f : maximum;
@@ -70,24 +59,24 @@ __global__ void __launch_bounds__(kAttentionThreads)
       for (int n = 0; n < kValueColumnsOfLane; ++n) sums[r][n] *= rescale;
       maxima[r] = maximum;
       weights[warp][r][lane] =
-          allowed ? weight * keep_factor(mask, shape, place, i, j + lane) : 0.0f;
+          allowed ? weight * keep_factor(mask, shape, block, i, j + lane) : 0.0f;
     }
     __syncwarp();
-    add_weighted_rows(sums, weights[warp], value_rows, values, values, lane);
+    add_weighted_rows(sums, weights[warp], value_rows.data, block.values, block.values, lane);
     __syncwarp();  // the next tile writes other weights
   }
 #pragma unroll
   for (int r = 0; r < kRowsOfWarp; ++r) {
-    const std::int64_t i = place.begin + warp * kRowsOfWarp + r;
+    const std::int64_t i = block.begin + warp * kRowsOfWarp + r;
     if (i >= shape.q_len) continue;
     const float factor = totals[r] == 0.0f ? 0.0f : 1.0f / totals[r];
 #pragma unroll
     for (int n = 0; n < kValueColumnsOfLane; ++n) {
       const int c = lane + 32 * n;
-      if (c < values) write_element<T>(args.out, place.b, i, place.h, c, sums[r][n] * factor);
+      if (c < block.values) write_element<T>(args.out, block.b, i, block.h, c, sums[r][n] * factor);
     }
     if (lane == 0) {
-      static_cast<float*>(args.lse)[(place.b * shape.heads + place.h) * shape.q_len + i] =
+      static_cast<float*>(args.lse)[(block.b * shape.heads + block.h) * shape.q_len + i] =
           totals[r] == 0.0f ? -INFINITY : maxima[r] + logf(totals[r]);
     }
   }
@@ -139,64 +128,53 @@ __global__ void __launch_bounds__(kAttentionThreads)
   SEQPE_SHARED_DYNAMIC(bytes);
   SEQPE_SHARED(float[kAttentionWarps][kRowsOfWarp][32], grad_logits);
   const AttentionShape& shape = args.shape;
-  const int head = static_cast<int>(shape.head_size), pe = static_cast<int>(shape.pe_size),
-            width = head + pe;
-  const int values = static_cast<int>(shape.value_size), stride = odd_stride(width),
-            value_stride = odd_stride(values);
-  float* queries = reinterpret_cast<float*>(bytes);
-  float* grad_out = queries + kRows * width;
-  float* keys = grad_out + kRows * values;
-  float* value_rows = keys + 32 * stride;
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const AttentionPlace place = place_of_block(shape, shape.q_len);
-  const auto scale = static_cast<float>(shape.scale),
-             pe_scale = static_cast<float>(shape.scale * shape.pe_scale);
-  load_rows<T>(queries, kRows, width, place, place.begin, shape.q_len, args.q, head, scale,
-               args.pe_q, pe, pe_scale);
-  load_rows<T>(grad_out, kRows, values, place, place.begin, shape.q_len, args.grad_out, values,
-               1.0f, args.pe_q, 0, 1.0f);
+  const AttentionBlock block = this_block(shape, shape.q_len);
+  const int lane = block.lane, warp = block.warp;
+  const SharedRows queries{reinterpret_cast<float*>(bytes), kRows, block.width},
+      grad_out{queries.end(), kRows, block.values},
+      keys{grad_out.end(), 32, odd_stride(block.width)},
+      value_rows{keys.end(), 32, odd_stride(block.values)};
+  load_queries<T>(queries, args, block, block.begin);
+  load_values<T>(grad_out, args.grad_out, block, block.begin, shape.q_len);
 
-  const std::int64_t first_row = (place.b * shape.heads + place.h) * shape.q_len;
+  const std::int64_t first_row = (block.b * shape.heads + block.h) * shape.q_len;
   float sums[kRowsOfWarp][kColumnsOfLane] = {};
-  const std::int64_t last = place.begin + kRows < shape.q_len ? place.begin + kRows : shape.q_len;
-  const std::int64_t seen = shape.causal ? last + shape.kv_len - shape.q_len : shape.kv_len;
+  const std::int64_t seen = keys_seen(shape, block);
   for (std::int64_t j = 0; j < seen; j += 32) {
     __syncthreads();  // the tile before has been read
-    load_rows<T>(keys, 32, stride, place, j, shape.kv_len, args.k, head, 1.0f, args.pe_k, pe, 1.0f);
-    load_rows<T>(value_rows, 32, value_stride, place, j, shape.kv_len, args.v, values, 1.0f,
-                 args.pe_k, 0, 1.0f);
+    load_keys<T>(keys, args, block, j);
+    load_values<T>(value_rows, args.v, block, j, shape.kv_len);
     __syncthreads();
 #pragma unroll
     for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = warp * kRowsOfWarp + r;
-      const std::int64_t i = place.begin + row;
+      const std::int64_t i = block.begin + row;
       float gradient = 0.0f;
-      if (is_allowed(shape, args.key_mask, place.b, i, j + lane)) {
-        const float logit = dot(queries + row * width, keys + lane * stride, width);
-        const float grad_weight =
-            dot(grad_out + row * values, value_rows + lane * value_stride, values);
+      if (is_allowed(shape, args.key_mask, block.b, i, j + lane)) {
+        const float logit = dot(queries[row], keys[lane], block.width);
+        const float grad_weight = dot(grad_out[row], value_rows[lane], block.values);
         gradient =
             weight_gradient(logit, static_cast<const float*>(args.lse)[first_row + i], grad_weight,
-                            delta[first_row + i], keep_factor(mask, shape, place, i, j + lane))
+                            delta[first_row + i], keep_factor(mask, shape, block, i, j + lane))
                 .logit;
       }
       grad_logits[warp][r][lane] = gradient;
     }
     __syncwarp();
-    add_weighted_rows(sums, grad_logits[warp], keys, stride, width, lane);
+    add_weighted_rows(sums, grad_logits[warp], keys.data, keys.stride, block.width, lane);
     __syncwarp();  // the next tile writes other gradients
   }
 #pragma unroll
   for (int r = 0; r < kRowsOfWarp; ++r) {
-    const std::int64_t i = place.begin + warp * kRowsOfWarp + r;
+    const std::int64_t i = block.begin + warp * kRowsOfWarp + r;
     if (i >= shape.q_len) continue;
 #pragma unroll
     for (int n = 0; n < kColumnsOfLane; ++n) {
       const int c = lane + 32 * n;
-      if (c < head && args.grad_q.data != nullptr)
-        write_element<T>(args.grad_q, place.b, i, place.h, c, sums[r][n] * scale);
-      if (c >= head && c < width && by_sequence != nullptr)
-        by_sequence[(first_row + i) * pe + c - head] = sums[r][n] * pe_scale;
+      if (c < block.head && args.grad_q.data != nullptr)
+        write_element<T>(args.grad_q, block.b, i, block.h, c, sums[r][n] * block.scale);
+      if (c >= block.head && c < block.width && by_sequence != nullptr)
+        by_sequence[(first_row + i) * block.pe + c - block.head] = sums[r][n] * block.pe_scale;
     }
   }
 }
@@ -214,34 +192,24 @@ __global__ void __launch_bounds__(kAttentionThreads)
   SEQPE_SHARED(float[kAttentionWarps][kRowsOfWarp][32], weights);
   SEQPE_SHARED(float[kAttentionWarps][kRowsOfWarp][32], grad_logits);
   const AttentionShape& shape = args.shape;
-  const int head = static_cast<int>(shape.head_size), pe = static_cast<int>(shape.pe_size),
-            width = head + pe;
-  const int values = static_cast<int>(shape.value_size), stride = odd_stride(width),
-            value_stride = odd_stride(values);
-  float* keys = reinterpret_cast<float*>(bytes);
-  float* value_rows = keys + kRows * width;
-  float* queries = value_rows + kRows * values;
-  float* grad_out = queries + 32 * stride;
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const AttentionPlace place = place_of_block(shape, shape.kv_len);
-  const auto scale = static_cast<float>(shape.scale),
-             pe_scale = static_cast<float>(shape.scale * shape.pe_scale);
-  load_rows<T>(keys, kRows, width, place, place.begin, shape.kv_len, args.k, head, 1.0f, args.pe_k,
-               pe, 1.0f);
-  load_rows<T>(value_rows, kRows, values, place, place.begin, shape.kv_len, args.v, values, 1.0f,
-               args.pe_k, 0, 1.0f);
+  const AttentionBlock block = this_block(shape, shape.kv_len);
+  const int lane = block.lane, warp = block.warp;
+  const SharedRows keys{reinterpret_cast<float*>(bytes), kRows, block.width},
+      value_rows{keys.end(), kRows, block.values},
+      queries{value_rows.end(), 32, odd_stride(block.width)},
+      grad_out{queries.end(), 32, odd_stride(block.values)};
+  load_keys<T>(keys, args, block, block.begin);
+  load_values<T>(value_rows, args.v, block, block.begin, shape.kv_len);
 
-  const std::int64_t pair = place.b * shape.heads + place.h;
+  const std::int64_t pair = block.b * shape.heads + block.h;
   float key_sums[kRowsOfWarp][kColumnsOfLane] = {},
         value_sums[kRowsOfWarp][kValueColumnsOfLane] = {};
   // The first query that sees the block's first key.
-  const std::int64_t sees = shape.causal ? place.begin - (shape.kv_len - shape.q_len) : 0;
+  const std::int64_t sees = shape.causal ? block.begin - (shape.kv_len - shape.q_len) : 0;
   for (std::int64_t i = sees > 0 ? sees / 32 * 32 : 0; i < shape.q_len; i += 32) {
     __syncthreads();  // the tile before has been read
-    load_rows<T>(queries, 32, stride, place, i, shape.q_len, args.q, head, scale, args.pe_q, pe,
-                 pe_scale);
-    load_rows<T>(grad_out, 32, value_stride, place, i, shape.q_len, args.grad_out, values, 1.0f,
-                 args.pe_q, 0, 1.0f);
+    load_queries<T>(queries, args, block, i);
+    load_values<T>(grad_out, args.grad_out, block, i, shape.q_len);
     __syncthreads();
     const std::int64_t query = i + lane;
     const bool exists = query < shape.q_len;
@@ -251,40 +219,40 @@ __global__ void __launch_bounds__(kAttentionThreads)
 #pragma unroll
     for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = warp * kRowsOfWarp + r;
-      const std::int64_t j = place.begin + row;
+      const std::int64_t j = block.begin + row;
       WeightGradient gradient;
-      if (is_allowed(shape, args.key_mask, place.b, query, j)) {
-        const float logit = dot(keys + row * width, queries + lane * stride, width);
-        const float grad_weight =
-            dot(value_rows + row * values, grad_out + lane * value_stride, values);
+      if (is_allowed(shape, args.key_mask, block.b, query, j)) {
+        const float logit = dot(keys[row], queries[lane], block.width);
+        const float grad_weight = dot(value_rows[row], grad_out[lane], block.values);
         gradient = weight_gradient(logit, lse, grad_weight, query_delta,
-                                   keep_factor(mask, shape, place, query, j));
+                                   keep_factor(mask, shape, block, query, j));
       }
       weights[warp][r][lane] = gradient.weight;
       grad_logits[warp][r][lane] = gradient.logit;
     }
     __syncwarp();
-    add_weighted_rows(key_sums, grad_logits[warp], queries, stride, width, lane);
-    add_weighted_rows(value_sums, weights[warp], grad_out, value_stride, values, lane);
+    add_weighted_rows(key_sums, grad_logits[warp], queries.data, queries.stride, block.width, lane);
+    add_weighted_rows(value_sums, weights[warp], grad_out.data, grad_out.stride, block.values,
+                      lane);
     __syncwarp();  // the next tile writes other weights
   }
 #pragma unroll
   for (int r = 0; r < kRowsOfWarp; ++r) {
-    const std::int64_t j = place.begin + warp * kRowsOfWarp + r;
+    const std::int64_t j = block.begin + warp * kRowsOfWarp + r;
     if (j >= shape.kv_len) continue;
 #pragma unroll
     for (int n = 0; n < kColumnsOfLane; ++n) {
       const int c = lane + 32 * n;
-      if (c < head && args.grad_k.data != nullptr)
-        write_element<T>(args.grad_k, place.b, j, place.h, c, key_sums[r][n]);
-      if (c >= head && c < width && by_sequence != nullptr)
-        by_sequence[(pair * shape.kv_len + j) * pe + c - head] = key_sums[r][n];
+      if (c < block.head && args.grad_k.data != nullptr)
+        write_element<T>(args.grad_k, block.b, j, block.h, c, key_sums[r][n]);
+      if (c >= block.head && c < block.width && by_sequence != nullptr)
+        by_sequence[(pair * shape.kv_len + j) * block.pe + c - block.head] = key_sums[r][n];
     }
 #pragma unroll
     for (int n = 0; n < kValueColumnsOfLane; ++n) {
       const int c = lane + 32 * n;
-      if (c < values && args.grad_v.data != nullptr)
-        write_element<T>(args.grad_v, place.b, j, place.h, c, value_sums[r][n]);
+      if (c < block.values && args.grad_v.data != nullptr)
+        write_element<T>(args.grad_v, block.b, j, block.h, c, value_sums[r][n]);
     }
   }
 }
