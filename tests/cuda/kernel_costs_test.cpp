@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -10,30 +11,45 @@
 namespace seqpe::costs {
 namespace {
 
+/// The language model's: over the encoder's few tokens attention needs no shared memory.
+template <typename CaseOrResult>
+bool is_tiled_attention(const CaseOrResult& one) {
+  return one.name.rfind("attention", 0) == 0 && one.shape.find(" T 512 ") != std::string::npos;
+}
+
 class KernelCosts : public testing::TestWithParam<Case> {
  protected:
-  // Fewer blocks than the command counts: seconds instead of half a minute.
-  KernelCosts() { simt::set_sampling({.whole = 128, .some = 8}); }
+  // Fewer blocks than the command counts: seconds instead of half a minute. Not of attention's,
+  // which differ in their work: of so few too many would be heavy ones.
+  KernelCosts() {
+    if (!is_tiled_attention(GetParam())) simt::set_sampling({.whole = 128, .some = 8});
+  }
   ~KernelCosts() override { simt::set_sampling({}); }
 };
 
-/// The language model's: over the encoder's few tokens attention needs no shared memory.
-bool is_tiled_attention(const CaseResult& result) {
-  return result.name.rfind("attention", 0) == 0 &&
-         result.shape.find(" T 512 ") != std::string::npos;
+/// Of the roofline, on each of simt::kGpus: A100, H100, H200.
+using Shares = std::array<double, kGpuCount>;
+constexpr Shares on_each(double share) {
+  return {share, share, share};
 }
 
-/// Share of the roofline that a kernel must be able to reach.
-double least_share(const CaseResult& result) {
-  // Backward waits for shared memory, and with positions it writes partial gradients of them. Of so
-  // few blocks the counter sees more heavy ones than there are: the command, which counts more,
-  // gives 0.92 and 0.4.
-  if (is_tiled_attention(result)) return result.name == "attention_forward" ? 0.54 : 0.28;
+/// What the tiled kernels reach, less one or two hundredths. They wait for shared memory, the more
+/// so the faster a GPU's memory is; with positions backward also writes partial gradients of them.
+Shares least_shares_of_tiled_attention(const CaseResult& result) {
+  const bool with_positions = result.shape.find(" + ") != std::string::npos;
+  if (result.name == "attention_forward")
+    return with_positions ? Shares{0.93, 0.90, 0.62} : Shares{0.99, 0.99, 0.95};
+  return with_positions ? Shares{0.61, 0.38, 0.32} : Shares{0.60, 0.58, 0.42};
+}
+
+/// What a kernel must be able to reach.
+Shares least_shares(const CaseResult& result) {
+  if (is_tiled_attention(result)) return least_shares_of_tiled_attention(result);
   // Sorting 4096 indices occupies 4 multiprocessors.
-  if (result.name == "embedding_backward") return 0.54;
+  if (result.name == "embedding_backward") return on_each(0.54);
   // Its two kernels read the gradient of queries and keys, one after the other.
-  if (result.name == "position_backward") return 0.79;
-  return 0.93;
+  if (result.name == "position_backward") return on_each(0.79);
+  return on_each(0.93);
 }
 
 TEST_P(KernelCosts, KeepsItsGoals) {
@@ -45,7 +61,9 @@ TEST_P(KernelCosts, KeepsItsGoals) {
   }
   // Nothing that must be moved is missed by the counter, but for a few blocks' uneven share.
   EXPECT_LE(result.memory_efficiency, 1.005);
-  for (const double share : result.roofline) EXPECT_GE(share, least_share(result));
+  const Shares least = least_shares(result);
+  for (std::size_t i = 0; i < kGpuCount; ++i)
+    EXPECT_GE(result.roofline[i], least[i]) << simt::kGpus[i].name;
   if (is_tiled_attention(result)) {
     EXPECT_LE(result.bank_conflict, 2u);
   } else {
