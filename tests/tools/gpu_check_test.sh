@@ -75,7 +75,7 @@ expect 1 "./large" check_size pack.tar.gz packed
 (cd "$tests/.." && copy_test_files "$work/packed_tests")
 check "a pack holds no sources" test -z "$(find packed_tests -name '*.cpp' -o -name '*.h')"
 check "a pack leaves the command's own files out" test ! -e packed_tests/golden/checkpoint_lm -a ! -e packed_tests/data/checkpoint_v1
-for folder in golden/{text,tokenizer,transforms} data/gpt2_tokenizer; do
+for folder in golden/{image,text,tokenizer,transforms} data/gpt2_tokenizer; do
   check "a pack holds all of $folder" diff -r "$tests/$folder" "packed_tests/$folder"
 done
 golden_test=$(dirname "$engine")/golden_test

@@ -26,7 +26,7 @@ write_bounds() {
 # copy_test_files FOLDER: of the project's tests, what a pack's programs read. The rest is sources, and the command's own tests'.
 copy_test_files() {
   mkdir -p "$1"/{golden,data}
-  cp -r tests/golden/{text,tokenizer,transforms} "$1/golden/"
+  cp -r tests/golden/{image,text,tokenizer,transforms} "$1/golden/"
   cp -r tests/data/gpt2_tokenizer "$1/data/"
 }
 
