@@ -1,5 +1,7 @@
 #include "models/tasks/language_model.h"
 
+#include "kernels/matmul.h"
+
 namespace seqpe::models {
 namespace {
 
@@ -66,6 +68,14 @@ void LanguageModel::move_to(Device device) const {
 
 Device LanguageModel::device() const {
   return gpt_->parameters()[0].value.device();
+}
+
+void LanguageModel::compute_as_trained() const {
+  kernels::allow_tf32(config_.train.precision == train::Precision::tf32);
+  const auto dtype = config_.train.compute_dtype();
+  if (!dtype) return;
+  for (const nn::Parameter& parameter : parameters())
+    parameter.value.move_into(Tensor::empty(parameter.value.shape(), *dtype, device()));
 }
 
 }  // namespace seqpe::models

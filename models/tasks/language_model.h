@@ -28,6 +28,9 @@ class LanguageModel {
   void move_to(Device device) const;
   /// Where the parameters are.
   Device device() const;
+  /// Makes it compute as train.precision says, for evaluation alone: parameters that it rounds are
+  /// not to be had unrounded again. In training the updater keeps both.
+  void compute_as_trained() const;
 
  private:
   Config config_;

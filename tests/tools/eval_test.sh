@@ -25,6 +25,18 @@ expect 4 "at least one token" "$engine" eval lm --checkpoint ours --data blank.t
 printf 'a' > one.txt
 expect 4 "must hold a token that follows another one" "$engine" eval lm --checkpoint ours --data one.txt
 
+# In the precision of the training, so that the numbers are those that it told; in another if asked.
+check "a run in bf16" train --quiet --run rounded --set train.steps=2 --set train.precision=bf16
+"$engine" eval lm --checkpoint rounded --lengths 16 --json > rounded.json
+"$engine" eval lm --checkpoint rounded --lengths 16 --json --set train.precision=fp32 > unrounded.json
+python "eval computes as the training did" << 'PYTHON'
+import json
+nll = {name: json.load(open(f"{name}.json"))["results"][0]["nll"] for name in ("rounded", "unrounded")}
+told = [row["eval"]["nll"] for row in map(json.loads, open("rounded/metrics.jsonl")) if "eval" in row]
+assert nll["rounded"] == told[-1], (nll, told)
+assert 0 < abs(nll["rounded"] - nll["unrounded"]) < 0.01, nll
+PYTHON
+
 # Positions and lengths.
 expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --set eval.start=99999
 expect 3 "needs 6 digits" "$engine" eval lm --checkpoint ours --lengths 16,100001

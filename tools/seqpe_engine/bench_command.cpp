@@ -135,6 +135,8 @@ void run_train(const Options& options) {
 void run_eval(const Options& options) {
   const models::Config config = config_of(options);
   const models::LanguageModel model = random_model(config, options);
+  model.compute_as_trained();
+  allocator(model.device()).reset_peak();
   const double weights = peak_tensor_megabytes(model.device());
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   if (!options.json)

@@ -73,6 +73,7 @@ void run(const Options& options) {
   const auto model = models::open_language_model(stored, tokenizer, overrides_of(options));
   const models::Config& config = model->config();
   model->move_to(use_device(config));
+  model->compute_as_trained();
   log.detail(version_text());
   log.say("checkpoint " + told(stored));
   const std::string path = options.data.empty() ? config.data.valid_path : options.data;
