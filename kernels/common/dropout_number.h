@@ -32,7 +32,8 @@ SEQPE_HOST_DEVICE static inline std::uint32_t dropout_number(const PhiloxKey& ke
 /// The smallest number that keeps an element: an element is dropped if its number is below this.
 /// The nearest to `probability` of 2^16, but some elements are always kept.
 SEQPE_HOST_DEVICE static inline std::uint32_t dropout_threshold(double probability) {
-  const auto nearest = static_cast<std::uint32_t>(probability * 65536.0 + 0.5);
+  const std::uint32_t halves = static_cast<std::uint32_t>(probability * 131072.0),
+                      nearest = (halves + 1) / 2;
   return nearest < 65535 ? nearest : 65535;
 }
 
