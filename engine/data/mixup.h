@@ -35,9 +35,8 @@ Mix draw_mix(std::int64_t height, std::int64_t width, const MixupOptions& option
 
 /// CutMix at the lambda that was drawn, about the pixel (center_y, center_x): sides
 /// n = int(side * sqrt(1 - lambda)), from c - n / 2 to c + (n + 1) / 2, cut off at the border;
-/// its lambda is what is left of the image (timm 0.4.12 ended boxes at c + n / 2). No box at lambda
-/// 1. Throws Error unless lambda is in
-/// [0, 1] and the centre in the image.
+/// its lambda is what is left of the image. No box at lambda 1. Throws Error unless lambda is in
+/// [0, 1] and the centre in the image. (timm 0.4.12 ended boxes at c + n / 2.)
 Mix cutmix_at(double lambda, std::int64_t center_y, std::int64_t center_x, std::int64_t height,
               std::int64_t width);
 

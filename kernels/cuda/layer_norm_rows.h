@@ -35,7 +35,7 @@ constexpr int kLayerNormMostElements = 16;  // of a thread in backward: rows of 
 
 /// Where a row of partial sums holds column c. A thread of the kernel that leaves them has the sums
 /// of `size` neighbours and writes 4 at a time: those of neighbouring threads lie side by side, so
-/// that a warp fills whole sectors. 4 or less: in their order.
+/// that a warp fills whole sectors. `size` is 4, in their order, or 8.
 __device__ __forceinline__ int layer_norm_partial_place(int c, int cols, int size) {
   return c / size * 4 + c % 4 + c % size / 4 * (cols / size * 4);
 }
@@ -337,8 +337,8 @@ void layer_norm_rows_forward(const Context& context, const char* name, const Arg
 template <typename T, typename Args, typename Sink>
 void layer_norm_rows_backward(const Context& context, const char* name, const Args& args,
                               const void* x, const Sink& sink, bool packs_allowed) {
-  // As many blocks as an H100 holds at once, six on a multiprocessor; each adds up at least 16 rows
-  // before it writes its partial sums.
+  // As many blocks as an H100 holds at once, six on a multiprocessor of those with one pack a
+  // thread; each adds up at least 16 rows before it writes its partial sums.
   constexpr std::int64_t kMostBlocks = 792, kRowsOfBlock = 16;
   const std::int64_t wanted = (args.rows + kRowsOfBlock - 1) / kRowsOfBlock;
   const auto blocks = static_cast<int>(wanted < 1             ? 1

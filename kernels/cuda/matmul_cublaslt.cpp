@@ -245,8 +245,8 @@ bool may_fuse_gelu(const MatmulArgs& args) {
           (args.ldc % 8 == 0 && alignment_of(args.pre_activation) >= 16));
 }
 
-/// The library's fast kernels want rows of whole 16 bytes. An extent that is none, such as a
-/// vocabulary of 50257, sends the whole product to kernels several times slower: then its largest
+/// The library's fast kernels want rows of whole 16 bytes. An extent of rows that is none, such as
+/// a vocabulary of 50257, sends the whole product to kernels several times slower: then its largest
 /// part of whole 128 bytes is a product, and the few elements that are left another.
 std::int64_t fast_part(std::int64_t extent) {
   constexpr std::int64_t kPack = 8, kLine = 64;
@@ -285,7 +285,9 @@ MatmulArgs terms_of(MatmulArgs args, std::int64_t begin, std::int64_t end) {
 /// Without a GELU.
 void multiply(const Context& context, const MatmulArgs& args) {
   const std::int64_t m = args.trans_a ? fast_part(args.m) : args.m, n = fast_part(args.n),
-                     k = args.epilogue == Epilogue::none ? fast_part(args.k) : args.k;
+                     k = args.epilogue == Epilogue::none && (!args.trans_a || args.trans_b)
+                             ? fast_part(args.k)
+                             : args.k;
   if (m < args.m) {
     multiply(context, rows_of(args, 0, m));
     return multiply(context, rows_of(args, m, args.m));

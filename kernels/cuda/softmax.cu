@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(kRowThreads)
     load_floats(values, x_row + c);
 #pragma unroll
     for (int i = 0; i < kSize; ++i)
-      values[i] = log ? values[i] - shift : expf(values[i] - row.maximum) * scale;
+      values[i] = log ? values[i] - shift : exponential(values[i] - row.maximum) * scale;
     store_floats(out_row + c, values);
   }
 }

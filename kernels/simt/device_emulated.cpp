@@ -53,7 +53,10 @@ void copy_to_host(const Context&, void* to, const void* from, std::size_t bytes)
   std::memcpy(to, from, bytes);
 }
 void copy_on_device(const Context&, void* to, const void* from, std::size_t bytes) {
-  simt::in_stream_order([=] { simt::write_device(to, from, bytes); });
+  simt::in_stream_order([=] {
+    if (bytes > 0) simt::check_range(from, bytes);
+    simt::write_device(to, from, bytes);
+  });
 }
 
 struct Readback::Copy {
@@ -62,6 +65,7 @@ struct Readback::Copy {
 Readback::Readback(const Context&, const void* from, std::size_t bytes)
     : copy_(std::make_unique<Copy>()) {
   refuse_while_recording("a copy to the host");
+  if (bytes > 0) simt::check_range(from, bytes);
   const auto* begin = static_cast<const std::byte*>(from);
   copy_->bytes.assign(begin, begin + bytes);
 }

@@ -84,13 +84,13 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     const bool writes =
         (static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_ERR] & kWriteBit) != 0;
     if (signal == SIGFPE) {
-      say("[simt] {}: integers divided by zero\n", watched.kernel);
+      say("[simt] {}: integers divided by zero, or a quotient that overflows\n", watched.kernel);
     } else if (runner->owns_stack(info->si_addr)) {
       say("[simt] {}: a thread overflows its stack of {} KiB\n", watched.kernel,
           current_thread->fiber->stack_bytes >> 10);
-    } else if (info->si_addr == nullptr) {  // the processor tells no address of more than 48 bits
-      say("[simt] {}: {} at address 0, or at one of more than 48 bits\n", watched.kernel,
-          writes ? "write" : "read");
+    } else if (info->si_addr == nullptr) {
+      // Of an address of more than 48 bits the processor tells neither it nor what was done there.
+      say("[simt] {}: access at address 0, or at one of more than 48 bits\n", watched.kernel);
     } else {
       say("[simt] {}: {} at address {}, where no memory is\n", watched.kernel,
           writes ? "write" : "read", info->si_addr);

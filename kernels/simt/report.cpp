@@ -53,7 +53,7 @@ void add_report(const char* fault, const Place& place, const Thread& thread, std
 }
 
 void write_reports(int file) {
-  if (!mutex.try_lock()) return;  // whoever holds it goes on no more
+  if (!mutex.try_lock()) return;  // whoever holds it may be the one that died
   const auto write = [file](const char* text, std::size_t size) {
     [[maybe_unused]] const auto written = ::write(file, text, size);
   };

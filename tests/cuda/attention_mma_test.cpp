@@ -8,7 +8,7 @@ using test::AttentionCase;
 using test::AttentionMask;
 
 // Tiles are of 32, 64 or 128 queries or keys; kv_len decides whether neighbouring weights share
-// their random numbers.
+// a block of random numbers.
 const AttentionCase kCases[] = {
     {"one_tile", 1, 1, 64, 64, 64, 64},
     {"several_tiles_causal", 2, 2, 150, 150, 64, 64, true},
@@ -17,6 +17,8 @@ const AttentionCase kCases[] = {
     {"odd_lengths", 2, 2, 33, 131, 32, 32, true, AttentionMask::holes, 0.3},
     {"empty_sequence", 2, 1, 40, 40, 32, 32, false, AttentionMask::first_sequence_empty},
     {"dropout", 1, 2, 70, 134, 64, 64, true, AttentionMask::none, 0.3},
+    {"dropout_by_blocks", 1, 2, 70, 136, 64, 64, true, AttentionMask::none, 0.3},
+    {"dropout_by_blocks_pe", 1, 2, 70, 136, 32, 32, true, AttentionMask::none, 0.3, 32},
     {"pe_blocks", 3, 2, 70, 70, 64, 64, true, AttentionMask::none, 0, 64, 2, 1, 0.5},
     {"pe_shared_all", 2, 2, 132, 132, 64, 64, true, AttentionMask::holes, 0.2, 64, 1, 5, 0.5, true},
     {"last_queries", 1, 2, 5, 68, 32, 32, true, AttentionMask::none, 0.5, 32, 1, 0, 1, false,

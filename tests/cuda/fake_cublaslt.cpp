@@ -92,8 +92,10 @@ bool valid(const Description& d, const Layout& a, const Layout& b, const Layout&
   const std::int64_t b_inner = d.trans_b == CUBLAS_OP_T ? b.columns : b.rows;
   for (const Layout* layout : {&a, &b, &out}) {
     if (layout->rows < 1 || layout->columns < 1 || layout->stride < layout->rows) return false;
-    if (layout->batch != out.batch || layout->type != out.type) return false;
+    if (layout->batch != out.batch) return false;
   }
+  const bool keeps_sums = out.type == CUDA_R_32F && d.epilogue == CUBLASLT_EPILOGUE_DEFAULT;
+  if (a.type != b.type || (out.type != a.type && !keeps_sums)) return false;
   if (has_aux(d) && (d.aux == nullptr || d.aux_stride % 8 != 0 || d.aux_stride < out.rows))
     return false;
   if (d.epilogue != CUBLASLT_EPILOGUE_DEFAULT && d.bias == nullptr) return false;

@@ -57,10 +57,10 @@ TYPED_TEST(MatmulCublasLt, Batches) {
 }
 
 /// How many products the library is asked for.
-template <typename T>
+template <typename T, typename Out = T>
 int products_of(const MatmulArgs& args) {
   const int before = test::cublaslt_products;
-  MatmulProduct<T> product(args, {.gap = 3});
+  MatmulProduct<T, Out> product(args, {.gap = 3});
   product.expect_as_defined(kWrapper);
   return test::cublaslt_products - before;
 }
@@ -81,12 +81,19 @@ TYPED_TEST(MatmulCublasLt, LongRowsThatAreNoPacksAreSplit) {
       EXPECT_EQ(products({.m = 2, .n = 1029, .k = 1030}), 4);
       EXPECT_EQ(products({.m = 1029, .n = 5, .k = 2, .trans_a = true}), 2);
       EXPECT_EQ(products({.m = 1029, .n = 5, .k = 2}), 1);
+      EXPECT_EQ(products({.m = 2, .n = 1029, .k = 3, .batch = 2}), 2);
+      EXPECT_EQ(products({.m = 3, .n = 5, .k = 1029, .trans_a = true}), trans_b ? 2 : 1)
+          << "no row of either is k long";
       EXPECT_EQ(products({.m = 3, .n = 1032, .k = 1032}), 1);
       EXPECT_EQ(products({.m = 3, .n = 1023, .k = 1023}), 1);
     }
   }
   EXPECT_EQ(products_of<TypeParam>({.m = 3, .n = 1029, .k = 1029, .epilogue = Epilogue::bias}), 2)
       << "a bias is added once";
+  if constexpr (std::is_same_v<TypeParam, bf16>) {
+    EXPECT_EQ((products_of<bf16, float>({.m = 3, .n = 1029, .k = 5})), 2);
+    EXPECT_EQ((products_of<bf16, float>({.m = 1029, .n = 5, .k = 3, .trans_a = true})), 2);
+  }
 }
 
 TEST(MatmulCublasLtTf32, OnlyForFloat32AndWhereAllowed) {

@@ -14,7 +14,8 @@ TYPED_TEST_SUITE(ReduceCuda, test::DeviceTypes);
 struct Case {
   std::int64_t rows, cols;
 };
-const Case kCases[] = {{0, 5}, {4, 0}, {1, 1}, {3, 24}, {300, 40}, {129, 263}, {5, 1024}};
+const Case kCases[] = {{0, 5},    {4, 0},     {1, 1},    {3, 24},
+                       {300, 40}, {129, 263}, {5, 1024}, {2200, 40}};
 
 template <typename U, template <typename> class Memory, typename T>
 std::vector<U> columns(const Context& context, const Case& c, Write write) {

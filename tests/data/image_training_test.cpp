@@ -49,6 +49,38 @@ TEST(ImageTraining, DrawsDependOnSeedEpochAndIndexAlone) {
   EXPECT_EQ(all.size(), 23U);  // no two of them equal
 }
 
+// A quarter of 300 x 400 pixels as a square has sides of 173.2, a 25th of 40 x 40 sides of 8.
+TEST(ImageTraining, DrawsAreThoseOfTheOptions) {
+  ImageTrainingOptions options{
+      .size = 40,
+      .crop = {0.25, 0.25, 1, 1},
+      .rand_augment =
+          RandAugmentOptions{.operations = 3, .probability = 1, .magnitude = 2, .deviation = 0},
+      .color_jitter =
+          ColorJitterOptions{.brightness = 0, .contrast = 0, .saturation = 0, .hue = 0.1},
+      .erasing_probability = 1,
+      .erasing = {0.04, 0.04, 1, 1}};
+  PhiloxGenerator generator({.seed = 1});
+  for (int i = 0; i < 50; ++i) {
+    const ImageTrainingDraws draws = draw_image_training(300, 400, options, generator);
+    EXPECT_EQ(draws.crop.height, 173);
+    EXPECT_EQ(draws.crop.width, 173);
+    ASSERT_EQ(draws.rand_augment.size(), 3U);
+    for (const AugmentStep& step : draws.rand_augment) EXPECT_EQ(step.magnitude, 2);
+    EXPECT_TRUE(draws.color_changes.empty()) << "beside RandAugment";
+    ASSERT_TRUE(draws.erasing.has_value());
+    const Box& box = draws.erasing->box;
+    EXPECT_EQ(box.height, 8);
+    EXPECT_EQ(box.width, 8);
+    EXPECT_LE(box.top, 32);
+    EXPECT_LE(box.left, 32);
+  }
+  options.rand_augment.reset();
+  const auto changes = draw_image_training(300, 400, options, generator).color_changes;
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].property, ColorProperty::hue);
+}
+
 TEST(ImageTraining, SmallImagesAreShiftedBy4AtMost) {
   PhiloxGenerator generator({.seed = 1});
   std::set<std::pair<std::int64_t, std::int64_t>> corners;

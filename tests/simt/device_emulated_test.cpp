@@ -50,6 +50,10 @@ TEST(DeviceEmulated, CopiesStayInTheirBlock) {
   test::expect_error_with([&] { kernels::copy_to_device(context, block, bytes.data(), 32); }, text);
   test::expect_error_with([&] { kernels::copy_to_host(context, out.data(), block, 32); }, text);
   test::expect_error_with([&] { kernels::clear_bytes(context, block, 32); }, text);
+  void* const larger = kernels::allocate_on_device(32);
+  test::expect_error_with([&] { kernels::copy_on_device(context, larger, block, 32); }, text);
+  kernels::free_on_device(larger);
+  test::expect_error_with([&] { const kernels::Readback copy(context, block, 32); }, text);
   test::expect_error_with([&] { kernels::clear_bytes(context, out.data(), 1); },
                           "is no device memory");
   kernels::free_on_device(block);

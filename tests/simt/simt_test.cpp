@@ -11,10 +11,12 @@
 #include <string>
 
 #include "kernels/common/error.h"
+#include "kernels/simt/launch.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/schedule.h"
 #include "tests/simt/faulty_kernels.h"
 #include "tests/simt/warp_functions.h"
+#include "tests/support/expect_error.h"
 
 namespace seqpe::test {
 namespace {
@@ -71,7 +73,7 @@ const Case kCases[] = {
     {"UnwrittenGlobal", copy_between_blocks, 1024, Fault::unwritten_global,
      "before anybody wrote them", Seen::everywhere},
     {"DivisionByZero", copy_between_blocks, 1024, Fault::division_by_zero,
-     "integers divided by zero", Seen::at_the_end},
+     "integers divided by zero, or a quotient that overflows", Seen::at_the_end},
     {"StackOverflow", copy_between_blocks, 1024, Fault::stack_overflow, "overflows its stack",
      Seen::at_the_end},
     {"NoWaitForCopy", sum_of_tiles, 5120, Fault::no_wait_for_copy, "while a cp.async issued at",
@@ -310,10 +312,19 @@ TEST(SimtLaunch, StaticAndDynamicSharedMemoryCountTogether) {
 }
 
 TEST(SimtLaunch, RefusesWhatNoGpuCouldRun) {
+  simt::check_launch({"empty", dim3(1), dim3(1, 1, 64)});
+  test::expect_error(
+      [] {
+        simt::check_launch({"empty", dim3(1), dim3(1, 1, 65)});
+      },
+      "[empty] a block must have 1 to 1024 threads, at most 64 in z, got 1 x 1 x "
+      "65.");
   for (const auto& [threads, blocks_y, shared, text] :
-       {std::tuple{1025u, 1u, std::size_t{0},
-                   "[empty] a block must have 1 to 1024 threads, got 1025 x 1 x 1."},
-        {0u, 1u, std::size_t{0}, "a block must have 1 to 1024 threads, got 0 x 1 x 1."},
+       {std::tuple{
+            1025u, 1u, std::size_t{0},
+            "[empty] a block must have 1 to 1024 threads, at most 64 in z, got 1025 x 1 x 1."},
+        {0u, 1u, std::size_t{0},
+         "a block must have 1 to 1024 threads, at most 64 in z, got 0 x 1 x 1."},
         {32u, 65536u, std::size_t{0},
          "a grid must have 1 to 2147483647 x 65535 x 65535 blocks, got 1 x 65536 x 1."},
         {32u, 1u, std::size_t{300000},

@@ -113,6 +113,8 @@ def main():
     if args.shape:
         workloads = [("GPT-2", GPT2, [], batch, tokens, 2) for batch, tokens in args.shape]
     if args.compile_only:
+        if not args.python:
+            parser.error("--compile-only needs --python")
         return compile_all(args, workloads)
     memory = "device" if args.device == "cuda" else "resident"
     print(f"| model | shape | program | step | speed-up of the engine | {memory} peak | outside GEMM and attention |")

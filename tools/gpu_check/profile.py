@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-UNITS = {"ns": 1e-9, "us": 1e-6, "usecond": 1e-6, "nsecond": 1e-9, "ms": 1e-3, "msecond": 1e-3}
+UNITS = {"s": 1.0, "second": 1.0, "ns": 1e-9, "us": 1e-6, "usecond": 1e-6, "nsecond": 1e-9, "ms": 1e-3, "msecond": 1e-3}
 
 
 def name_of(signature):

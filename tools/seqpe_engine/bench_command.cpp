@@ -104,6 +104,7 @@ void run_train(const Options& options) {
   shares["host"] = 1.0 - in_kernels / total;
   if (options.json) {
     const nlohmann::ordered_json out = {{"bench", "train"},
+                                        {"device", name_of(model.device())},
                                         {"threads", omp_get_max_threads()},
                                         {"isa", kernels::name_of(kernels::active_isa())},
                                         {"median_s", median},
@@ -115,8 +116,9 @@ void run_train(const Options& options) {
                                         {"shares", shares}};
     return fmt::print("{}\n", out.dump(1));
   }
-  fmt::print("{} steps of {} tokens, {} threads, {}\n", options.steps, tokens,
-             omp_get_max_threads(), kernels::name_of(kernels::active_isa()));
+  fmt::print("{} steps of {} tokens on {}, {} threads, {}\n", options.steps, tokens,
+             name_of(model.device()), omp_get_max_threads(),
+             kernels::name_of(kernels::active_isa()));
   fmt::print("median {:.1f} ms (p10 {:.1f}, p90 {:.1f}), {:.0f} tokens/s\n", 1e3 * median,
              1e3 * quantile(seconds, 0.1), 1e3 * quantile(seconds, 0.9),
              static_cast<double>(tokens) / median);
@@ -158,7 +160,10 @@ void run_eval(const Options& options) {
     }
   }
   if (options.json)
-    fmt::print("{}\n", nlohmann::ordered_json{{"bench", "eval"}, {"results", results}}.dump(1));
+    fmt::print("{}\n",
+               nlohmann::ordered_json{
+                   {"bench", "eval"}, {"device", name_of(model.device())}, {"results", results}}
+                   .dump(1));
 }
 
 void add_model_options(CLI::App& command, Options& options) {
