@@ -20,6 +20,7 @@ struct DropoutDraw {
   // Where the tensor is a part of the batch: runs of so many elements, their beginnings so far
   // apart in the numbering. 0: one run.
   std::int64_t run = 0, run_stride = 0;
+  bool whole_runs = false;  // a run is dropped as a whole, by the number of its first element
 };
 
 /// Forward: x is the input; residual (may be null) is added. Backward: x is grad_out, out is

@@ -63,6 +63,13 @@ ops::DropoutDraw Dropout::draw(const Tensor& x, const Pass& pass) const {
   if (probability(pass) == 0.0) return {};
   ops::DropoutDraw draw{.probability = probability_, .key = key(pass), .step = pass.step_at};
   std::int64_t sequence = x.dim(0) == 0 ? 0 : x.numel() / x.dim(0);  // elements of one
+  if (unit_ == Unit::sequence) {
+    draw.run = sequence;
+    draw.run_stride = 1;
+    draw.whole_runs = true;
+    draw.first_element = static_cast<std::uint64_t>(pass.first_row);
+    return draw;
+  }
   std::int64_t before = 0;
   if (pass.tokens > 0 && sequence > 0) {
     const std::int64_t token = sequence / x.dim(1);

@@ -59,7 +59,11 @@ class Embedding final : public Module {
 
 class Dropout final : public Module {
  public:
-  explicit Dropout(double probability) : probability_(probability) {}
+  /// What is dropped or kept at once: an element of x, or all elements of a sequence (a row of the
+  /// leading dimension).
+  enum class Unit : std::uint8_t { element, sequence };
+  explicit Dropout(double probability, Unit unit = Unit::element)
+      : probability_(probability), unit_(unit) {}
   /// x * keep / (1 - p) in training, x otherwise. Rows of x are counted along its leading
   /// dimension.
   Tensor forward(const Tensor& x, const Pass& pass) const;
@@ -76,6 +80,7 @@ class Dropout final : public Module {
  private:
   void on_renamed() override;
   double probability_;
+  Unit unit_;
   std::uint32_t stream_ = 0;
 };
 

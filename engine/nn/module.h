@@ -41,7 +41,7 @@ class Module {
   std::int64_t parameter_count() const;
 
   /// Fills every parameter by its initialiser; the numbers depend on the seed and the full name.
-  void initialize(std::uint64_t seed) const;
+  virtual void initialize(std::uint64_t seed) const;
 
   /// Moves every parameter and constant to a device; handles of them follow.
   void move_to(Device device) const;

@@ -4,17 +4,19 @@ namespace seqpe::nn {
 
 Mlp::Mlp(const Options& options)
     : activation_(options.activation),
-      c_fc_({.in = options.width,
-             .out = options.hidden,
-             .init_std = options.init_std,
-             .dtype = options.dtype}),
-      c_proj_({.in = options.hidden,
-               .out = options.width,
-               .init_std = options.output_init_std,
-               .dtype = options.dtype}),
+      fc1_({.in = options.width,
+            .out = options.hidden,
+            .layout = options.names.layout,
+            .init_std = options.init_std,
+            .dtype = options.dtype}),
+      fc2_({.in = options.hidden,
+            .out = options.width,
+            .layout = options.names.layout,
+            .init_std = options.output_init_std,
+            .dtype = options.dtype}),
       dropout_(options.dropout) {
-  add_child("c_fc", c_fc_);
-  add_child("c_proj", c_proj_);
+  add_child(options.names.fc1, fc1_);
+  add_child(options.names.fc2, fc2_);
   add_child("dropout", dropout_);
 }
 
@@ -26,26 +28,32 @@ SelfAttention::SelfAttention(const Options& options)
     : width_(options.width),
       heads_(options.heads),
       causal_(options.causal),
-      c_attn_({.in = options.width,
-               .out = 3 * options.width,
-               .init_std = options.init_std,
-               .dtype = options.dtype}),
-      c_proj_({.in = options.width,
-               .out = options.width,
-               .init_std = options.output_init_std,
-               .dtype = options.dtype}),
+      qkv_({.in = options.width,
+            .out = 3 * options.width,
+            .layout = options.names.layout,
+            .init_std = options.init_std,
+            .dtype = options.dtype}),
+      projection_({.in = options.width,
+                   .out = options.width,
+                   .layout = options.names.layout,
+                   .init_std = options.output_init_std,
+                   .dtype = options.dtype}),
       residual_dropout_(options.residual_dropout),
       attention_dropout_(options.attention_dropout) {
-  add_child("c_attn", c_attn_);
-  add_child("c_proj", c_proj_);
+  add_child(options.names.qkv, qkv_);
+  add_child(options.names.projection, projection_);
   add_child("resid_dropout", residual_dropout_);
   add_child("attn_dropout", attention_dropout_);
 }
 
-Tensor SelfAttention::branch(const Tensor& x, const Pass& pass, const Extra& extra) const {
+Tensor SelfAttention::attend(const Tensor& x, const Pass& pass, const Extra& extra) const {
   Tensor fused = qkv(x);
   if (extra.transform) fused = extra.transform(fused);
-  return project(ops::attention(fused, attention_options(pass, extra), extra.position));
+  return ops::attention(fused, attention_options(pass, extra), extra.position);
+}
+
+Tensor SelfAttention::branch(const Tensor& x, const Pass& pass, const Extra& extra) const {
+  return project(attend(x, pass, extra));
 }
 
 Tensor SelfAttention::add_to(const Tensor& residual, const Tensor& x, const Pass& pass,

@@ -10,6 +10,16 @@
 
 namespace seqpe::nn {
 
+/// How published checkpoints call the linear layers of a block and lay out their weights.
+struct LinearNames {
+  const char *qkv, *projection;  // of attention
+  const char *fc1, *fc2;         // of the MLP
+  ops::WeightLayout layout;
+};
+inline constexpr LinearNames kGpt2Names{"c_attn", "c_proj", "c_fc", "c_proj",
+                                        ops::WeightLayout::in_out};
+inline constexpr LinearNames kTimmNames{"qkv", "proj", "fc1", "fc2", ops::WeightLayout::out_in};
+
 /// Two linear layers with a GELU between them and dropout after the second: [..., C] -> [..., C].
 class Mlp final : public Module {
  public:
@@ -20,19 +30,20 @@ class Mlp final : public Module {
     double init_std = 0.02;
     double output_init_std = 0.02;
     double dropout = 0.0;
+    LinearNames names = kGpt2Names;
     DType dtype = DType::f32;
   };
   explicit Mlp(const Options& options);
 
   /// fc2(gelu(fc1(x))), before the dropout
-  Tensor branch(const Tensor& x) const { return c_proj_.forward(c_fc_.forward(x, activation_)); }
+  Tensor branch(const Tensor& x) const { return fc2_.forward(fc1_.forward(x, activation_)); }
   const Dropout& residual_dropout() const { return dropout_; }
   /// residual + dropout(branch(x))
   Tensor add_to(const Tensor& residual, const Tensor& x, const Pass& pass) const;
 
  private:
   ops::Activation activation_;
-  Linear c_fc_, c_proj_;
+  Linear fc1_, fc2_;
   Dropout dropout_;
 };
 
@@ -47,6 +58,7 @@ class SelfAttention final : public Module {
     double output_init_std = 0.02;
     double residual_dropout = 0.0;
     double attention_dropout = 0.0;
+    LinearNames names = kGpt2Names;
     DType dtype = DType::f32;
   };
   explicit SelfAttention(const Options& options);
@@ -59,6 +71,8 @@ class SelfAttention final : public Module {
     std::function<Tensor(const Tensor&)>
         transform;  // changes qkv before attention (attn_add, attn_mul, rotary)
   };
+  /// attention(x), before the projection
+  Tensor attend(const Tensor& x, const Pass& pass, const Extra& extra) const;
   /// projection(attention(x)), before the dropout
   Tensor branch(const Tensor& x, const Pass& pass, const Extra& extra) const;
   const Dropout& residual_dropout() const { return residual_dropout_; }
@@ -68,21 +82,19 @@ class SelfAttention final : public Module {
 
   // The steps one by one, for callers that compute only a part of them.
   /// [..., C] -> [..., 3C]
-  Tensor qkv(const Tensor& x) const { return c_attn_.forward(x); }
+  Tensor qkv(const Tensor& x) const { return qkv_.forward(x); }
   /// [..., C] -> [..., C]
-  Tensor queries(const Tensor& x) const { return c_attn_.forward_columns(x, 0, width_); }
+  Tensor queries(const Tensor& x) const { return qkv_.forward_columns(x, 0, width_); }
   /// [..., C] -> [..., 2C]
-  Tensor keys_values(const Tensor& x) const {
-    return c_attn_.forward_columns(x, width_, 2 * width_);
-  }
+  Tensor keys_values(const Tensor& x) const { return qkv_.forward_columns(x, width_, 2 * width_); }
   ops::AttentionOptions attention_options(const Pass& pass, const Extra& extra) const;
   /// [..., C] -> [..., C]
-  Tensor project(const Tensor& attended) const { return c_proj_.forward(attended); }
+  Tensor project(const Tensor& attended) const { return projection_.forward(attended); }
 
  private:
   std::int64_t width_, heads_;
   bool causal_;
-  Linear c_attn_, c_proj_;
+  Linear qkv_, projection_;
   Dropout residual_dropout_, attention_dropout_;
 };
 

@@ -8,6 +8,7 @@
 #include "engine/ops/loss.h"
 #include "kernels/matmul.h"
 #include "kernels/reduce.h"
+#include "kernels/soft_cross_entropy.h"
 
 namespace seqpe::ops {
 namespace {
@@ -110,6 +111,37 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
   if (const auto node = autograd::record<CrossEntropyNode>({logits}, {result.loss}))
     node->gradients = {gradient};
   return result;
+}
+
+Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets, double divisor) {
+  constexpr const char* kOp = "soft_cross_entropy";
+  check_floating(kOp, "logits", logits);
+  require(logits.rank() >= 1 && logits.numel() > 0,
+          "[{}] logits must have at least one element, got {}.", kOp, to_string(logits.shape()));
+  check_shape(kOp, "targets", targets, logits.shape(), "shape of logits");
+  require(targets.dtype() == DType::f32 && targets.device() == logits.device(),
+          "[{}] targets must be f32 on {}, got {} on {}.", kOp, name_of(logits.device()),
+          name_of(targets.dtype()), name_of(targets.device()));
+  require(divisor >= 0, "[{}] divisor must be >= 0, got {}.", kOp, divisor);
+  const std::int64_t classes = logits.dim(-1), rows = logits.numel() / classes;
+  divisor = divisor_of(divisor, rows);
+  const Tensor losses = Tensor::empty({rows}, acc_dtype(logits.dtype()), logits.device());
+  Tensor gradient;
+  if (autograd::needs_recording({logits}))
+    gradient = Tensor::empty(logits.shape(), logits.dtype(), logits.device());
+  kernels::soft_cross_entropy(logits.context(),
+                              {.dtype = logits.dtype(),
+                               .losses = losses.data(),
+                               .logits = logits.data(),
+                               .targets = targets.data_as<float>(),
+                               .rows = rows,
+                               .cols = classes,
+                               .grad_logits = gradient.defined() ? gradient.data() : nullptr,
+                               .grad_scale = 1.0 / divisor});
+  const Tensor loss = sum_of(losses, divisor);
+  if (const auto node = autograd::record<CrossEntropyNode>({logits}, {loss}))
+    node->gradients = {gradient};
+  return loss;
 }
 
 std::int64_t rows_of_logits_at_once(std::int64_t rows, std::int64_t classes, Device device) {

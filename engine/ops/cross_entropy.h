@@ -23,6 +23,11 @@ struct CrossEntropy {
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing = 0.0,
                            double divisor = 0.0);
 
+/// Cross-entropy of logits [..., V] with soft targets f32 of the same shape, which say how much of
+/// each class is wanted: sum over all of targets * (lse - logits), divided by `divisor`; 0: by the
+/// number of rows (the mean).
+Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets, double divisor = 0.0);
+
 /// cross_entropy(x W^T, labels) for x [..., C] and W [V, C], in chunks of rows whose logits and
 /// their gradient live in one buffer: the logits of all rows (2 GB for 10,000 tokens of GPT-2)
 /// never exist. The gradients of x and W are computed in the forward pass, where the logits are.

@@ -5,6 +5,7 @@
 #include "engine/autograd/node.h"
 #include "engine/ops/check.h"
 #include "kernels/copy.h"
+#include "kernels/reduce.h"
 
 namespace seqpe::ops {
 namespace {
@@ -57,6 +58,37 @@ struct TakeTokenNode final : autograd::Node {
                                             .out_stride = tokens * channels,
                                             .x_stride = channels,
                                             .write = Write::accumulate});
+  }
+};
+
+struct PrependTokenNode final : autograd::Node {
+  std::int64_t batch = 0, tokens = 0, channels = 0;  // of x
+
+  void backward() override {
+    const Tensor grad_out = grad_output();
+    const std::int64_t sequence = (tokens + 1) * channels;
+    const auto rows_of_grad = [&](const Tensor& out, std::int64_t begin, Write write) {
+      kernels::copy_rows(grad_out.context(), {.dtype = grad_out.dtype(),
+                                              .out = out.data(),
+                                              .x = grad_out.data_at(begin),
+                                              .rows = batch,
+                                              .cols = out.numel() / batch,
+                                              .out_stride = out.numel() / batch,
+                                              .x_stride = sequence,
+                                              .write = write});
+    };
+    if (const auto grad_token = grad_target(0)) {
+      const Tensor of_sequences =
+          Tensor::empty({batch, channels}, grad_out.dtype(), grad_out.device());
+      rows_of_grad(of_sequences, 0, Write::overwrite);
+      kernels::column_sum(grad_out.context(), {.dtype = grad_out.dtype(),
+                                               .out = grad_token.data(),
+                                               .write = grad_token.write,
+                                               .x = of_sequences.data(),
+                                               .rows = batch,
+                                               .cols = channels});
+    }
+    if (const auto grad_x = grad_target(1)) rows_of_grad(grad_x.grad, channels, grad_x.write);
   }
 };
 
@@ -119,6 +151,37 @@ Tensor take_token(const Tensor& x, std::int64_t token) {
                                    .x_stride = x.dim(1) * channels});
   if (const auto node = autograd::record<TakeTokenNode>({x}, {out})) {
     node->token = token;
+    node->tokens = x.dim(1);
+    node->channels = channels;
+  }
+  return out;
+}
+
+Tensor prepend_token(const Tensor& token, const Tensor& x) {
+  check_floating("prepend_token", "token", token);
+  check_floating("prepend_token", "x", x);
+  check_same_kind("prepend_token", "token", token, "x", x);
+  require(x.rank() == 3 && x.dim(0) >= 1 && x.dim(2) == token.numel(),
+          "[prepend_token] x must be [B, T, {}] (elements of token), B at least 1, got {}.",
+          token.numel(), to_string(x.shape()));
+  const std::int64_t batch = x.dim(0), channels = x.dim(2), sequence = (x.dim(1) + 1) * channels;
+  const Tensor out = Tensor::empty({batch, x.dim(1) + 1, channels}, x.dtype(), x.device());
+  kernels::copy_rows(x.context(), {.dtype = x.dtype(),
+                                   .out = out.data(),
+                                   .x = token.data(),
+                                   .rows = batch,
+                                   .cols = channels,
+                                   .out_stride = sequence,
+                                   .x_stride = 0});
+  kernels::copy_rows(x.context(), {.dtype = x.dtype(),
+                                   .out = out.data_at(channels),
+                                   .x = x.data(),
+                                   .rows = batch,
+                                   .cols = sequence - channels,
+                                   .out_stride = sequence,
+                                   .x_stride = sequence - channels});
+  if (const auto node = autograd::record<PrependTokenNode>({token, x}, {out})) {
+    node->batch = batch;
     node->tokens = x.dim(1);
     node->channels = channels;
   }

@@ -16,4 +16,7 @@ Tensor concat_rows(const std::vector<Tensor>& parts);
 /// Token `token` of every sequence: x [B, T, C] -> [B, 1, C].
 Tensor take_token(const Tensor& x, std::int64_t token);
 
+/// One token before those of every sequence: token, C elements, and x [B, T, C] -> [B, T + 1, C].
+Tensor prepend_token(const Tensor& token, const Tensor& x);
+
 }  // namespace seqpe::ops

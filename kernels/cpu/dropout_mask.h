@@ -53,8 +53,14 @@ static inline void dropout_numbers(const DropoutDraw& draw, std::int64_t begin, 
   for (std::int64_t i = begin, length = 0; i < end; i += length) {
     const std::int64_t place = i % draw.run;
     length = draw.run - place < end - i ? draw.run - place : end - i;
-    dropout_numbers(key, from(i / draw.run * draw.run_stride + place), length,
-                    numbers + (i - begin));
+    const std::uint64_t first = from(i / draw.run * draw.run_stride);
+    if (draw.whole_runs) {
+      const auto number = static_cast<std::uint16_t>(dropout_number(key, first));
+      for (std::int64_t e = 0; e < length; ++e) numbers[i - begin + e] = number;
+    } else {
+      dropout_numbers(key, first + static_cast<std::uint64_t>(place), length,
+                      numbers + (i - begin));
+    }
   }
 }
 

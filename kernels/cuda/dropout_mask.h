@@ -15,6 +15,7 @@ struct DropoutMask {
   const std::int32_t* step;  // as DropoutDraw::step
   std::uint64_t first = 0;   // number of element 0 in the global batch
   std::int64_t run = 0, run_stride = 0;
+  bool whole_runs = false;
   std::uint32_t threshold = 0;
   float scale = 1.0f;
   bool active = false;
@@ -25,14 +26,16 @@ struct DropoutMask {
         first(draw.first_element),
         run(draw.run),
         run_stride(draw.run_stride),
+        whole_runs(draw.whole_runs),
         threshold(dropout_threshold(draw.probability)),
         scale(static_cast<float>(1.0 / (1.0 - draw.probability))),
         active(draw.probability != 0.0) {}
 
   /// Whether the numbers of a pack's elements, at a multiple of its size of 4 or 8, lie in one
-  /// block.
+  /// block, or are one.
   bool allows_packs(int size) const {
     if (!active) return true;
+    if (whole_runs) return run % size == 0;
     return first % static_cast<unsigned>(size) == 0 &&
            (run == 0 || (run % size == 0 && run_stride % size == 0));
   }
@@ -49,6 +52,12 @@ struct DropoutMask {
       return;
     }
     const std::uint64_t number = number_of(element);
+    if (whole_runs) {
+      const float factor = keep_bits<1>(key_now(), number) != 0 ? scale : 0.0f;
+#pragma unroll
+      for (int i = 0; i < N; ++i) factors[i] = factor;
+      return;
+    }
     const std::uint32_t kept = keep_bits<N>(key_now(), number);
 #pragma unroll
     for (int i = 0; i < N; ++i) factors[i] = (kept >> i & 1) != 0 ? scale : 0.0f;
@@ -95,7 +104,8 @@ struct DropoutMask {
     const std::uint64_t runs = (place | length) >> 32 == 0 ? static_cast<std::uint32_t>(place) /
                                                                  static_cast<std::uint32_t>(length)
                                                            : place / length;
-    return first + runs * static_cast<std::uint64_t>(run_stride) + (place - runs * length);
+    const std::uint64_t number = first + runs * static_cast<std::uint64_t>(run_stride);
+    return whole_runs ? number : number + (place - runs * length);
   }
 };
 

@@ -59,7 +59,7 @@ bool describes_model(const std::string& key, const std::string& position) {
   if (key.find(".dropout.") != std::string::npos) return false;
   const auto begins = [&](const std::string& prefix) { return key.starts_with(prefix); };
   const bool of_position = std::ranges::any_of(position_kind(position).keys, begins);
-  if (begins("model.") && !begins("model.rotary.")) return true;
+  if (begins("model.") && !begins("model.rotary.") && !begins("model.interpolate")) return true;
   return of_position &&
          std::none_of(std::begin(kTrainingSections), std::end(kTrainingSections), begins);
 }

@@ -23,6 +23,8 @@ struct ModelConfig {
   GptDropout dropout;
   std::string position = "seqpe";  // a name of positions/registry.h
   double rotary_base = 10000.0;
+  RotaryMixedPosition::Layout rotary_layout = RotaryMixedPosition::Layout::by_head;
+  Interpolation interpolate = Interpolation::none;
 
   bool is_seqpe() const { return position == "seqpe"; }
 };

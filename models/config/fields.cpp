@@ -27,6 +27,14 @@ void add_model(std::vector<Field>& fields, ModelConfig& model) {
       config::word("model.position", model.position, position_names(), "the position encoding"));
   fields.push_back(config::number("model.rotary.base", model.rotary_base,
                                   "of the wavelengths of rotary and sinusoidal positions", 1.0));
+  fields.push_back(config::enumeration("model.rotary.layout", model.rotary_layout,
+                                       {"by_head", "reference"},
+                                       "of rotary_mixed: reference reads rotations in the order of "
+                                       "the reference's checkpoints"));
+  fields.push_back(config::enumeration(
+      "model.interpolate", model.interpolate, {"none", "linear", "bilinear", "bicubic"},
+      "how embeddings of the trained size become those of another; none: they are computed for it, "
+      "and learned tables stretched linearly (text) or bicubically (images)"));
 }
 
 void add_encoder(std::vector<Field>& fields, EncoderOptions& encoder) {
@@ -57,7 +65,7 @@ void add_seqpe(std::vector<Field>& fields, SeqpeOptions& seqpe) {
                                        {"input_add", "attn_add", "attn_mul", "attn_scalar"},
                                        "where position embeddings act"));
   fields.push_back(config::enumeration("seqpe.qk_projection", seqpe.qk_projection,
-                                       {"none", "single", "per_layer"},
+                                       {"none", "none_split", "single", "per_layer"},
                                        "projection of an embedding to pe_q and pe_k"));
   fields.push_back(
       config::boolean("seqpe.multi_head", seqpe.multi_head, "each head has its own slice"));

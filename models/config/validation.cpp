@@ -58,7 +58,7 @@ void validate_lengths(const Config& config) {
         "{}, seqpe.max_digits is {}. Hint: train with more digits or evaluate at shorter lengths.",
         eval.start + length - 1, needed, seqpe.base, digits);
     require<ConfigError>(
-        !position_kind(config.model.position).has_end || eval.start == 0 ||
+        !position_kind(config.model.position).can.has_end || eval.start == 0 ||
             eval.start + length <= config.data.block_size,
         "[config] eval.start must be 0 for {} positions beyond their table of {}, got {}.",
         config.model.position, config.data.block_size, eval.start);

@@ -15,30 +15,6 @@ double output_init_std(const GptOptions& options) {
 
 }  // namespace
 
-Gpt::Block::Block(const GptOptions& options)
-    : ln_1(options.width, options.layer_norm_eps, options.dtype),
-      attn({.width = options.width,
-            .heads = options.heads,
-            .causal = true,
-            .init_std = kInitStd,
-            .output_init_std = output_init_std(options),
-            .residual_dropout = options.dropout.residual,
-            .attention_dropout = options.dropout.attention,
-            .dtype = options.dtype}),
-      ln_2(options.width, options.layer_norm_eps, options.dtype),
-      mlp({.width = options.width,
-           .hidden = 4 * options.width,
-           .activation = options.activation,
-           .init_std = kInitStd,
-           .output_init_std = output_init_std(options),
-           .dropout = options.dropout.residual,
-           .dtype = options.dtype}) {
-  add_child("ln_1", ln_1);
-  add_child("attn", attn);
-  add_child("ln_2", ln_2);
-  add_child("mlp", mlp);
-}
-
 Gpt::Gpt(const GptOptions& options, std::unique_ptr<PositionEncoding> position)
     : options_(options),
       position_(std::move(position)),
@@ -54,7 +30,16 @@ Gpt::Gpt(const GptOptions& options, std::unique_ptr<PositionEncoding> position)
   add_child("transformer", *position_);
   add_child("transformer.drop", dropout_);
   for (std::int64_t i = 0; i < options.layers; ++i) {
-    blocks_.push_back(std::make_unique<Block>(options));
+    blocks_.push_back(std::make_unique<nn::TransformerBlock>(
+        nn::TransformerBlock::Options{.width = options.width,
+                                      .heads = options.heads,
+                                      .activation = options.activation,
+                                      .layer_norm_eps = options.layer_norm_eps,
+                                      .init_std = kInitStd,
+                                      .output_init_std = output_init_std(options),
+                                      .residual_dropout = options.dropout.residual,
+                                      .attention_dropout = options.dropout.attention,
+                                      .dtype = options.dtype}));
     add_child(fmt::format("transformer.h.{}", i), *blocks_.back());
   }
   add_child("transformer.ln_f", ln_f_);
@@ -66,18 +51,13 @@ Tensor Gpt::forward(const Tensor& ids, const Tensor& pe, const Tensor& key_mask,
   require(ids.rank() == 2, "[gpt] ids must have shape [B, T], got {}.", to_string(ids.shape()));
   const PreparedPositions positions = position_->prepare(pe, wte_.weight().dtype());
   const Tensor x = dropout_.forward(position_->at_input(wte_.forward(ids), positions, pass), pass);
-  // The residual stream, and what the next branch reads: each sum is normalised as it is made.
-  ops::ResidualLayerNorm stream{x, blocks_[0]->ln_1.forward(x)};
+  ops::ResidualLayerNorm stream{x, blocks_[0]->norm_1().forward(x)};
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const Block& block = *blocks_[i];
     nn::SelfAttention::Extra extra;
     extra.key_mask = key_mask;
     position_->at_attention(static_cast<std::int64_t>(i), positions, pass, extra);
-    const Tensor attended = block.attn.branch(stream.norm, pass, extra);
-    stream = block.ln_2.forward_sum(stream.sum, attended, block.attn.residual_dropout(), pass);
-    const nn::LayerNorm& next = i + 1 < blocks_.size() ? blocks_[i + 1]->ln_1 : ln_f_;
-    stream = next.forward_sum(stream.sum, block.mlp.branch(stream.norm),
-                              block.mlp.residual_dropout(), pass);
+    const nn::LayerNorm& next = i + 1 < blocks_.size() ? blocks_[i + 1]->norm_1() : ln_f_;
+    stream = blocks_[i]->forward(stream, next, pass, extra);
   }
   return stream.norm;
 }

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/nn/transformer.h"
+#include "engine/nn/transformer_block.h"
 #include "engine/ops/cross_entropy.h"
 #include "models/positions/position_encoding.h"
 
@@ -50,19 +50,11 @@ class Gpt final : public nn::Module {
   const GptOptions& options() const { return options_; }
 
  private:
-  struct Block final : nn::Module {
-    explicit Block(const GptOptions& options);
-    nn::LayerNorm ln_1;
-    nn::SelfAttention attn;
-    nn::LayerNorm ln_2;
-    nn::Mlp mlp;
-  };
-
   GptOptions options_;
   std::unique_ptr<PositionEncoding> position_;
   nn::Embedding wte_;
   nn::Dropout dropout_;
-  std::vector<std::unique_ptr<Block>> blocks_;
+  std::vector<std::unique_ptr<nn::TransformerBlock>> blocks_;
   nn::LayerNorm ln_f_;
 };
 

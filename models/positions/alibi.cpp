@@ -28,11 +28,11 @@ std::vector<double> alibi_slopes(std::int64_t heads) {
 }
 
 AlibiPosition::AlibiPosition(std::int64_t train_length, std::int64_t heads)
-    : table_(train_length, 2 * kParts * heads,
-             [slopes = alibi_slopes(heads)](std::int64_t position, double* row) {
+    : table_({train_length}, 2 * kParts * heads,
+             [slopes = alibi_slopes(heads)](const std::int64_t* position, double* row) {
                const std::size_t keys = kParts * slopes.size();
                for (std::size_t h = 0; h < slopes.size(); ++h) {
-                 auto rest = static_cast<float>(slopes[h] * static_cast<double>(position));
+                 auto rest = static_cast<float>(slopes[h] * static_cast<double>(*position));
                  for (std::size_t part = 0; part < kParts; ++part) {
                    const auto held = static_cast<float>(bf16(rest));
                    row[kParts * h + part] = 1.0;
@@ -44,9 +44,8 @@ AlibiPosition::AlibiPosition(std::int64_t train_length, std::int64_t heads)
   add_child("table", table_);
 }
 
-Tensor AlibiPosition::embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-                            const nn::Pass&) const {
-  return table_.rows(starts, length);
+Tensor AlibiPosition::compute(const PositionGrid& grid, const nn::Pass&) const {
+  return table_.rows(grid);
 }
 
 PreparedPositions AlibiPosition::prepare(const Tensor& pe, DType dtype) const {

@@ -13,13 +13,13 @@ class AlibiPosition final : public PositionEncoding {
  public:
   /// `train_length`: rows that are kept; any other position may be asked for.
   AlibiPosition(std::int64_t train_length, std::int64_t heads);
-  Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-               const nn::Pass& pass) const override;
   PreparedPositions prepare(const Tensor& pe, DType dtype) const override;
   void at_attention(std::int64_t layer, const PreparedPositions& positions, const nn::Pass& pass,
                     nn::SelfAttention::Extra& extra) const override;
 
  private:
+  Tensor compute(const PositionGrid& grid, const nn::Pass& pass) const override;
+
   PositionTable table_;
 };
 

@@ -11,13 +11,13 @@ namespace seqpe::models {
 class LearnedPosition final : public PositionEncoding {
  public:
   LearnedPosition(std::int64_t length, std::int64_t width, DType dtype);
-  Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-               const nn::Pass& pass) const override;
   bool shorter_is_prefix(std::int64_t length) const override;
   Tensor at_input(const Tensor& x, const PreparedPositions& positions,
                   const nn::Pass& pass) const override;
 
  private:
+  Tensor compute(const PositionGrid& grid, const nn::Pass& pass) const override;
+
   nn::Embedding wpe_;
 };
 

@@ -1,14 +1,28 @@
 #include "models/positions/position_encoding.h"
 
+#include <fmt/ranges.h>
+
 namespace seqpe::models {
 
-Tensor PositionEncoding::embed(const std::vector<std::int64_t>&, std::int64_t,
-                               const nn::Pass&) const {
-  return {};
+Tensor PositionEncoding::embed(const PositionGrid& grid, const nn::Pass& pass) const {
+  if (interpolation_ == Interpolation::none || grid.extent == trained_) return compute(grid, pass);
+  require(grid.at_origin(),
+          "[positions] interpolated positions must have the one start 0, got starts [{}].",
+          fmt::join(grid.starts, ", "));
+  const Tensor pe = compute(at_origin(trained_), pass);
+  const std::int64_t trained = at_origin(trained_).tokens();
+  if (pe.dim(1) == trained) return interpolate(pe, trained_, grid.extent, interpolation_);
+  // With the class token in it: along the sequence.
+  return interpolate(pe, {pe.dim(1)}, {grid.tokens() + pe.dim(1) - trained}, interpolation_);
+}
+
+void PositionEncoding::interpolate_from(std::vector<std::int64_t> trained, Interpolation with) {
+  trained_ = std::move(trained);
+  interpolation_ = with;
 }
 
 bool PositionEncoding::shorter_is_prefix(std::int64_t) const {
-  return true;
+  return interpolation_ == Interpolation::none;
 }
 
 PreparedPositions PositionEncoding::prepare(const Tensor& pe, DType) const {
@@ -22,5 +36,9 @@ Tensor PositionEncoding::at_input(const Tensor& x, const PreparedPositions&,
 
 void PositionEncoding::at_attention(std::int64_t, const PreparedPositions&, const nn::Pass&,
                                     nn::SelfAttention::Extra&) const {}
+
+Tensor PositionEncoding::compute(const PositionGrid&, const nn::Pass&) const {
+  return {};
+}
 
 }  // namespace seqpe::models

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "engine/nn/transformer.h"
+#include "models/positions/interpolation.h"
+#include "models/positions/position_grid.h"
 
 namespace seqpe::models {
 
@@ -17,14 +19,18 @@ struct PreparedPositions {
 };
 
 /// Parameters of an encoding that belong to the model are registered here and carry the names of
-/// published checkpoints below the model's `transformer.`.
+/// published checkpoints. An image's class token stands before its patches: an encoding of one
+/// dimension takes it for position 0 and the patches for those behind it; one of two dimensions
+/// embeds the patches alone, and `prepare` puts an embedding of its own for the class token before
+/// them.
 class PositionEncoding : public nn::Module {
  public:
-  /// Embeddings of `length` tokens from each start: [starts, length, W]; undefined if the encoding
-  /// has none.
-  virtual Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-                       const nn::Pass& pass) const;
-  /// True if the embeddings of fewer tokens are the first rows of embed(starts, length).
+  /// Embeddings of a grid's tokens, [blocks, T, W]; undefined if the encoding has none.
+  Tensor embed(const PositionGrid& grid, const nn::Pass& pass) const;
+  /// Embeddings of any extent but `trained` are from now on those of `trained`, resized. `with`
+  /// must not be none.
+  void interpolate_from(std::vector<std::int64_t> trained, Interpolation with);
+  /// True if the embeddings of fewer tokens on a line are the first rows of embed(length).
   virtual bool shorter_is_prefix(std::int64_t length) const;
   /// `dtype`: of the activations.
   virtual PreparedPositions prepare(const Tensor& pe, DType dtype) const;
@@ -34,6 +40,13 @@ class PositionEncoding : public nn::Module {
   /// Lets the positions act in the attention of a layer.
   virtual void at_attention(std::int64_t layer, const PreparedPositions& positions,
                             const nn::Pass& pass, nn::SelfAttention::Extra& extra) const;
+
+ private:
+  /// embed() without an interpolation.
+  virtual Tensor compute(const PositionGrid& grid, const nn::Pass& pass) const;
+
+  std::vector<std::int64_t> trained_;
+  Interpolation interpolation_ = Interpolation::none;
 };
 
 /// NoPE: nothing; a causal model can still tell positions apart.

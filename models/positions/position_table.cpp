@@ -5,34 +5,36 @@
 namespace seqpe::models {
 namespace {
 
-Tensor make_rows(const std::vector<std::int64_t>& starts, std::int64_t length, std::int64_t width,
+Tensor make_rows(const PositionGrid& grid, std::int64_t width,
                  const PositionTable::Row& write_row) {
-  const auto blocks = static_cast<std::int64_t>(starts.size());
-  const Tensor table = Tensor::empty({blocks, length, width}, DType::f32);
+  const Tensor table = Tensor::empty({grid.blocks(), grid.tokens(), width}, DType::f32);
   std::vector<double> row(static_cast<std::size_t>(width));
   auto* out = table.data_as<float>();
-  for (const std::int64_t start : starts) {
-    for (std::int64_t t = 0; t < length; ++t, out += width) {
-      write_row(start + t, row.data());
-      for (std::int64_t c = 0; c < width; ++c)
-        out[c] = static_cast<float>(row[static_cast<std::size_t>(c)]);
-    }
+  const std::vector<std::int64_t> positions = positions_of(grid);
+  for (std::size_t p = 0; p < positions.size(); p += grid.extent.size(), out += width) {
+    write_row(positions.data() + p, row.data());
+    for (std::int64_t c = 0; c < width; ++c)
+      out[c] = static_cast<float>(row[static_cast<std::size_t>(c)]);
   }
   return table;
 }
 
 }  // namespace
 
-PositionTable::PositionTable(std::int64_t rows, std::int64_t width, Row row)
-    : row_(std::move(row)), kept_(add_constant(make_rows({0}, rows, width, row_))) {}
+PositionTable::PositionTable(std::vector<std::int64_t> extent, std::int64_t width, Row row)
+    : extent_(std::move(extent)),
+      row_(std::move(row)),
+      kept_(add_constant(make_rows(at_origin(extent_), width, row_))) {}
 
-Tensor PositionTable::rows(const std::vector<std::int64_t>& starts, std::int64_t length) const {
+Tensor PositionTable::rows(const PositionGrid& grid) const {
   const std::int64_t width = kept_.dim(2);
-  if (starts.size() == 1 && starts[0] >= 0 && starts[0] + length <= kept_.dim(1)) {
-    const Tensor flat = kept_.view({kept_.dim(1), width});
-    return flat.rows(starts[0], starts[0] + length).view({1, length, width});
+  if (grid.extent == extent_ && grid.at_origin()) return kept_;
+  if (extent_.size() == 1 && grid.starts.size() == 1) {
+    const std::int64_t start = grid.starts[0], end = start + grid.tokens();
+    if (start >= 0 && end <= kept_.dim(1))
+      return kept_.view({kept_.dim(1), width}).rows(start, end).view({1, end - start, width});
   }
-  return make_rows(starts, length, width, row_).to(kept_.device());
+  return make_rows(grid, width, row_).to(kept_.device());
 }
 
 }  // namespace seqpe::models

@@ -4,25 +4,27 @@
 #include <functional>
 
 #include "engine/nn/module.h"
+#include "models/positions/position_grid.h"
 
 namespace seqpe::models {
 
 /// A module without parameters, for its table follows the model to its device.
 class PositionTable final : public nn::Module {
  public:
-  /// Writes the `width` numbers of a position.
-  using Row = std::function<void(std::int64_t position, double* row)>;
+  /// Writes the `width` numbers of a position, which has as many numbers as the grid dimensions.
+  using Row = std::function<void(const std::int64_t* position, double* row)>;
 
-  /// Keeps the rows of positions 0 to rows - 1. A training reads them again and again, in recorded
+  /// Keeps the rows of `extent` from position 0. A training reads them again and again, in recorded
   /// work too.
-  PositionTable(std::int64_t rows, std::int64_t width, Row row);
+  PositionTable(std::vector<std::int64_t> extent, std::int64_t width, Row row);
 
-  /// [starts, length, width], f32: those of `length` positions from each start, kept or made anew.
-  Tensor rows(const std::vector<std::int64_t>& starts, std::int64_t length) const;
+  /// [blocks, tokens, width], f32: kept ones, or made anew.
+  Tensor rows(const PositionGrid& grid) const;
 
  private:
+  std::vector<std::int64_t> extent_;
   Row row_;
-  Tensor kept_;  // [1, rows, width]
+  Tensor kept_;  // [1, tokens, width]
 };
 
 }  // namespace seqpe::models

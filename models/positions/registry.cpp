@@ -2,9 +2,13 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "models/positions/alibi.h"
 #include "models/positions/learned.h"
+#include "models/positions/learned_grid.h"
 #include "models/positions/rotary.h"
+#include "models/positions/rotary_2d.h"
 #include "models/positions/sinusoidal.h"
 #include "models/seqpe/seqpe_position.h"
 
@@ -14,21 +18,51 @@ namespace {
 using Made = std::unique_ptr<PositionEncoding>;
 using Settings = const PositionSettings&;
 
+/// Of a line, on which a class token stands before the patches.
+std::int64_t tokens_of(Settings s) {
+  return at_origin(s.trained).tokens() + (s.is_grid() ? 1 : 0);
+}
+
 Made make_seqpe(Settings s) {
-  return std::make_unique<SeqpePosition>(s.seqpe, s.layers, s.width, s.heads, s.dtype);
+  SeqpeOptions options = s.seqpe;
+  options.dimensions =
+      s.seqpe_dimensions > 0 ? s.seqpe_dimensions : static_cast<std::int64_t>(s.trained.size());
+  return std::make_unique<SeqpePosition>(
+      options, SeqpePosition::Model{.layers = s.layers,
+                                    .width = s.width,
+                                    .heads = s.heads,
+                                    .class_token = s.is_grid(),
+                                    .blocks = s.is_grid() ? "blocks" : "h",
+                                    .dtype = s.dtype});
 }
 Made make_learned(Settings s) {
-  return std::make_unique<LearnedPosition>(s.train_length, s.width, s.dtype);
+  if (!s.is_grid()) return std::make_unique<LearnedPosition>(s.trained[0], s.width, s.dtype);
+  const Interpolation resizing =
+      s.interpolate == Interpolation::none ? Interpolation::bicubic : s.interpolate;
+  return std::make_unique<LearnedGridPosition>(s.trained, s.width, resizing, s.dtype);
 }
 Made make_sinusoidal(Settings s) {
-  return std::make_unique<SinusoidalPosition>(s.train_length, s.width, s.rotary_base);
+  return std::make_unique<SinusoidalPosition>(tokens_of(s), s.width, s.rotary_base);
 }
 Made make_rotary(Settings s) {
-  return std::make_unique<RotaryPosition>(s.train_length, s.heads, s.width / s.heads,
-                                          s.rotary_base);
+  return std::make_unique<RotaryPosition>(tokens_of(s), s.heads, s.width / s.heads, s.rotary_base);
+}
+Made make_rotary_2d(Settings s) {
+  return std::make_unique<Rotary2dPosition>(s.trained, s.heads, s.width / s.heads, s.rotary_base,
+                                            s.dtype);
+}
+Made make_rotary_mixed(Settings s) {
+  return std::make_unique<RotaryMixedPosition>(
+      RotaryMixedPosition::Options{.trained = s.trained,
+                                   .layers = s.layers,
+                                   .heads = s.heads,
+                                   .head_size = s.width / s.heads,
+                                   .base = s.rotary_base,
+                                   .layout = s.rotary_layout,
+                                   .dtype = s.dtype});
 }
 Made make_alibi(Settings s) {
-  return std::make_unique<AlibiPosition>(s.train_length, s.heads);
+  return std::make_unique<AlibiPosition>(s.trained[0], s.heads);
 }
 Made make_none(Settings) {
   return std::make_unique<NoPosition>();
@@ -37,12 +71,28 @@ Made make_none(Settings) {
 }  // namespace
 
 const std::vector<PositionKind>& position_kinds() {
-  static const std::vector<PositionKind> kinds{{"seqpe", make_seqpe, {"seqpe."}},
-                                               {"learned", make_learned, {"data.block_size"}, true},
-                                               {"sinusoidal", make_sinusoidal, {"model.rotary."}},
-                                               {"rotary", make_rotary, {"model.rotary."}},
-                                               {"alibi", make_alibi},
-                                               {"none", make_none}};
+  using enum Interpolation;
+  static const std::vector<PositionKind> kinds{
+      {"seqpe",
+       make_seqpe,
+       {"seqpe.", "model.interpolate"},
+       {.interpolations = {linear, bilinear, bicubic}}},
+      {"learned",
+       make_learned,
+       {"data.block_size", "model.interpolate"},
+       {.interpolations = {linear, bilinear, bicubic}, .has_end = true}},
+      {"sinusoidal",
+       make_sinusoidal,
+       {"model.rotary.base", "model.interpolate"},
+       {.interpolations = {linear}}},
+      {"rotary",
+       make_rotary,
+       {"model.rotary.base", "model.interpolate"},
+       {.interpolations = {linear}}},
+      {"rotary_2d", make_rotary_2d, {"model.rotary.base"}, {.text = false}},
+      {"rotary_mixed", make_rotary_mixed, {"model.rotary.layout"}, {.text = false}},
+      {"alibi", make_alibi, {}, {.images = false}},
+      {"none", make_none}};
   return kinds;
 }
 
@@ -58,6 +108,24 @@ const PositionKind& position_kind(const std::string& name) {
   }
   throw ConfigError(fmt::format("[positions] there is no encoding '{}', only {}.", name,
                                 fmt::join(position_names(), ", ")));
+}
+
+std::unique_ptr<PositionEncoding> make_position(const std::string& name,
+                                                const PositionSettings& settings) {
+  const PositionKind& kind = position_kind(name);
+  require<ConfigError>(settings.is_grid() ? kind.can.images : kind.can.text,
+                       "[config] model.position {} is no encoding of {}.", name,
+                       settings.is_grid() ? "images" : "text");
+  std::unique_ptr<PositionEncoding> position = kind.make(settings);
+  const Interpolation mode = settings.interpolate;
+  if (mode == Interpolation::none) return position;
+  const bool known = std::ranges::count(kind.can.interpolations, mode) > 0;
+  require<ConfigError>(known && (settings.is_grid() || mode == Interpolation::linear),
+                       "[config] model.position {} cannot be interpolated so (model.interpolate) "
+                       "on {}.",
+                       name, settings.is_grid() ? "images" : "text");
+  if (!kind.can.has_end) position->interpolate_from(settings.trained, mode);
+  return position;
 }
 
 }  // namespace seqpe::models

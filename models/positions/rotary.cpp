@@ -6,13 +6,14 @@
 
 namespace seqpe::models {
 
-RotaryPosition::RotaryPosition(std::int64_t train_length, std::int64_t heads,
+RotaryPosition::RotaryPosition(std::int64_t train_tokens, std::int64_t heads,
                                std::int64_t head_size, double base)
-    : heads_(heads), table_(train_length, head_size, [=](std::int64_t position, double* row) {
+    : heads_(heads),
+      table_({train_tokens}, head_size, [=](const std::int64_t* position, double* row) {
         const std::int64_t pairs = head_size / 2;
         for (std::int64_t j = 0; j < pairs; ++j) {
           const double exponent = static_cast<double>(2 * j) / static_cast<double>(head_size);
-          const double angle = static_cast<double>(position) / std::pow(base, exponent);
+          const double angle = static_cast<double>(*position) / std::pow(base, exponent);
           row[j] = std::sin(angle);
           row[pairs + j] = std::cos(angle);
         }
@@ -24,9 +25,8 @@ RotaryPosition::RotaryPosition(std::int64_t train_length, std::int64_t heads,
   add_child("table", table_);
 }
 
-Tensor RotaryPosition::embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-                             const nn::Pass&) const {
-  return table_.rows(starts, length);
+Tensor RotaryPosition::compute(const PositionGrid& grid, const nn::Pass&) const {
+  return table_.rows(grid.dimensions() == 1 ? grid : behind_class_token(grid));
 }
 
 PreparedPositions RotaryPosition::prepare(const Tensor& pe, DType dtype) const {

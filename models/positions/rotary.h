@@ -11,17 +11,18 @@ namespace seqpe::models {
 /// are the D / 2 sines and then the cosines of the angles.
 class RotaryPosition final : public PositionEncoding {
  public:
-  /// `train_length`: rows that are kept; any other position may be asked for. Throws ConfigError if
+  /// `train_tokens`: rows that are kept (of an image: with its class token); any other position may
+  /// be asked for. Throws ConfigError if
   /// the head size is odd.
-  RotaryPosition(std::int64_t train_length, std::int64_t heads, std::int64_t head_size,
+  RotaryPosition(std::int64_t train_tokens, std::int64_t heads, std::int64_t head_size,
                  double base);
-  Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-               const nn::Pass& pass) const override;
   PreparedPositions prepare(const Tensor& pe, DType dtype) const override;
   void at_attention(std::int64_t layer, const PreparedPositions& positions, const nn::Pass& pass,
                     nn::SelfAttention::Extra& extra) const override;
 
  private:
+  Tensor compute(const PositionGrid& grid, const nn::Pass& pass) const override;
+
   std::int64_t heads_;
   PositionTable table_;
 };

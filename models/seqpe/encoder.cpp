@@ -13,30 +13,6 @@ constexpr double kInitStd = 0.02;
 
 }  // namespace
 
-SeqpeEncoder::Block::Block(const EncoderOptions& options, DType dtype)
-    : layernorm_1(options.width, options.layer_norm_eps, dtype),
-      attn({.width = options.width,
-            .heads = options.heads,
-            .causal = options.attention == AttentionDirection::causal,
-            .init_std = kInitStd,
-            .output_init_std = kInitStd,
-            .residual_dropout = options.dropout.residual,
-            .attention_dropout = options.dropout.attention,
-            .dtype = dtype}),
-      layernorm_2(options.width, options.layer_norm_eps, dtype),
-      mlp({.width = options.width,
-           .hidden = 4 * options.width,
-           .activation = activation_of(options.activation),
-           .init_std = kInitStd,
-           .output_init_std = kInitStd,
-           .dropout = options.dropout.residual,
-           .dtype = dtype}) {
-  add_child("layernorm_1", layernorm_1);
-  add_child("attn", attn);
-  add_child("layernorm_2", layernorm_2);
-  add_child("mlp", mlp);
-}
-
 SeqpeEncoder::SeqpeEncoder(const SeqpeOptions& options, std::int64_t out_dim, DType dtype)
     : options_(options),
       digits_(options.dimensions * options.max_digits),
@@ -70,7 +46,19 @@ SeqpeEncoder::SeqpeEncoder(const SeqpeOptions& options, std::int64_t out_dim, DT
   cls_embedding_ =
       add_parameter("cls_token_embed", {1, 1, width}, dtype, nn::Init::normal(kInitStd));
   for (std::int64_t i = 0; i < options.encoder.layers; ++i) {
-    blocks_.push_back(std::make_unique<Block>(options.encoder, dtype));
+    blocks_.push_back(std::make_unique<nn::TransformerBlock>(nn::TransformerBlock::Options{
+        .width = width,
+        .heads = options.encoder.heads,
+        .causal = options.encoder.attention == AttentionDirection::causal,
+        .activation = activation_of(options.encoder.activation),
+        .layer_norm_eps = options.encoder.layer_norm_eps,
+        .init_std = kInitStd,
+        .output_init_std = kInitStd,
+        .residual_dropout = options.encoder.dropout.residual,
+        .attention_dropout = options.encoder.dropout.attention,
+        .norm_1 = "layernorm_1",
+        .norm_2 = "layernorm_2",
+        .dtype = dtype}));
     add_child(fmt::format("transformers.{}", i), *blocks_.back());
   }
   if (options.encoder.last_layernorm) {
@@ -142,39 +130,37 @@ Tensor SeqpeEncoder::forward(const PositionTokens& tokens, const nn::Pass& pass)
   // The residual stream [P, L, E] behind the first block, and that normalised for the next one.
   ops::ResidualLayerNorm stream;
   for (std::size_t i = 0; i < last; ++i) {
-    const Block& block = *blocks_[i];
+    const nn::TransformerBlock& block = *blocks_[i];
+    const nn::SelfAttention& attention = block.attention();
     if (i == 0) stream.sum = ops::embedding(table, tokens.indices);
     const Tensor qkv =
-        i == 0 ? ops::embedding(block.attn.qkv(block.layernorm_1.forward(table)), tokens.indices)
-               : block.attn.qkv(stream.norm);
-    const Tensor attended =
-        block.attn.project(ops::attention(qkv, block.attn.attention_options(pass, extra)));
-    stream =
-        block.layernorm_2.forward_sum(stream.sum, attended, block.attn.residual_dropout(), pass);
-    stream = blocks_[i + 1]->layernorm_1.forward_sum(stream.sum, block.mlp.branch(stream.norm),
-                                                     block.mlp.residual_dropout(), pass);
+        i == 0 ? ops::embedding(attention.qkv(block.norm_1().forward(table)), tokens.indices)
+               : attention.qkv(stream.norm);
+    const Tensor attended = ops::attention(qkv, attention.attention_options(pass, extra));
+    stream = block.add_mlp(block.add_attention(stream.sum, attended, pass),
+                           blocks_[i + 1]->norm_1(), pass);
   }
 
-  const Block& block = *blocks_[last];
+  const nn::TransformerBlock& block = *blocks_[last];
+  const nn::SelfAttention& attention = block.attention();
   nn::Pass cls_pass = pass;  // dropout draws for CLS what it draws in the whole sequence
   cls_pass.first_token = digits_;
   cls_pass.tokens = digits_ + 1;
   Tensor cls, queries, keys_values;  // [P, 1, E], [P, 1, E], [P, L, 2E]
   if (last == 0) {
-    const Tensor normed = block.layernorm_1.forward(table);
+    const Tensor normed = block.norm_1().forward(table);
     cls = ops::embedding(table, tokens.cls_indices);
-    queries = ops::embedding(block.attn.queries(normed), tokens.cls_indices);
-    keys_values = ops::embedding(block.attn.keys_values(normed), tokens.indices);
+    queries = ops::embedding(attention.queries(normed), tokens.cls_indices);
+    keys_values = ops::embedding(attention.keys_values(normed), tokens.indices);
   } else {
     cls = ops::take_token(stream.sum, digits_);
-    queries = block.attn.queries(ops::take_token(stream.norm, digits_));
-    keys_values = block.attn.keys_values(stream.norm);
+    queries = attention.queries(ops::take_token(stream.norm, digits_));
+    keys_values = attention.keys_values(stream.norm);
   }
-  const Tensor attended = block.attn.project(
-      ops::attention(queries, keys_values, block.attn.attention_options(cls_pass, extra)));
-  stream = block.layernorm_2.forward_sum(cls, attended, block.attn.residual_dropout(), cls_pass);
-  return read_out(
-      block.mlp.residual_dropout().add_to(stream.sum, block.mlp.branch(stream.norm), cls_pass));
+  const Tensor attended =
+      ops::attention(queries, keys_values, attention.attention_options(cls_pass, extra));
+  stream = block.add_attention(cls, attended, cls_pass);
+  return read_out(block.mlp().add_to(stream.sum, stream.norm, cls_pass));
 }
 
 Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions,
@@ -183,8 +169,8 @@ Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions,
   const nn::SelfAttention::Extra extra{.key_mask = tokens.key_mask};
   Tensor x = ops::embedding(token_table(), tokens.indices);
   for (const auto& block : blocks_) {
-    x = block->attn.add_to(x, block->layernorm_1.forward(x), pass, extra);
-    x = block->mlp.add_to(x, block->layernorm_2.forward(x), pass);
+    x = block->attention().add_to(x, block->norm_1().forward(x), pass, extra);
+    x = block->mlp().add_to(x, block->norm_2().forward(x), pass);
   }
   return read_out(ops::take_token(x, digits_));
 }

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/nn/transformer.h"
+#include "engine/nn/transformer_block.h"
 #include "models/seqpe/digits.h"
 #include "models/seqpe/options.h"
 
@@ -41,13 +41,6 @@ class SeqpeEncoder final : public nn::Module {
   std::int64_t out_dim() const { return out_dim_; }
 
  private:
-  struct Block final : nn::Module {
-    Block(const EncoderOptions& options, DType dtype);
-    nn::LayerNorm layernorm_1;
-    nn::SelfAttention attn;
-    nn::LayerNorm layernorm_2;
-    nn::Mlp mlp;
-  };
   Tensor token_table() const;
   Tensor read_out(const Tensor& cls) const;
 
@@ -57,7 +50,7 @@ class SeqpeEncoder final : public nn::Module {
   nn::Embedding digit_embedding_, place_embedding_;
   Tensor dimension_embedding_, cls_embedding_;
   Tensor digit_of_row_, place_of_row_, dimension_of_row_;  // i64 [S * base], of the table of tokens
-  std::vector<std::unique_ptr<Block>> blocks_;
+  std::vector<std::unique_ptr<nn::TransformerBlock>> blocks_;
   std::unique_ptr<nn::LayerNorm> layernorm_;
   nn::Linear out_proj_;
 };

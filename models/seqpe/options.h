@@ -11,7 +11,8 @@ namespace seqpe::models {
 /// How a position embedding enters the Transformer.
 enum class Apply : std::uint8_t { input_add, attn_add, attn_mul, attn_scalar };
 /// Where the projection of an embedding to (pe_q, pe_k) lies.
-enum class QkProjection : std::uint8_t { none, single, per_layer };
+/// none_split: an embedding's halves are pe_q and pe_k, for attn_scalar alone.
+enum class QkProjection : std::uint8_t { none, none_split, single, per_layer };
 enum class AttentionDirection : std::uint8_t { causal, bidirectional };
 /// gelu: exact (erf); gelu_new: GPT-2's tanh form.
 enum class ActivationName : std::uint8_t { gelu, gelu_new };

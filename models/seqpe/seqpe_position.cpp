@@ -5,6 +5,7 @@
 #include "engine/autograd/node.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/position.h"
+#include "engine/ops/rows.h"
 
 namespace seqpe::models {
 namespace {
@@ -26,44 +27,45 @@ std::int64_t seqpe_out_dim(const SeqpeOptions& options, std::int64_t width, std:
   return options.apply == Apply::input_add || options.multi_head ? width : width / heads;
 }
 
-std::vector<std::int64_t> runs_of_positions(const std::vector<std::int64_t>& starts,
-                                            std::int64_t length) {
-  std::vector<std::int64_t> positions;
-  positions.reserve(starts.size() * static_cast<std::size_t>(length));
-  for (const std::int64_t start : starts) {
-    for (std::int64_t t = 0; t < length; ++t) positions.push_back(start + t);
-  }
-  return positions;
-}
-
-SeqpePosition::SeqpePosition(const SeqpeOptions& options, std::int64_t layers, std::int64_t width,
-                             std::int64_t heads, DType dtype)
+SeqpePosition::SeqpePosition(const SeqpeOptions& options, const Model& model)
     : options_(with_digits(options)),
-      heads_(heads),
-      encoder_(options_, seqpe_out_dim(options_, width, heads), dtype) {
+      heads_(model.heads),
+      encoder_(options_, seqpe_out_dim(options_, model.width, model.heads), model.dtype) {
   encoder_.set_name("encoder");
-  if (options_.apply == Apply::input_add || options_.qk_projection == QkProjection::none) return;
   const std::int64_t dim = encoder_.out_dim();
+  if (model.class_token) {
+    of_class_token_ =
+        add_parameter("cls_token_pos_embed", {1, 1, dim}, model.dtype, nn::Init::normal(0.02));
+  }
+  require<ConfigError>(options_.qk_projection != QkProjection::none_split ||
+                           (options_.apply == Apply::attn_scalar && dim % 2 == 0),
+                       "[seqpe] seqpe.qk_projection none_split must go with seqpe.apply "
+                       "attn_scalar and an even width of an embedding, got width {}.",
+                       dim);
+  if (options_.apply == Apply::input_add) return;
   const bool single = options_.qk_projection == QkProjection::single;
-  for (std::int64_t layer = 0; layer < (single ? 1 : layers); ++layer) {
+  if (!single && options_.qk_projection != QkProjection::per_layer) return;
+  for (std::int64_t layer = 0; layer < (single ? 1 : model.layers); ++layer) {
     pe_qk_.push_back(std::make_unique<nn::Linear>(nn::Linear::Options{
-        .in = dim, .out = 2 * dim, .layout = ops::WeightLayout::out_in, .dtype = dtype}));
-    add_child(single ? "pe_qk" : fmt::format("h.{}.attn.pe_qk", layer), *pe_qk_.back());
+        .in = dim, .out = 2 * dim, .layout = ops::WeightLayout::out_in, .dtype = model.dtype}));
+    add_child(single ? "pe_qk" : fmt::format("{}.{}.attn.pe_qk", model.blocks, layer),
+              *pe_qk_.back());
   }
 }
 
-Tensor SeqpePosition::embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-                            const nn::Pass& pass) const {
-  const std::vector<std::int64_t> positions = runs_of_positions(starts, length);
-  const auto count = static_cast<std::int64_t>(positions.size());
-  const Shape shape{static_cast<std::int64_t>(starts.size()), length, encoder_.out_dim()};
+Tensor SeqpePosition::compute(const PositionGrid& grid, const nn::Pass& pass) const {
+  const bool flat = options_.dimensions < grid.dimensions() && grid.at_origin();
+  const std::vector<std::int64_t> positions = positions_of(flat ? line(grid.tokens()) : grid);
+  const std::int64_t count = grid.blocks() * grid.tokens();
+  const Shape shape{grid.blocks(), grid.tokens(), encoder_.out_dim()};
   if (autograd::grad_enabled() || pass.training || count == 0)
     return encoder_.forward(positions, pass).view(shape);
   Tensor table;
   for (std::int64_t begin = 0; begin < count; begin += kPositionsAtOnce) {
     const std::int64_t end = std::min(count, begin + kPositionsAtOnce);
-    const Tensor part =
-        encoder_.forward({positions.begin() + begin, positions.begin() + end}, pass);
+    const Tensor part = encoder_.forward({positions.begin() + begin * options_.dimensions,
+                                          positions.begin() + end * options_.dimensions},
+                                         pass);
     if (begin == 0) table = Tensor::empty({count, part.dim(1)}, part.dtype(), part.device());
     table.rows(begin, end).copy_from(part);
   }
@@ -75,12 +77,21 @@ ops::PositionPair SeqpePosition::project(const nn::Linear& projection, const Ten
 }
 
 PreparedPositions SeqpePosition::prepare(const Tensor& pe, DType) const {
-  PreparedPositions positions{pe, {}};
+  PreparedPositions positions{
+      of_class_token_.defined() ? ops::prepend_token(of_class_token_, pe) : pe, {}};
   if (options_.apply == Apply::input_add) return positions;
-  if (options_.qk_projection == QkProjection::none) {
-    positions.shared = {.pe = pe, .split = false, .shared_by_heads = !options_.multi_head};
-  } else if (options_.qk_projection == QkProjection::single) {
-    positions.shared = project(*pe_qk_[0], pe);
+  switch (options_.qk_projection) {
+    case QkProjection::none:
+    case QkProjection::none_split:
+      positions.shared = {.pe = positions.pe,
+                          .split = options_.qk_projection == QkProjection::none_split,
+                          .shared_by_heads = !options_.multi_head};
+      break;
+    case QkProjection::single:
+      positions.shared = project(*pe_qk_[0], positions.pe);
+      break;
+    case QkProjection::per_layer:
+      break;
   }
   return positions;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "models/positions/position_encoding.h"
@@ -12,11 +13,15 @@ namespace seqpe::models {
 
 class SeqpePosition final : public PositionEncoding {
  public:
-  SeqpePosition(const SeqpeOptions& options, std::int64_t layers, std::int64_t width,
-                std::int64_t heads, DType dtype);
+  /// What it needs to know of its model.
+  struct Model {
+    std::int64_t layers = 0, width = 0, heads = 0;
+    bool class_token = false;  // which then has an embedding of its own, cls_token_pos_embed
+    std::string blocks = "h";  // the name of its blocks, for the projection of each layer
+    DType dtype = DType::f32;
+  };
+  SeqpePosition(const SeqpeOptions& options, const Model& model);
 
-  Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-               const nn::Pass& pass) const override;
   PreparedPositions prepare(const Tensor& pe, DType dtype) const override;
   Tensor at_input(const Tensor& x, const PreparedPositions& positions,
                   const nn::Pass& pass) const override;
@@ -29,19 +34,17 @@ class SeqpePosition final : public PositionEncoding {
   const SeqpeOptions& options() const { return options_; }
 
  private:
+  Tensor compute(const PositionGrid& grid, const nn::Pass& pass) const override;
   ops::PositionPair project(const nn::Linear& projection, const Tensor& pe) const;
 
   SeqpeOptions options_;
   std::int64_t heads_;
   SeqpeEncoder encoder_;
+  Tensor of_class_token_;                           // [1, 1, out_dim], or undefined
   std::vector<std::unique_ptr<nn::Linear>> pe_qk_;  // one, one a layer, or none
 };
 
 /// Width of an embedding: the model's, or one head's if the heads share it.
 std::int64_t seqpe_out_dim(const SeqpeOptions& options, std::int64_t width, std::int64_t heads);
-
-/// Positions starts[b], starts[b] + 1, ..., `length` each.
-std::vector<std::int64_t> runs_of_positions(const std::vector<std::int64_t>& starts,
-                                            std::int64_t length);
 
 }  // namespace seqpe::models

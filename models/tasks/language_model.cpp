@@ -30,14 +30,15 @@ LanguageModel::LanguageModel(const Config& config, std::shared_ptr<const data::T
                              DType dtype)
     : config_(config), tokenizer_(std::move(tokenizer)) {
   const ModelConfig& model = config_.model;
-  std::unique_ptr<PositionEncoding> position = position_kind(model.position)
-                                                   .make({.layers = model.layers,
-                                                          .width = model.width,
-                                                          .heads = model.heads,
-                                                          .train_length = config_.data.block_size,
-                                                          .dtype = dtype,
-                                                          .rotary_base = model.rotary_base,
-                                                          .seqpe = config_.seqpe});
+  std::unique_ptr<PositionEncoding> position =
+      make_position(model.position, {.layers = model.layers,
+                                     .width = model.width,
+                                     .heads = model.heads,
+                                     .trained = {config_.data.block_size},
+                                     .dtype = dtype,
+                                     .rotary_base = model.rotary_base,
+                                     .interpolate = model.interpolate,
+                                     .seqpe = config_.seqpe});
   seqpe_ = dynamic_cast<SeqpePosition*>(position.get());
   if (seqpe_ != nullptr) config_.seqpe = seqpe_->options();
   gpt_ = std::make_unique<Gpt>(gpt_options(config_, tokenizer_->vocab_size(), dtype),

@@ -44,7 +44,7 @@ double label_share(const Tensor& labels) {
 
 void add_positions(train::StepInputs& inputs, const LanguageModel& model, const LmStep& step) {
   const SeqpeOptions& options = model.config().seqpe;
-  std::vector<std::int64_t> all = runs_of_positions(step.starts, step.ids.dim(1));
+  std::vector<std::int64_t> all = positions_of(line(step.ids.dim(1), step.starts));
   const auto append = [&](const std::vector<std::int64_t>& more) {
     all.insert(all.end(), more.begin(), more.end());
   };
@@ -84,7 +84,7 @@ struct Positions {
 Positions encode_positions(const LanguageModel& model, const train::StepInputs& inputs,
                            const nn::Pass& pass) {
   const std::int64_t length = inputs.at(kIds).dim(1);
-  if (model.seqpe() == nullptr) return {model.gpt().position().embed({0}, length, pass), {}, {}};
+  if (model.seqpe() == nullptr) return {model.gpt().position().embed(line(length), pass), {}, {}};
 
   const SeqpeOptions& options = model.config().seqpe;
   const SeqpeEncoder& encoder = model.seqpe()->encoder();

@@ -16,6 +16,7 @@ struct Case {
   std::int64_t run = 0, run_stride = 0;
   bool residual = false;
   Write write = Write::overwrite;
+  bool whole_runs = false;
 };
 // Packs are whole Philox blocks, or not: odd first elements, runs that no pack divides.
 const Case kCases[] = {{0, 0.5},
@@ -26,7 +27,9 @@ const Case kCases[] = {{0, 0.5},
                        {640, 0.3, 3, 0, 0, true, Write::accumulate},
                        {96, 0.4, 16, 32, 160},
                        {91, 0.4, 5, 13, 29, true},
-                       {512, 0.9, (1ull << 34) + 4}};
+                       {512, 0.9, (1ull << 34) + 4},
+                       {640, 0.5, 3, 32, 1, true, Write::accumulate, true},
+                       {91, 0.5, 5, 13, 3, false, Write::overwrite, true}};
 
 template <typename T, template <typename> class Memory>
 std::vector<T> run(const Context& context, const Case& c, bool step_in_memory = false) {
@@ -45,7 +48,8 @@ std::vector<T> run(const Context& context, const Case& c, bool step_in_memory = 
                              .step = step_in_memory ? step.data() : nullptr,
                              .first_element = c.first_element,
                              .run = c.run,
-                             .run_stride = c.run_stride}});
+                             .run_stride = c.run_stride,
+                             .whole_runs = c.whole_runs}});
   return out.read();
 }
 

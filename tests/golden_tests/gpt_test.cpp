@@ -31,8 +31,11 @@ struct Case {
     std::unique_ptr<models::PositionEncoding> position;
     if (kind == "seqpe") {
       auto seqpe = std::make_unique<models::SeqpePosition>(
-          test::seqpe_options(golden.config.at("seqpe")), options.layers, options.width,
-          options.heads, dtype);
+          test::seqpe_options(golden.config.at("seqpe")),
+          models::SeqpePosition::Model{.layers = options.layers,
+                                       .width = options.width,
+                                       .heads = options.heads,
+                                       .dtype = dtype});
       encoder = &seqpe->encoder();
       position = std::move(seqpe);
     } else {
@@ -40,7 +43,7 @@ struct Case {
           {.layers = options.layers,
            .width = options.width,
            .heads = options.heads,
-           .train_length = config.at("train_length"),
+           .trained = {config.at("train_length").get<std::int64_t>()},
            .dtype = dtype,
            .rotary_base = config.value("rotary_base", config.value("sinusoidal_base", 10000.0)),
            .seqpe = {}});
@@ -91,7 +94,7 @@ void check_blocks(const Case& test_case, const std::string& prefix,
   const test::Golden& golden = test_case.golden;
   const Tensor ids = golden.file.tensor("in.input_ids"), labels = golden.file.tensor("in.labels");
   for (const auto& parameter : test_case.parameters()) parameter.value.clear_grad();
-  const Tensor pe = test_case.gpt->position().embed(starts, ids.dim(1), {});
+  const Tensor pe = test_case.gpt->position().embed(models::line(ids.dim(1), starts), {});
   if (golden.has(prefix + "out.position_embeddings")) {
     EXPECT_LE(test::relative_error(test_case.in_reference(pe),
                                    golden.file.tensor(prefix + "out.position_embeddings")),
@@ -114,7 +117,7 @@ void check_long(const Case& test_case) {
   const test::Golden& golden = test_case.golden;
   const autograd::NoGradGuard no_grad;
   const Tensor ids = golden.file.tensor("in.long_input_ids");
-  const Tensor pe = test_case.gpt->position().embed({0}, ids.dim(1), {});
+  const Tensor pe = test_case.gpt->position().embed(models::line(ids.dim(1)), {});
   if (golden.has("out.long_position_embeddings")) {
     EXPECT_LE(test::relative_error(test_case.in_reference(pe),
                                    golden.file.tensor("out.long_position_embeddings")),

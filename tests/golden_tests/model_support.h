@@ -54,6 +54,7 @@ inline models::SeqpeOptions seqpe_options(const nlohmann::json& config) {
   options.qk_projection =
       choice<models::QkProjection>(projection.is_null() ? "none" : projection.get<std::string>(),
                                    {{"none", models::QkProjection::none},
+                                    {"none_split", models::QkProjection::none_split},
                                     {"single", models::QkProjection::single},
                                     {"per_layer", models::QkProjection::per_layer}});
   return options;
@@ -75,6 +76,11 @@ inline void load_parameters(const Golden& golden, const std::vector<nn::Paramete
   EXPECT_EQ(used, stored) << "parameters of the file that the model does not have";
 }
 
+inline ops::Activation activation(const std::string& name) {
+  return choice<ops::Activation>(
+      name, {{"gelu", ops::Activation::gelu_erf}, {"gelu_new", ops::Activation::gelu_tanh}});
+}
+
 /// The section `model` of a file.
 inline models::GptOptions gpt_options(const nlohmann::json& config, DType dtype) {
   models::GptOptions options;
@@ -82,9 +88,7 @@ inline models::GptOptions gpt_options(const nlohmann::json& config, DType dtype)
   options.width = config.at("width");
   options.heads = config.at("heads");
   options.vocab_size = config.at("vocab_size");
-  options.activation = choice<ops::Activation>(
-      config.at("activation"),
-      {{"gelu", ops::Activation::gelu_erf}, {"gelu_new", ops::Activation::gelu_tanh}});
+  options.activation = activation(config.at("activation"));
   options.layer_norm_eps = config.at("layer_norm_eps");
   options.dropout = {0.0, 0.0, 0.0};
   options.dtype = dtype;

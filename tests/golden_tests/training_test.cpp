@@ -116,7 +116,7 @@ class ReplayedTask final : public train::Task {
     drawn.starts.clear();
     for (std::size_t i = 0; i < positions.size(); i += static_cast<std::size_t>(length))
       drawn.starts.push_back(positions[i]);
-    EXPECT_EQ(models::runs_of_positions(drawn.starts, length), positions);
+    EXPECT_EQ(models::positions_of(models::line(length, drawn.starts)), positions);
     drawn.contrastive = {.pivots = golden_.integers(in + "pivots"),
                          .candidates = golden_.integers(in + "candidates"),
                          .labels = golden_.integers(in + "contrastive_labels")};

@@ -92,5 +92,28 @@ TYPED_TEST(DropoutKernel, APieceOfTheBatchDrawsItsPieceOfTheMask) {
               test::bits_of(std::vector<T>(whole.begin() + first, whole.end())));
 }
 
+TYPED_TEST(DropoutKernel, WholeRunsAreDroppedByOneNumber) {
+  using T = TypeParam;
+  const std::vector<T> ones(2600, test::from_double<T>(1));
+  for (const std::int64_t run : {1, 13, 1300}) {
+    std::vector<T> out(ones.size());
+    test::Doubles expected;
+    for (std::int64_t i = 0; i < 2600; ++i)
+      expected.push_back(
+          reference::dropout_factor(kKey, 7 + 3 * static_cast<std::uint64_t>(i / run), 0.5));
+    dropout(test::kCpu, {.dtype = dtype_of<T>,
+                         .out = out.data(),
+                         .x = ones.data(),
+                         .count = 2600,
+                         .draw = {.probability = 0.5,
+                                  .key = kKey,
+                                  .first_element = 7,
+                                  .run = run,
+                                  .run_stride = 3,
+                                  .whole_runs = true}});
+    test::expect_close(out, expected, 0.0, "out");
+  }
+}
+
 }  // namespace
 }  // namespace seqpe::kernels

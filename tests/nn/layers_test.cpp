@@ -158,6 +158,27 @@ TEST_F(DropoutTest, TokensOnTheirOwnDrawTheMasksOfTheWholeSequence) {
       << "the first half of sequences of 10";
 }
 
+TEST_F(DropoutTest, OfSequencesKeepsOrDropsAWholeOne) {
+  Dropout path(0.4, Dropout::Unit::sequence);
+  path.set_name("h.0.drop");
+  const Tensor x = test::random_tensor({64, 5, 3}, 1), out = path.forward(x, training_);
+  std::int64_t dropped = 0;
+  for (std::int64_t b = 0; b < 64; ++b) {
+    const bool kept = out.data_as<double>()[b * 15] != 0.0;
+    dropped += !kept;
+    test::expect_close(out.rows(b, b + 1), ops::scale(x.rows(b, b + 1), kept ? 1 / 0.6 : 0.0));
+    // On its own, and of its tokens alone.
+    Pass pass = training_;
+    pass.first_row = b;
+    test::expect_same(path.forward(x.rows(b, b + 1), pass), out.rows(b, b + 1));
+    pass.first_token = 2;
+    pass.tokens = 5;
+    test::expect_same(path.forward(ops::take_token(x.rows(b, b + 1), 2), pass),
+                      ops::take_token(out.rows(b, b + 1), 2));
+  }
+  EXPECT_NEAR(static_cast<double>(dropped), 0.4 * 64, 4 * std::sqrt(64 * 0.4 * 0.6));
+}
+
 TEST_F(DropoutTest, NoRows) {
   EXPECT_EQ(dropout_.forward(x_.rows(0, 0), training_).shape(), (Shape{0, 5, 3}));
 }

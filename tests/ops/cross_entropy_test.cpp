@@ -245,5 +245,57 @@ TEST(LinearCrossEntropyOp, Errors) {
   });
 }
 
+TEST(SoftCrossEntropyOp, HandComputed) {
+  const double ln3 = std::log(3.0);
+  Tensor logits = Tensor::from<double>({2, 2}, {0, ln3, 5, 5});
+  logits.set_requires_grad();
+  const Tensor targets = Tensor::from<float>({2, 2}, {0.75, 0.25, 0, 0.5});
+  // lse is ln 4 and 5 + ln 2: ln 4 - ln(3) / 4 and ln(2) / 2.
+  const double first = std::log(4.0) - ln3 / 4, second = std::log(2.0) / 2;
+  const Tensor loss = ops::soft_cross_entropy(logits, targets);
+  test::expect_values(loss, {1}, {(first + second) / 2}, 1e-15);
+  autograd::backward(loss);
+  test::expect_values(logits.grad(), {2, 2}, {-0.25, 0.25, 0.125, -0.125}, 1e-15);
+  test::expect_values(ops::soft_cross_entropy(logits, targets, 10.0), {1}, {(first + second) / 10},
+                      1e-15);
+}
+
+TEST(SoftCrossEntropyOp, Sound) {
+  for (const Shape& shape : {Shape{1, 1}, {7}, {4, 7}, {2, 3, 5}, {19, 67}}) {
+    const Tensor targets = random_tensor(shape, 2, DType::f32, 0, 1);
+    test::OpCase op;
+    op.name = to_string(shape);
+    op.inputs = {random_tensor(shape, 1, DType::f64, -3, 3)};
+    op.f = [=](const std::vector<Tensor>& in) { return ops::soft_cross_entropy(in[0], targets); };
+    op.terms = static_cast<double>(element_count(shape));
+    op.roundings = 2;  // the stored gradient, and its product with that of the loss
+    test::expect_sound(op);
+  }
+}
+
+TEST(SoftCrossEntropyOp, OneHotTargetsAreLabels) {
+  const Tensor logits = random_tensor({3, 4}, 1, DType::f64);
+  const Tensor targets = Tensor::from<float>({3, 4}, {0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1});
+  EXPECT_NEAR(ops::soft_cross_entropy(logits, targets).item(),
+              ops::cross_entropy(logits, labels({2, 0, 3})).loss.item(), 1e-14);
+}
+
+TEST(SoftCrossEntropyOp, Errors) {
+  const auto call = [](const Tensor& logits, const Tensor& targets, double divisor = 0) {
+    return [=] { ops::soft_cross_entropy(logits, targets, divisor); };
+  };
+  const Tensor logits = Tensor::zeros({2, 3});
+  test::expect_refused({
+      {call({}, logits), "[soft_cross_entropy] logits must be a tensor, got an undefined one."},
+      {call(Tensor::zeros({0, 3}), Tensor::zeros({0, 3})),
+       "[soft_cross_entropy] logits must have at least one element, got [0, 3]."},
+      {call(logits, Tensor::zeros({3, 2})),
+       "[soft_cross_entropy] targets must have shape [2, 3] (shape of logits), got [3, 2]."},
+      {call(logits, Tensor::zeros({2, 3}, DType::f64)),
+       "[soft_cross_entropy] targets must be f32 on cpu, got f64 on cpu."},
+      {call(logits, logits, -1), "[soft_cross_entropy] divisor must be >= 0, got -1."},
+  });
+}
+
 }  // namespace
 }  // namespace seqpe

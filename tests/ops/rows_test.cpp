@@ -156,5 +156,45 @@ TEST(TakeTokenOp, Errors) {
   });
 }
 
+TEST(PrependTokenOp, HandComputed) {
+  Tensor token = Tensor::from<double>({1, 1, 2}, {1, 2}),
+         x = Tensor::from<double>({2, 1, 2}, {3, 4, 5, 6});
+  token.set_requires_grad();
+  x.set_requires_grad();
+  const Tensor out = ops::prepend_token(token, x);
+  test::expect_values(out, {2, 2, 2}, {1, 2, 3, 4, 1, 2, 5, 6});
+  autograd::backward(out, Tensor::from<double>({2, 2, 2}, {1, 2, 3, 4, 10, 20, 30, 40}));
+  test::expect_values(token.grad(), {1, 1, 2}, {11, 22});
+  test::expect_values(x.grad(), {2, 1, 2}, {3, 4, 30, 40});
+}
+
+TEST(PrependTokenOp, Sound) {
+  for (const Shape& shape : {Shape{1, 1, 1}, {3, 4, 5}, {2, 0, 3}, {9, 2, 8}}) {
+    test::OpCase op;
+    op.name = to_string(shape);
+    op.inputs = {random_tensor({1, 1, shape[2]}, 1), random_tensor(shape, 2)};
+    op.f = [](const std::vector<Tensor>& in) { return ops::prepend_token(in[0], in[1]); };
+    op.terms = static_cast<double>(shape[0]);
+    test::expect_sound(op);
+  }
+}
+
+TEST(PrependTokenOp, Errors) {
+  const auto call = [](const Tensor& token, const Tensor& x) {
+    return [=] { ops::prepend_token(token, x); };
+  };
+  const Tensor token = Tensor::zeros({1, 1, 2});
+  test::expect_refused({
+      {call({}, token), "[prepend_token] token must be a tensor, got an undefined one."},
+      {call(token, {}), "[prepend_token] x must be a tensor, got an undefined one."},
+      {call(token, Tensor::zeros({2, 3, 2}, DType::f64)),
+       "[prepend_token] token must be f64 on cpu like x, got f32 on cpu."},
+      {call(token, Tensor::zeros({2, 3, 4})),
+       "[prepend_token] x must be [B, T, 2] (elements of token), B at least 1, got [2, 3, 4]."},
+      {call(token, Tensor::zeros({0, 3, 2})),
+       "[prepend_token] x must be [B, T, 2] (elements of token), B at least 1, got [0, 3, 2]."},
+  });
+}
+
 }  // namespace
 }  // namespace seqpe

@@ -26,7 +26,8 @@ TEST(AlibiSlopes, AreThoseOfThePaper) {
 double added(std::int64_t heads, std::int64_t head, DType dtype) {
   const AlibiPosition position(4, heads);
   nn::SelfAttention::Extra extra;
-  position.at_attention(0, position.prepare(position.embed({70001}, 1, {}), dtype), {}, extra);
+  position.at_attention(0, position.prepare(position.embed(line(1, {70001}), {}), dtype), {},
+                        extra);
   EXPECT_EQ(extra.position.pe.dtype(), dtype);
   EXPECT_TRUE(extra.position.split && !extra.position.shared_by_heads);
   EXPECT_EQ(extra.pe_scale, 1.0);
@@ -49,7 +50,7 @@ TEST(AlibiPosition, TheSecondPairIsTheSlopeTimesThePositionInEveryDtype) {
 TEST(AlibiPosition, FarKeysCountLess) {
   const AlibiPosition position(3, 1);
   nn::SelfAttention::Extra extra;
-  position.at_attention(0, position.prepare(position.embed({0}, 3, {}), DType::f64), {}, extra);
+  position.at_attention(0, position.prepare(position.embed(line(3), {}), DType::f64), {}, extra);
   const Tensor qkv = Tensor::zeros({1, 3, 3}, DType::f64);
   for (int t = 0; t < 3; ++t) qkv.data_as<double>()[3 * t + 2] = t == 0 ? 1 : 0;
   const Tensor out = ops::attention(qkv, {.heads = 1, .causal = true}, extra.position);

@@ -23,7 +23,7 @@ class LearnedPositionTest : public testing::Test {
   }
   /// The first column of the embeddings from position 0.
   std::vector<double> column(std::int64_t length) {
-    const Tensor pe = learned_.embed({0}, length, {});
+    const Tensor pe = learned_.embed(line(length), {});
     EXPECT_EQ(pe.shape(), (Shape{1, length, 2}));
     std::vector<double> out;
     for (std::int64_t i = 0; i < length; ++i) {
@@ -40,7 +40,7 @@ TEST_F(LearnedPositionTest, RowsOfTheTable) {
   set_rows({1, 2, 4, 8});
   EXPECT_EQ(column(4), (std::vector<double>{1, 2, 4, 8}));
   EXPECT_EQ(column(2), (std::vector<double>{1, 2}));
-  const Tensor blocks = learned_.embed({2, 0}, 2, {});
+  const Tensor blocks = learned_.embed(line(2, {2, 0}), {});
   EXPECT_EQ(test::elements<double>(blocks), (std::vector<double>{4, 40, 8, 80, 1, 10, 2, 20}));
 }
 
@@ -60,14 +60,15 @@ TEST_F(LearnedPositionTest, StretchingHasGradients) {
   test::randomize(learned_, "transformer");
   for (const std::int64_t length : {3, 4, 7}) {
     test::expect_gradients_match(
-        [&](const std::vector<Tensor>&) { return learned_.embed({0}, length, {}); }, {table()});
+        [&](const std::vector<Tensor>&) { return learned_.embed(line(length), {}); }, {table()});
     table().clear_grad();
   }
 }
 
 TEST_F(LearnedPositionTest, ActsAtTheInputOnly) {
   set_rows({1, 2, 4, 8});
-  const PreparedPositions prepared = learned_.prepare(learned_.embed({0, 2}, 2, {}), DType::f64);
+  const PreparedPositions prepared =
+      learned_.prepare(learned_.embed(line(2, {0, 2}), {}), DType::f64);
   const Tensor x = Tensor::zeros({3, 2, 2}, DType::f64);
   // Sequence b takes block (first_row + b) mod 2.
   EXPECT_EQ(test::elements<double>(learned_.at_input(x, prepared, {})),
@@ -80,18 +81,18 @@ TEST_F(LearnedPositionTest, ActsAtTheInputOnly) {
 }
 
 TEST_F(LearnedPositionTest, Errors) {
-  test::expect_error([&] { learned_.embed({3}, 5, {}); },
+  test::expect_error([&] { learned_.embed(line(5, {3}), {}); },
                      "[learned] a stretched table must have the one start 0, got starts [3].");
   test::expect_error(
       [&] {
-        learned_.embed({0, 1}, 5, {});
+        learned_.embed(line(5, {0, 1}), {});
       },
       "[learned] a stretched table must have the one start 0, got starts [0, 1].");
-  test::expect_error([&] { learned_.embed({3}, 2, {}); },
+  test::expect_error([&] { learned_.embed(line(2, {3}), {}); },
                      "[learned] positions must lie in [0, 4) (rows of the table), got 3 to 4.");
   test::expect_error(
       [&] {
-        learned_.embed({0, -1}, 2, {});
+        learned_.embed(line(2, {0, -1}), {});
       },
       "[learned] positions must lie in [0, 4) (rows of the table), got -1 to 0.");
 }

@@ -10,7 +10,7 @@ namespace {
 TEST(NoPosition, DoesNothingAnywhere) {
   const NoPosition none;
   EXPECT_TRUE(none.parameters().empty());
-  EXPECT_FALSE(none.embed({0}, 8, {}).defined());
+  EXPECT_FALSE(none.embed(line(8), {}).defined());
   const PreparedPositions prepared = none.prepare({}, DType::f32);
   const Tensor x = test::random_tensor({2, 3, 4}, 1);
   EXPECT_EQ(none.at_input(x, prepared, {}).data(), x.data());

@@ -13,12 +13,12 @@ class CountingPosition final : public PositionEncoding {
  public:
   explicit CountingPosition(bool shared) : shared_(shared) {}
 
-  Tensor embed(const std::vector<std::int64_t>& starts, std::int64_t length,
-               const nn::Pass&) const override {
+  Tensor compute(const PositionGrid& grid, const nn::Pass&) const override {
+    const std::int64_t length = grid.tokens();
     lengths.push_back(length);
     Tensor pe = Tensor::empty({1, length, 2}, DType::f64);
     for (std::int64_t i = 0; i < length; ++i) {
-      pe.data_as<double>()[2 * i] = static_cast<double>(starts.at(0) + i);
+      pe.data_as<double>()[2 * i] = static_cast<double>(grid.starts.at(0) + i);
       pe.data_as<double>()[2 * i + 1] = shared_ ? 0.0 : static_cast<double>(length);
     }
     return pe;

@@ -14,7 +14,7 @@ constexpr std::int64_t kHeads = 2, kSize = 4, kTokens = 5;
 
 Tensor turned(const RotaryPosition& position, const Tensor& qkv, std::int64_t start) {
   nn::SelfAttention::Extra extra;
-  const Tensor pe = position.embed({start}, qkv.dim(1), {});
+  const Tensor pe = position.embed(line(qkv.dim(1), {start}), {});
   position.at_attention(0, position.prepare(pe, qkv.dtype()), {}, extra);
   return extra.transform(qkv);
 }
@@ -34,7 +34,7 @@ TEST(RotaryPosition, HandComputed) {
   const RotaryPosition position(1, 1, 2, 10000.0);
   EXPECT_TRUE(position.parameters().empty());
   const double sine = static_cast<float>(std::sin(3.0)), cosine = static_cast<float>(std::cos(3.0));
-  test::expect_values(position.embed({3}, 1, {}), {1, 1, 2}, {sine, cosine});
+  test::expect_values(position.embed(line(1, {3}), {}), {1, 1, 2}, {sine, cosine});
   test::expect_values(turned(position, Tensor::from<double>({1, 1, 6}, {1, 0, 0, 2, 5, 6}), 3),
                       {1, 1, 6}, {cosine, sine, -2 * sine, 2 * cosine, 5, 6});
 }

@@ -31,7 +31,9 @@ SeqpeOptions options_of(Apply apply, QkProjection projection, bool multi_head) {
 }
 
 std::unique_ptr<SeqpePosition> make_position(const SeqpeOptions& options) {
-  auto position = std::make_unique<SeqpePosition>(options, kLayers, kWidth, kHeads, DType::f64);
+  auto position = std::make_unique<SeqpePosition>(
+      options, SeqpePosition::Model{
+                   .layers = kLayers, .width = kWidth, .heads = kHeads, .dtype = DType::f64});
   test::randomize(*position, "transformer");
   test::randomize(position->encoder(), "encoder");
   return position;
@@ -55,12 +57,6 @@ TEST(SeqpeOutDim, IsTheModelsWidthOrOneHeads) {
     EXPECT_EQ(out_dim(apply, true), 12);
     EXPECT_EQ(out_dim(apply, false), 4);
   }
-}
-
-TEST(RunsOfPositions, FollowTheirStarts) {
-  EXPECT_EQ(runs_of_positions({5, 0}, 3), (std::vector<std::int64_t>{5, 6, 7, 0, 1, 2}));
-  EXPECT_TRUE(runs_of_positions({}, 3).empty());
-  EXPECT_TRUE(runs_of_positions({1}, 0).empty());
 }
 
 TEST(SeqpePosition, ProjectionsBelongToTheModelTheEncoderDoesNot) {
@@ -92,12 +88,12 @@ TEST(SeqpePosition, DigitsAreAsManyAsTrainingNeedsUnlessGiven) {
 
 TEST(SeqpePosition, EmbedsRunsOfPositions) {
   const auto position = make_position(options_of(Apply::attn_add, QkProjection::single, false));
-  const Tensor pe = position->embed({7, 0}, kTokens, {});
+  const Tensor pe = position->embed(line(kTokens, {7, 0}), {});
   ASSERT_EQ(pe.shape(), (Shape{2, kTokens, kWidth / kHeads}));
   test::expect_same(pe.view({6, 3}), position->encoder().forward({7, 8, 9, 0, 1, 2}, {}));
-  EXPECT_NO_THROW(position->embed({78}, kTokens, {})) << "80 has four digits";
+  EXPECT_NO_THROW(position->embed(line(kTokens, {78}), {})) << "80 has four digits";
   test::expect_error<ConfigError>(
-      [&] { position->embed({79}, kTokens, {}); },
+      [&] { position->embed(line(kTokens, {79}), {}); },
       "[seqpe] position 81 needs 5 digits in base 3, seqpe.max_digits is 4. Hint: train with a "
       "larger seqpe.max_digits or evaluate at shorter lengths.");
 }
@@ -107,14 +103,14 @@ TEST(SeqpePositionEmbed, EvaluationGivesWhatTrainingSees) {
   SeqpeOptions options = options_of(Apply::attn_scalar, QkProjection::single, true);
   options.max_digits = 8;
   const auto position = make_position(options);
-  const Tensor whole = position->embed({0, 2000}, 1500, {});
+  const Tensor whole = position->embed(line(1500, {0, 2000}), {});
   const autograd::NoGradGuard no_grad;
-  test::expect_close(position->embed({0, 2000}, 1500, {}), whole, 1e-14);
+  test::expect_close(position->embed(line(1500, {0, 2000}), {}), whole, 1e-14);
 }
 
 TEST(SeqpePosition, InputAddActsAtTheInputOnly) {
   const auto position = make_position(options_of(Apply::input_add, QkProjection::single, true));
-  const Tensor pe = position->embed({7, 0}, kTokens, {});
+  const Tensor pe = position->embed(line(kTokens, {7, 0}), {});
   const Tensor x = Tensor::zeros({3, kTokens, kWidth}, DType::f64);
   const Tensor added = position->at_input(x, position->prepare(pe, pe.dtype()), {.first_row = 1});
   for (std::int64_t b = 0; b < 3; ++b) {
@@ -126,13 +122,58 @@ TEST(SeqpePosition, InputAddActsAtTheInputOnly) {
   EXPECT_FALSE(static_cast<bool>(extra.transform));
 }
 
+TEST(SeqpePosition, NoneSplitHalvesAnEmbedding) {
+  const auto position =
+      make_position(options_of(Apply::attn_scalar, QkProjection::none_split, true));
+  EXPECT_TRUE(test::names_of(*position).empty());
+  const Tensor pe = position->embed(line(kTokens), {});
+  const auto extra = extra_of(*position, 0, pe);
+  EXPECT_TRUE(extra.position.split);
+  EXPECT_EQ(extra.position.slice(kHeads), kWidth / kHeads / 2);
+  test::expect_same(extra.position.pe, pe);
+  test::expect_error<ConfigError>(
+      [] { make_position(options_of(Apply::attn_add, QkProjection::none_split, true)); },
+      "[seqpe] seqpe.qk_projection none_split must go with seqpe.apply attn_scalar and an even "
+      "width of an embedding, got width 6.");
+}
+
+TEST(SeqpePosition, OfAnImage) {
+  SeqpeOptions options = options_of(Apply::attn_mul, QkProjection::per_layer, true);
+  SeqpePosition::Model model{.layers = kLayers,
+                             .width = kWidth,
+                             .heads = kHeads,
+                             .class_token = true,
+                             .blocks = "blocks",
+                             .dtype = DType::f64};
+  for (const std::int64_t dimensions : {1, 2}) {
+    options.dimensions = dimensions;
+    SeqpePosition position(options, model);
+    test::randomize(position);
+    test::randomize(position.encoder(), "encoder");
+    EXPECT_EQ(test::names_of(position),
+              (std::vector<std::string>{"cls_token_pos_embed", "blocks.0.attn.pe_qk.weight",
+                                        "blocks.0.attn.pe_qk.bias", "blocks.1.attn.pe_qk.weight",
+                                        "blocks.1.attn.pe_qk.bias"}));
+    const Tensor pe = position.embed(at_origin({2, 2}), {});
+    const std::vector<std::int64_t> positions =
+        dimensions == 1 ? std::vector<std::int64_t>{0, 1, 2, 3}
+                        : std::vector<std::int64_t>{0, 0, 0, 1, 1, 0, 1, 1};
+    test::expect_same(pe.view({4, kWidth}), position.encoder().forward(positions, {}));
+    // The class token's own embedding stands before the patches'.
+    const Tensor all = position.prepare(pe, DType::f64).pe.view({5, kWidth});
+    test::expect_same(all.rows(0, 1).view({1, 1, kWidth}),
+                      position.parameter("cls_token_pos_embed"));
+    test::expect_same(all.rows(1, 5), pe.view({4, kWidth}));
+  }
+}
+
 struct ActCase {
   QkProjection projection;
   bool multi_head;
 };
 
 std::ostream& operator<<(std::ostream& out, const ActCase& test_case) {
-  const char* const projections[] = {"none", "single", "per_layer"};
+  const char* const projections[] = {"none", "none_split", "single", "per_layer"};
   return out << projections[static_cast<int>(test_case.projection)]
              << (test_case.multi_head ? "_multi_head" : "_shared");
 }
@@ -159,7 +200,7 @@ class SeqpePositionActs : public testing::TestWithParam<ActCase> {
 
 TEST_P(SeqpePositionActs, OnTheLogits) {
   const auto scalar = position(Apply::attn_scalar);
-  const Tensor pe = scalar->embed({0}, kTokens, {});
+  const Tensor pe = scalar->embed(line(kTokens), {});
   for (std::int64_t layer = 0; layer < kLayers; ++layer) {
     const auto extra = extra_of(*scalar, layer, pe);
     const auto pair = expected(*scalar, layer, pe);
@@ -174,7 +215,7 @@ TEST_P(SeqpePositionActs, OnTheLogits) {
 TEST_P(SeqpePositionActs, OnQueriesAndKeys) {
   for (const Apply apply : {Apply::attn_add, Apply::attn_mul}) {
     const auto acting = position(apply);
-    const Tensor pe = acting->embed({4}, kTokens, {});
+    const Tensor pe = acting->embed(line(kTokens, {4}), {});
     const Tensor qkv = test::random_tensor({2, kTokens, 3 * kWidth}, 1);
     for (std::int64_t layer = 0; layer < kLayers; ++layer) {
       const auto extra = extra_of(*acting, layer, pe);
@@ -191,7 +232,7 @@ TEST_P(SeqpePositionActs, OnQueriesAndKeys) {
 
 TEST_P(SeqpePositionActs, AtTheInputNothing) {
   const auto acting = position(Apply::attn_mul);
-  const Tensor pe = acting->embed({0}, kTokens, {}), x = test::random_tensor({2, kTokens, 6}, 1);
+  const Tensor pe = acting->embed(line(kTokens), {}), x = test::random_tensor({2, kTokens, 6}, 1);
   EXPECT_EQ(acting->at_input(x, acting->prepare(pe, pe.dtype()), {}).data(), x.data());
 }
 

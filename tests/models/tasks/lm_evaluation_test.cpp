@@ -95,7 +95,7 @@ TEST(EvaluateLength, EveryBlockBeginsAtTheConfiguredPosition) {
       const Tensor ids = Tensor::empty({1, block.length}, DType::i64),
                    labels = Tensor::empty({1, block.length}, DType::i64);
       data::fill_block(chunks, block, ids.data_as<std::int64_t>(), labels.data_as<std::int64_t>());
-      const Tensor pe = model.gpt().position().embed({start}, block.length, {});
+      const Tensor pe = model.gpt().position().embed(line(block.length, {start}), {});
       sum += model.gpt().loss(model.gpt().forward(ids, pe, {}, {}), labels, 1.0).loss.item();
     }
     EXPECT_NEAR(evaluate_length(model, chunks, 10).nll, sum / 23, 1e-12);

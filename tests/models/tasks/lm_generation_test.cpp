@@ -64,7 +64,7 @@ TEST(Generate, EveryTokenStandsAtItsOwnPosition) {
       const auto length = static_cast<std::int64_t>(text.size());
       std::vector<std::int64_t> ids;
       for (const char byte : text) ids.push_back(static_cast<unsigned char>(byte));
-      const Tensor pe = model.gpt().position().embed({0}, length, {});
+      const Tensor pe = model.gpt().position().embed(line(length), {});
       const Tensor hidden = model.gpt().forward(Tensor::from({1, length}, ids), pe, {}, {});
       const Tensor last = hidden.view({length, hidden.dim(2)}).rows(length - 1, length);
       const Tensor logits = model.gpt().logits(last);

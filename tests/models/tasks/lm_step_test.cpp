@@ -51,8 +51,8 @@ double loss_by_sequence(const LanguageModel& model, const LmStep& step) {
   const auto batch = static_cast<std::size_t>(step.ids.dim(0));
   for (std::size_t b = 0; b < batch; ++b) {
     const auto row = static_cast<std::int64_t>(b);
-    const Tensor pe =
-        model.gpt().position().embed({step.starts[b % step.starts.size()]}, step.ids.dim(1), {});
+    const Tensor pe = model.gpt().position().embed(
+        line(step.ids.dim(1), {step.starts[b % step.starts.size()]}), {});
     const Tensor hidden = model.gpt().forward(step.ids.rows(row, row + 1), pe, {}, {});
     sum += model.gpt().loss(hidden, step.labels.rows(row, row + 1), 1.0).loss.item();
   }

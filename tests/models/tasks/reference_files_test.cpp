@@ -178,7 +178,7 @@ TEST(ReferenceFiles, MalformedFilesAreRefusedByFileAndKey) {
       {"[1, 2]", "must hold a map"},
       {"PE_TYPE: [", "pe_config.json"},
       {"A: 1", "there is no PE_TYPE"},
-      {"PE_TYPE: rotary_2d", "got \"rotary_2d\" (PE_TYPE in "},
+      {"PE_TYPE: spiral", "got \"spiral\" (PE_TYPE in "},
       {"PE_TYPE: {a: 1}", "PE_TYPE must be a single value"},
       {with("SEQPE_ADD_OUT_PROJ: false"), "SEQPE_ADD_OUT_PROJ must be true, got false"},
       {with("SEQPE_INIT_NORM_WEIGHT: 2"), "SEQPE_INIT_NORM_WEIGHT must be 1.0, got 2"},
