@@ -61,7 +61,9 @@ TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
 /// What each key decides; a new key fails until it is written here.
 const std::set<std::string> kOfEveryModel{"model.layers",   "model.width",
                                           "model.heads",    "model.activation",
-                                          "model.position", "model.layer_norm_eps"},
+                                          "model.position", "model.layer_norm_eps",
+                                          "task",           "model.image",
+                                          "model.patch",    "model.classes"},
     kOfSeqpeModels{"seqpe.apply",
                    "seqpe.qk_projection",
                    "seqpe.multi_head",
@@ -77,10 +79,27 @@ const std::set<std::string> kOfEveryModel{"model.layers",   "model.width",
                    "seqpe.encoder.temperature",
                    "seqpe.encoder.activation"},
     kOfLearnedModels{"data.block_size"}, kOfWaves{"model.rotary.base"},
+    kOfMixedRotary{"model.rotary.layout"}, kOfInterpolated{"model.interpolate"},
     kOfData{"train.batch_size", "data.path",   "data.block_size",      "data.reader",
-            "data.blank_lines", "data.shards", "data.reference_blocks"},
+            "data.blank_lines", "data.shards", "data.reference_blocks", "data.bad_image"},
     // The tokeniser is compared itself, token by token; the seed by the loop.
-    kOfNeither{"model.dropout.embedding",
+    kOfNeither{"model.drop_path",
+               "data.workers",
+               "data.augment.crop_scale",
+               "data.augment.crop_ratio",
+               "data.augment.flip",
+               "data.augment.color_jitter",
+               "data.augment.randaugment.operations",
+               "data.augment.randaugment.magnitude",
+               "data.augment.randaugment.std",
+               "data.augment.randaugment.probability",
+               "data.augment.erasing",
+               "data.augment.mixup",
+               "data.augment.cutmix",
+               "data.augment.switch",
+               "data.augment.label_smoothing",
+               "eval.sizes",
+               "model.dropout.embedding",
                "model.dropout.residual",
                "model.dropout.attention",
                "seqpe.max_position",
@@ -143,13 +162,17 @@ TEST(Config, EveryKeyIsOfTheModelOfItsDataOrOfNeither) {
     SCOPED_TRACE(key);
     const bool every = kOfEveryModel.contains(key), seqpe = kOfSeqpeModels.contains(key),
                learned = kOfLearnedModels.contains(key), waves = kOfWaves.contains(key),
+               mixed = kOfMixedRotary.contains(key), resized = kOfInterpolated.contains(key),
                data = kOfData.contains(key);
-    EXPECT_NE(every || seqpe || learned || waves || data, kOfNeither.contains(key))
+    EXPECT_NE(every || seqpe || learned || waves || mixed || resized || data,
+              kOfNeither.contains(key))
         << "not classified";
-    EXPECT_EQ(describes_model(key, "seqpe"), every || seqpe);
-    EXPECT_EQ(describes_model(key, "learned"), every || learned);
-    EXPECT_EQ(describes_model(key, "sinusoidal"), every || waves);
-    EXPECT_EQ(describes_model(key, "rotary"), every || waves);
+    EXPECT_EQ(describes_model(key, "seqpe"), every || seqpe || resized);
+    EXPECT_EQ(describes_model(key, "learned"), every || learned || resized);
+    EXPECT_EQ(describes_model(key, "sinusoidal"), every || waves || resized);
+    EXPECT_EQ(describes_model(key, "rotary"), every || waves || resized);
+    EXPECT_EQ(describes_model(key, "rotary_2d"), every || waves);
+    EXPECT_EQ(describes_model(key, "rotary_mixed"), every || mixed);
     EXPECT_EQ(describes_model(key, "alibi"), every);
     EXPECT_EQ(describes_model(key, "none"), every);
     EXPECT_EQ(decides_data(key), data);
