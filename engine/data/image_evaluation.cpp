@@ -15,28 +15,39 @@ std::int64_t center_offset(std::int64_t side, std::int64_t size) {
 
 }  // namespace
 
-EvaluationGeometry evaluation_geometry(std::int64_t height, std::int64_t width, std::int64_t size) {
-  const auto shorter = static_cast<std::int64_t>(256.0 / 224.0 * static_cast<double>(size));
-  const auto scaled = [&](std::int64_t side) { return shorter * side / std::min(height, width); };
-  EvaluationGeometry geometry{scaled(height), scaled(width), {}};
-  geometry.crop = {center_offset(geometry.resized_height, size),
-                   center_offset(geometry.resized_width, size), size, size};
+EvaluationGeometry evaluation_geometry(std::int64_t height, std::int64_t width,
+                                       const EvaluationSize& size) {
+  const auto enlarged = [](std::int64_t side) {
+    return static_cast<std::int64_t>(256.0 / 224.0 * static_cast<double>(side));
+  };
+  const std::int64_t rows = enlarged(size.rows), columns = enlarged(size.columns);
+  EvaluationGeometry geometry;
+  if (rows * width >= columns * height) {
+    geometry.resized_height = rows;
+    geometry.resized_width = rows * width / height;
+  } else {
+    geometry.resized_height = columns * height / width;
+    geometry.resized_width = columns;
+  }
+  geometry.crop = {center_offset(geometry.resized_height, size.rows),
+                   center_offset(geometry.resized_width, size.columns), size.rows, size.columns};
   return geometry;
 }
 
-Image resize_and_crop_center(const Image& image, std::int64_t size) {
+Image resize_and_crop_center(const Image& image, const EvaluationSize& size) {
   const EvaluationGeometry geometry = evaluation_geometry(image.height, image.width, size);
   return crop_image(
       resize_image(image, geometry.resized_height, geometry.resized_width, ResizeFilter::bicubic),
       geometry.crop);
 }
 
-Image evaluation_image(const Image& image, std::int64_t size) {
-  if (size > kLargestUncroppedSize) return resize_and_crop_center(image, size);
-  require<DataError>(image.height == size && image.width == size,
-                     "[image] evaluation at size {}: expected images of height and width {} "
+Image evaluation_image(const Image& image, const EvaluationSize& size) {
+  if (std::max(size.rows, size.columns) > kLargestUncroppedSize)
+    return resize_and_crop_center(image, size);
+  require<DataError>(image.height == size.rows && image.width == size.columns,
+                     "[image] evaluation at {} x {}: expected images of that height and width "
                      "(they are resized at sizes above {} only), got height {} and width {}.",
-                     size, size, kLargestUncroppedSize, image.height, image.width);
+                     size.rows, size.columns, kLargestUncroppedSize, image.height, image.width);
   return image;
 }
 

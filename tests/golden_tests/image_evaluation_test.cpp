@@ -22,7 +22,8 @@ std::vector<float> normalized(const data::Image& image, const data::ImageStatist
 }
 
 void check_geometry(const data::Image& image, const json& row) {
-  const auto geometry = data::evaluation_geometry(image.height, image.width, row.at("size"));
+  const auto geometry =
+      data::evaluation_geometry(image.height, image.width, data::square_size(row.at("size")));
   EXPECT_EQ((std::array{geometry.resized_height, geometry.resized_width}),
             (row.at("resized_hw").get<std::array<std::int64_t, 2>>()));
   EXPECT_EQ((std::array{geometry.crop.top, geometry.crop.left}),
@@ -38,7 +39,8 @@ TEST(GoldenImageEvaluation, SmallImages) {
     const int size = row.at("size");
     const std::string out =
         fmt::format("out.{}.size{}", row.at("in").get<std::string>().substr(3), size);
-    EXPECT_EQ(normalized(data::resize_and_crop_center(image, size), statistics_of(golden)),
+    EXPECT_EQ(normalized(data::resize_and_crop_center(image, data::square_size(size)),
+                         statistics_of(golden)),
               golden.values<float>(out));
   }
 }
@@ -49,7 +51,7 @@ TEST(GoldenImageEvaluation, APhotograph) {
   for (const json& row : golden.config.at("photo")) {
     SCOPED_TRACE(row.dump());
     check_geometry(image, row);
-    const data::Image crop = data::evaluation_image(image, row.at("size"));
+    const data::Image crop = data::evaluation_image(image, data::square_size(row.at("size")));
     EXPECT_EQ(io::sha256(crop.pixels.data(), crop.pixels.size()), row.at("cropped_uint8_sha256"));
     const std::vector<float> planes = normalized(crop, statistics_of(golden));
     EXPECT_EQ(io::sha256(planes.data(), planes.size() * sizeof(float)),
@@ -60,7 +62,9 @@ TEST(GoldenImageEvaluation, APhotograph) {
 TEST(GoldenImageEvaluation, ShorterSides) {
   const test::ImageGolden golden("eval");
   for (const auto& [size, side] : golden.config.at("shorter_side_table").items())
-    EXPECT_EQ(data::evaluation_geometry(7, 7, std::stoi(size)).resized_height, side) << size;
+    EXPECT_EQ(data::evaluation_geometry(7, 7, data::square_size(std::stoi(size))).resized_height,
+              side)
+        << size;
 }
 
 }  // namespace
