@@ -4,16 +4,15 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
+#include "engine/data/image_checks.h"
 #include "engine/data/image_dataset.h"
 
 namespace seqpe::data {
 
-/// True for a file that begins as a cache.
+/// True if a regular file begins as a cache.
 bool is_image_cache(const std::filesystem::path& path);
 
 /// A cache, read where it lies: its pages are those of the file. Throws DataError with the file,
@@ -25,14 +24,12 @@ struct ImageCacheOptions {
   std::int64_t shorter_side = 0;  // larger images are scaled down to it, bicubic; 0: none is
   BadImages bad_images = BadImages::refuse;
   int threads = 1;
-  /// Called now and then, by the caller's thread, with the images done and their number; may throw
-  /// to end the work.
-  std::function<void(std::int64_t, std::int64_t)> progress;
+  ImageProgress progress;
 };
 
 struct ImageCacheResult {
   std::int64_t images = 0, bytes = 0;
-  std::vector<std::string> skipped;  // why, an image an entry
+  std::vector<BadImage> skipped;
 };
 
 /// Writes a cache, the same whatever the number of threads; `path` has either what it had or all of

@@ -63,6 +63,7 @@ class ImageLoader {
  private:
   struct Slot;
 
+  std::shared_ptr<Slot> wait_for(std::int64_t step);
   std::shared_ptr<Slot> schedule(std::int64_t step);
   void prepare(Slot& slot, std::size_t i) const;
   void finish(Slot& slot) const;

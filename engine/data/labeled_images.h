@@ -8,6 +8,10 @@ namespace seqpe::data {
 
 enum class Split : std::uint8_t { train, test };
 
+constexpr const char* name_of(Split split) {
+  return split == Split::train ? "train" : "test";
+}
+
 struct LabeledImages {
   std::int64_t height = 0, width = 0;
   std::vector<std::uint8_t> pixels;  // [N, H, W, 3]

@@ -95,11 +95,12 @@ void sync_directory(const std::filesystem::path& path) {
   require(synced, "[file] cannot write folder {}: {}.", path.string(), reason);
 }
 
-void write_file_atomic(const std::filesystem::path& path, std::string_view content) {
+void write_file_atomic(const std::filesystem::path& path,
+                       const std::function<void(FileWriter&)>& write) {
   const std::filesystem::path temporary = path.string() + ".tmp";
   try {
     FileWriter writer(temporary);
-    writer.write(content.data(), content.size());
+    write(writer);
     writer.close();
     std::error_code error;
     std::filesystem::rename(temporary, path, error);
@@ -110,6 +111,11 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view conte
     throw;
   }
   sync_directory(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+void write_file_atomic(const std::filesystem::path& path, std::string_view content) {
+  write_file_atomic(path,
+                    [&](FileWriter& writer) { writer.write(content.data(), content.size()); });
 }
 
 DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {

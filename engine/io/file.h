@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,7 +72,9 @@ class FileWriter {
 /// Makes the entries of a folder durable, where its file system can.
 void sync_directory(const std::filesystem::path& path);
 
-/// Writes to a temporary name beside `path`, syncs, renames.
+/// Writes to a temporary name beside `path`, syncs, renames. If `write` throws, nothing is left.
+void write_file_atomic(const std::filesystem::path& path,
+                       const std::function<void(FileWriter&)>& write);
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
 /// Holds a folder for one process; a second one is refused with UsageError. Released when the

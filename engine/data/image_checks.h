@@ -1,0 +1,30 @@
+// Which images of a data set are bad, found before anybody trains on them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/data/image_dataset.h"
+
+namespace seqpe::data {
+
+struct BadImage {
+  std::int64_t index;
+  std::string reason;  // with the file
+};
+
+/// Called by the caller's thread, now and then, with what is done and what there is; may throw to
+/// end the work.
+using ImageProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// Checks all images, on so many threads; the bad ones in their order.
+std::vector<BadImage> find_bad_images(const ImageDataset& dataset, int threads,
+                                      const ImageProgress& progress = {});
+
+/// "[images] skipped 12 bad images: " with the reasons of the first ten and how many more there
+/// are.
+std::string bad_images_text(const std::vector<BadImage>& bad);
+
+}  // namespace seqpe::data
