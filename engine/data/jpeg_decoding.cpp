@@ -14,6 +14,9 @@ namespace {
 // A progressive file of a few bytes a scan may ask for a pass over all pixels at each of them.
 constexpr int kMaxScans = 500;
 
+// Every block of 8 x 8 pixels has a code of at least one bit in the component of most samples.
+constexpr std::int64_t kMaxPixelsAByte = 8 * 64;
+
 /// The state of one decoding. libjpeg leaves its functions by longjmp on an error, so whatever has
 /// a destructor lives outside of `run`.
 class Decoder {
@@ -124,6 +127,13 @@ Image decode_jpeg(std::span<const std::byte> bytes, const std::string& name) {
       info.num_components == 1 || info.num_components == 3 || info.num_components == 4,
       "[image] {}: expected 1, 3 or 4 components in this JPEG file, got {}.", name,
       info.num_components);
+  check_image_size(info.image_height, info.image_width, name);
+  const std::int64_t pixels = std::int64_t{info.image_height} * info.image_width;
+  const auto most = static_cast<std::int64_t>(bytes.size()) * kMaxPixelsAByte;
+  require<DataError>(info.arith_code || pixels <= most,
+                     "[image] {}: expected at most {} pixels in this JPEG file of {} bytes, its "
+                     "header tells height {} and width {}.",
+                     name, most, bytes.size(), info.image_height, info.image_width);
   Image image = make_image(info.image_height, info.image_width, name);
   if (info.num_components < 4) {
     info.out_color_space = JCS_RGB;

@@ -9,6 +9,9 @@
 namespace seqpe::data {
 namespace {
 
+// Deflate's best: 258 bytes by a length and a distance of one bit each.
+constexpr std::size_t kMaxUnpacking = 1032;
+
 /// The state of one decoding. libpng leaves its functions by longjmp on an error, so whatever has
 /// a destructor lives outside of `run`.
 class Decoder {
@@ -26,6 +29,8 @@ class Decoder {
   const char* reason() const { return reason_; }
   std::int64_t height() const { return png_get_image_height(png_, info_); }
   std::int64_t width() const { return png_get_image_width(png_, info_); }
+  /// Of the rows as they lie in the file, unpacked.
+  std::size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
   bool is_gray16() const {
     return png_get_color_type(png_, info_) == PNG_COLOR_TYPE_GRAY &&
            png_get_bit_depth(png_, info_) == 16;
@@ -113,6 +118,13 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& name) {
                        decoder.reason());
   };
   check(decoder.read_header());
+  check_image_size(decoder.height(), decoder.width(), name);
+  const std::size_t unpacked = static_cast<std::size_t>(decoder.height()) * decoder.row_bytes();
+  require<DataError>(unpacked <= bytes.size() * kMaxUnpacking,
+                     "[image] {}: expected at most {} bytes in the rows of this PNG file of {} "
+                     "bytes, its header tells height {}, width {} and {} bytes a row.",
+                     name, bytes.size() * kMaxUnpacking, bytes.size(), decoder.height(),
+                     decoder.width(), decoder.row_bytes());
   Image image = make_image(decoder.height(), decoder.width(), name);
   const auto width = static_cast<std::size_t>(image.width);
   if (decoder.is_gray16()) {

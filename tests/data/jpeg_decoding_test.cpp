@@ -81,6 +81,15 @@ TEST(JpegDecoding, WhatIsNoPictureIsRefused) {
       "[image] a.jpg: cannot decode this JPEG file: Empty JPEG image (DNL not supported).");
 }
 
+TEST(JpegDecoding, MorePixelsThanTheFileHasBitsForAreRefused) {
+  const std::string file = test::jpeg_file(13000, 13000, {200});
+  test::expect_error<DataError>(
+      [&] { decode(file); },
+      fmt::format("[image] a.jpg: expected at most {} pixels in this JPEG file of {} bytes, its "
+                  "header tells height 13000 and width 13000.",
+                  512 * file.size(), file.size()));
+}
+
 TEST(JpegDecoding, EndlessScansAreRefused) {
   // Progressive: the first coefficient, then its absent refinement over and over.
   std::string file = test::jpeg_file(8, 8, {128});

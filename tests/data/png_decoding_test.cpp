@@ -92,5 +92,21 @@ TEST(PngDecoding, SizesBeyondTheLimitAreRefused) {
                                 "[image] a.png: cannot decode this PNG file: Invalid IHDR data.");
 }
 
+TEST(PngDecoding, MorePixelsThanTheFileCanUnpackToAreRefused) {
+  const std::string file = test::png_file(13000, 13001, 1, 0, {"x"});
+  test::expect_error<DataError>(
+      [&] { decode(file); },
+      fmt::format("[image] a.png: expected at most {} bytes in the rows of this PNG file of {} "
+                  "bytes, its header tells height 13000, width 13001 and 1626 bytes a row.",
+                  1032 * file.size(), file.size()));
+}
+
+TEST(PngDecoding, AnEmptyPictureUnpacksAsFarAsDeflateCan) {
+  const std::string file =
+      test::png_file(4000, 4000, 1, 0, std::vector<std::string>(4000, std::string(500, '\0')));
+  EXPECT_LT(file.size(), 2500U);  // of 2 million
+  EXPECT_EQ(decode(file).pixels, std::vector<std::uint8_t>(3 * 4000 * 4000));
+}
+
 }  // namespace
 }  // namespace seqpe::data
