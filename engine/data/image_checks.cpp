@@ -1,6 +1,7 @@
 #include "engine/data/image_checks.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "engine/data/parallel_each.h"
 
@@ -12,26 +13,30 @@ constexpr std::size_t kNamedImages = 10;
 
 }  // namespace
 
-std::vector<BadImage> find_bad_images(const ImageDataset& dataset, int threads,
-                                      const ImageProgress& progress) {
-  std::vector<BadImage> bad;
+void for_each_image(const ImageDataset& dataset, int threads, const ImageProgress& progress,
+                    const std::function<void(std::int64_t)>& work) {
   for (std::int64_t begin = 0; begin < dataset.count();) {
     const std::int64_t count = std::min(dataset.count() - begin, kImagesAThread * threads);
-    std::vector<std::string> reasons(static_cast<std::size_t>(count));
-    parallel_each(count, threads, [&](std::int64_t i) {
-      try {
-        dataset.check_image(begin + i);
-      } catch (const DataError& error) {
-        reasons[static_cast<std::size_t>(i)] = error.what();
-      }
-    });
-    for (std::int64_t i = 0; i < count; ++i) {
-      std::string& reason = reasons[static_cast<std::size_t>(i)];
-      if (!reason.empty()) bad.push_back({begin + i, std::move(reason)});
-    }
+    parallel_each(count, threads, [&](std::int64_t i) { work(begin + i); });
     begin += count;
     if (progress) progress(begin, dataset.count());
   }
+}
+
+std::vector<BadImage> find_bad_images(const ImageDataset& dataset, int threads,
+                                      const ImageProgress& progress) {
+  std::mutex mutex;
+  std::vector<BadImage> bad;
+  for_each_image(dataset, threads, progress, [&](std::int64_t i) {
+    try {
+      dataset.check_image(i);
+    } catch (const DataError& error) {
+      const std::lock_guard lock(mutex);
+      bad.push_back({i, error.what()});
+    }
+  });
+  std::sort(bad.begin(), bad.end(),
+            [](const BadImage& a, const BadImage& b) { return a.index < b.index; });
   return bad;
 }
 

@@ -1,4 +1,5 @@
-// Which images of a data set are bad, found before anybody trains on them.
+// All images of a data set, one after the other; which of them are bad, found before anybody trains
+// on them.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,11 @@ struct BadImage {
 /// Called by the caller's thread, now and then, with what is done and what there is; may throw to
 /// end the work.
 using ImageProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// Calls `work` with each image's number once, on so many threads. Of those that throw, the first
+/// one's exception goes on.
+void for_each_image(const ImageDataset& dataset, int threads, const ImageProgress& progress,
+                    const std::function<void(std::int64_t)>& work);
 
 /// Checks all images, on so many threads; the bad ones in their order.
 std::vector<BadImage> find_bad_images(const ImageDataset& dataset, int threads,

@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 expect 0 "seqpe_engine" "$engine" --version
 expect 0 "instruction sets" "$engine" --version
-for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "bench" "bench train" "bench eval" "bench kernels" "doctor"; do
+for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "data" "data prepare" "data inspect" "data verify" "bench" "bench train" "bench eval" "bench kernels" "doctor"; do
   # shellcheck disable=SC2086  # the words of the command
   help=$("$engine" $command --help)
   check "'$command --help' gives examples before its options" grep -q '^Examples:' <<< "${help%%Options:*}"
@@ -65,9 +65,9 @@ fi
 # 2: usage
 expect 2 "--resume: must not be empty" train --resume "" --run never
 expect 2 "--run: must not be empty" "$engine" train lm --run ""
-expect 2 "'trian' is no command of 'seqpe_engine', which has: train, eval, config, bench, doctor. Did you mean 'train'?" "$engine" trian lm
+expect 2 "'trian' is no command of 'seqpe_engine', which has: train, eval, config, data, bench, doctor. Did you mean 'train'?" "$engine" trian lm
 expect 2 "'vit' is no command of 'seqpe_engine train', which has: lm." "$engine" train vit
-expect 2 "a command must follow 'seqpe_engine', which has: train, eval, config, bench, doctor." "$engine"
+expect 2 "a command must follow 'seqpe_engine', which has: train, eval, config, data, bench, doctor." "$engine"
 expect 2 "a command must follow 'seqpe_engine train', which has: lm." "$engine" train
 expect 2 "a command must follow 'seqpe_engine config'" "$engine" config
 expect 2 "" "$engine" train lm --no-such-option

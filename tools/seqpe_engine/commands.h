@@ -17,6 +17,7 @@ namespace seqpe::tools {
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_config_command(CLI::App& app);
+void add_data_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 

@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
   seqpe::tools::add_train_command(app);
   seqpe::tools::add_eval_command(app);
   seqpe::tools::add_config_command(app);
+  seqpe::tools::add_data_command(app);
   seqpe::tools::add_bench_command(app);
   seqpe::tools::add_doctor_command(app);
   try {
