@@ -68,6 +68,18 @@ expect 0 "skipped 3 bad images" "$engine" data prepare set bad.cache --bad-image
 check "what is left is the good data set" cmp bad.cache train.cache
 expect 0 "bad        3" "$engine" data inspect set
 
+# bench data
+for threads in 1 2; do
+  "$engine" bench data train.cache --images 5 --size 48 --threads "$threads" --json > bench.json
+  python "bench data --json" bench.json << 'PYTHON'
+import json, sys
+facts = json.load(open(sys.argv[1]))
+assert list(facts) == ["bench", "kind", "images", "threads", "size", "read_images_per_s", "train_images_per_s"], facts
+assert facts["kind"] == "cache" and facts["read_images_per_s"] > 0 and facts["train_images_per_s"] > 0, facts
+PYTHON
+done
+expect 0 "read and changed for training" "$engine" bench data train.cache --images 2 --size 48
+
 # What cannot be.
 mkdir nothing
 expect 4 "nothing: expected a cache file" "$engine" data inspect nothing

@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 expect 0 "seqpe_engine" "$engine" --version
 expect 0 "instruction sets" "$engine" --version
-for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "data" "data prepare" "data inspect" "data verify" "bench" "bench train" "bench eval" "bench kernels" "doctor"; do
+for command in "" "train" "train lm" "eval" "eval lm" "config" "config show" "config keys" "config validate" "config recipes" "data" "data prepare" "data inspect" "data verify" "bench" "bench train" "bench eval" "bench kernels" "bench data" "doctor"; do
   # shellcheck disable=SC2086  # the words of the command
   help=$("$engine" $command --help)
   check "'$command --help' gives examples before its options" grep -q '^Examples:' <<< "${help%%Options:*}"

@@ -18,6 +18,7 @@
 #include "kernels/common/profile.h"
 #include "models/tasks/lm_evaluation.h"
 #include "models/tasks/lm_task.h"
+#include "tools/seqpe_engine/bench_data.h"
 #include "tools/seqpe_engine/bench_kernels.h"
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/sizes.h"
@@ -209,6 +210,7 @@ void add_bench_command(CLI::App& app) {
       ->check(at_least(1));
   eval->callback([options] { run_eval(*options); });
   add_bench_kernels_command(*bench);
+  add_bench_data_command(*bench);
 }
 
 }  // namespace seqpe::tools
