@@ -100,6 +100,27 @@ TEST(File, AtomicWriteThatFailsLeavesTheOldContent) {
   EXPECT_FALSE(fs::exists(folder / "state.json.tmp"));
 }
 
+TEST(File, AtomicWriteByPiecesIsThereWholeOrNotAtAll) {
+  const test::TemporaryDirectory folder;
+  const fs::path path = folder / "pieces";
+  write_file_atomic(path, [&](FileWriter& writer) {
+    writer.write("one, ", 5);
+    EXPECT_FALSE(fs::exists(path));
+    writer.write("two", 3);
+  });
+  EXPECT_EQ(read_text(path), "one, two");
+  test::expect_error<DataError>(
+      [&] {
+        write_file_atomic(path, [](FileWriter& writer) {
+          writer.write("three", 5);
+          throw DataError("no more");
+        });
+      },
+      "no more");
+  EXPECT_EQ(read_text(path), "one, two");
+  EXPECT_FALSE(fs::exists(folder / "pieces.tmp"));
+}
+
 TEST(DirectoryLock, SecondLockIsRefusedUntilTheFirstIsGone) {
   const test::TemporaryDirectory folder;
   std::optional<DirectoryLock> first(folder.path());
