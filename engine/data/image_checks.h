@@ -16,10 +16,6 @@ struct BadImage {
   std::string reason;  // with the file
 };
 
-/// Called by the caller's thread, now and then, with what is done and what there is; may throw to
-/// end the work.
-using ImageProgress = std::function<void(std::int64_t done, std::int64_t total)>;
-
 /// Calls `work` with each image's number once, on so many threads. Of those that throw, the first
 /// one's exception goes on.
 void for_each_image(const ImageDataset& dataset, int threads, const ImageProgress& progress,

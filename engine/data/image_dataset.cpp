@@ -84,21 +84,22 @@ std::unique_ptr<ImageFolder> find_class_folders(const std::filesystem::path& pat
 }
 
 std::unique_ptr<ImageDataset> open_folder(const std::filesystem::path& path, Split split,
-                                          BadImages bad_images) {
+                                          BadImages bad_images, const ImageProgress& progress) {
   const std::vector<std::string> names = names_in(path);
   if (std::any_of(names.begin(), names.end(), is_cifar10)) return open_cifar10(path, split);
   if (std::any_of(names.begin(), names.end(), is_mnist)) return open_mnist(path, split);
   auto folder = find_class_folders(path, split);
-  if (bad_images == BadImages::skip) folder->skip_bad_images();
+  if (bad_images == BadImages::skip) folder->skip_bad_images(progress);
   return folder;
 }
 
 }  // namespace
 
 std::unique_ptr<ImageDataset> open_image_dataset(const std::filesystem::path& path, Split split,
-                                                 BadImages bad_images) {
+                                                 BadImages bad_images,
+                                                 const ImageProgress& progress) {
   return io::with_filesystem_errors_as<DataError>("images", [&] {
-    if (std::filesystem::is_directory(path)) return open_folder(path, split, bad_images);
+    if (std::filesystem::is_directory(path)) return open_folder(path, split, bad_images, progress);
     require<DataError>(std::filesystem::exists(path),
                        "[images] {}: there is no such file or folder.", path.string());
     require<DataError>(std::filesystem::is_regular_file(path) && is_image_cache(path),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,10 @@ class ImageDataset {
   virtual void check_image(std::int64_t index) const { image(index); }
 };
 
+/// Called by the caller's thread, now and then, with the images done and their number; may throw to
+/// end the work.
+using ImageProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
 /// What becomes of an image that cannot be decoded.
 enum class BadImages : std::uint8_t {
   refuse,  // an error names it when it is asked for
@@ -45,8 +50,10 @@ enum class BadImages : std::uint8_t {
 ///   a folder with train/ or val/ (or validation/ or test/) that hold folders: a folder a class in
 ///     each, their classes being the names in all of them, sorted;
 ///   a folder with folders: one a class, the same for both splits.
-/// Throws DataError with what was found otherwise.
+/// Throws DataError with what was found otherwise. `progress` tells of the decoding that skipping
+/// needs.
 std::unique_ptr<ImageDataset> open_image_dataset(const std::filesystem::path& path, Split split,
-                                                 BadImages bad_images = BadImages::refuse);
+                                                 BadImages bad_images = BadImages::refuse,
+                                                 const ImageProgress& progress = {});
 
 }  // namespace seqpe::data

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <compare>
 #include <utility>
 
 #include "engine/core/warning.h"
@@ -26,10 +25,7 @@ bool is_named_as_image(const std::filesystem::path& path) {
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
-struct FoundFile {
-  std::string folder, name;
-  auto operator<=>(const FoundFile&) const = default;
-};
+using FoundFile = std::pair<std::string, std::string>;  // folder, name
 
 /// Adds the images in a folder and in those below it, also behind links; links that lead nowhere,
 /// too: whoever reads them is told. `above`: the real paths of the folders on the way here.
@@ -45,7 +41,7 @@ void find_images(const std::filesystem::path& folder, std::vector<std::filesyste
     if (entry.is_directory(broken)) {
       find_images(path, above, found);
     } else if (is_named_as_image(path)) {
-      found.push_back({folder.string(), path.filename().string()});
+      found.emplace_back(folder.string(), path.filename().string());
     }
   }
   above.pop_back();
@@ -58,7 +54,7 @@ std::vector<std::string> images_below(const std::filesystem::path& folder) {
   std::sort(found.begin(), found.end());
   std::vector<std::string> paths;
   paths.reserve(found.size());
-  for (const FoundFile& file : found) paths.push_back(file.folder + '/' + file.name);
+  for (const auto& [parent, name] : found) paths.push_back(parent + '/' + name);
   return paths;
 }
 
@@ -98,8 +94,8 @@ Image ImageFolder::image(std::int64_t index) const {
   return decode_image(io::read_file(path), path);
 }
 
-void ImageFolder::skip_bad_images() {
-  const std::vector<BadImage> bad = find_bad_images(*this, usable_cores());
+void ImageFolder::skip_bad_images(const ImageProgress& progress) {
+  const std::vector<BadImage> bad = find_bad_images(*this, usable_cores(), progress);
   if (bad.empty()) return;
   auto next = bad.begin();
   std::vector<File> good;

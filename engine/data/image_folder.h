@@ -30,7 +30,7 @@ class ImageFolder : public ImageDataset {
 
   /// Decodes every image once; those that cannot be take no part from now on, and one warning names
   /// them. Throws DataError if none is left.
-  void skip_bad_images();
+  void skip_bad_images(const ImageProgress& progress = {});
 
  private:
   struct File {

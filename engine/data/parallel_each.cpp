@@ -1,5 +1,7 @@
 #include "engine/data/parallel_each.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -12,7 +14,10 @@
 namespace seqpe::data {
 
 int usable_cores() {
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const bool told = ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+  return told ? std::max(1, CPU_COUNT(&allowed)) : 1;
 }
 
 void parallel_each(std::int64_t count, int threads, const std::function<void(std::int64_t)>& work) {

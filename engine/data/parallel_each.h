@@ -6,7 +6,7 @@
 
 namespace seqpe::data {
 
-/// The processor cores that this process may use.
+/// The processor cores that the calling thread may use.
 int usable_cores();
 
 /// Calls work(0) to work(count - 1), each once, on `threads` threads (or the caller's, for 1), and

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "tests/support/tiny_images.h"
 
 namespace seqpe::data {
 namespace {
 
-/// Every third image is bad.
+/// Every third image is bad; the first of them takes a while.
 class ThirdsAreBad : public ImageDataset {
  public:
   std::string kind() const override { return "test"; }
@@ -16,6 +19,7 @@ class ThirdsAreBad : public ImageDataset {
   const std::vector<std::string>& classes() const override { return classes_; }
   std::int64_t label(std::int64_t) const override { return 0; }
   Image image(std::int64_t index) const override {
+    if (index == 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     require<DataError>(index % 3 != 2, "number {}", index);
     return make_image(1, 1, "test");
   }

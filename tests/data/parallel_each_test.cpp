@@ -1,6 +1,7 @@
 #include "engine/data/parallel_each.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <set>
@@ -50,7 +51,20 @@ TEST(ParallelEach, TheFirstErrorOfSeveralArrives) {
 TEST(ParallelEach, NoThreadsAreRefused) {
   test::expect_error([] { parallel_each(1, 0, [](std::int64_t) {}); },
                      "[threads] expected at least one thread, got 0.");
+}
+
+TEST(ParallelEach, CoresAreThoseThatTheThreadMayUse) {
   EXPECT_GE(usable_cores(), 1);
+  int bound = 0;
+  std::jthread thread([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+    bound = usable_cores();
+  });
+  thread.join();
+  EXPECT_EQ(bound, 1);
 }
 
 }  // namespace
