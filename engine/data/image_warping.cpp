@@ -3,12 +3,24 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <numbers>
+#include <vector>
 
 namespace seqpe::data {
 namespace {
 
 constexpr std::size_t kChannels = Image::channels;
+
+/// A pixel with a byte that fills it up to what one load takes.
+using WidePixel = std::array<std::uint8_t, kChannels + 1>;
+
+std::vector<WidePixel> widened(const Image& image) {
+  std::vector<WidePixel> wide(static_cast<std::size_t>(image.height * image.width));
+  for (std::size_t i = 0; i < wide.size(); ++i)
+    std::copy_n(image.pixels.data() + i * kChannels, kChannels, wide[i].data());
+  return wide;
+}
 
 /// Pixels before, at and after a place along one axis, and how far it lies behind the second one.
 struct Neighbors {
@@ -17,37 +29,46 @@ struct Neighbors {
 };
 
 Neighbors neighbors_of(double place, std::int64_t count) {
-  const double before = std::floor(place - 0.5);
-  Neighbors neighbors{{}, place - 0.5 - before};
+  const double offset = place - 0.5;
+  auto before = static_cast<std::int64_t>(offset);  // std::floor takes longer
+  if (offset < static_cast<double>(before)) --before;
+  Neighbors neighbors{{}, offset - static_cast<double>(before)};
   for (std::size_t i = 0; i < 4; ++i) {
-    const std::int64_t index = static_cast<std::int64_t>(before + static_cast<double>(i)) - 1;
+    const std::int64_t index = before + static_cast<std::int64_t>(i) - 1;
     neighbors.index[i] = static_cast<std::size_t>(std::clamp<std::int64_t>(index, 0, count - 1));
   }
   return neighbors;
 }
 
-/// The cubic through `values[1]` and `values[2]` with slopes from their neighbours, a = -1.
-double cubic_between(const std::array<double, 4>& values, double fraction) {
-  const auto [v0, v1, v2, v3] = values;
-  const double slope = -v0 + v2;
-  const double square = 2 * (v0 - v1) + v2 - v3;
-  const double cube = -v0 + v1 - v2 + v3;
+/// The cubic through `v1` and `v2` with slopes from their neighbours, a = -1. Of bytes the
+/// coefficients are small whole numbers, exact in any T.
+template <typename T>
+double cubic_between(T v0, T v1, T v2, T v3, double fraction) {
+  const T slope = -v0 + v2;
+  const T square = 2 * (v0 - v1) + v2 - v3;
+  const T cube = -v0 + v1 - v2 + v3;
   return v1 + fraction * (slope + fraction * (square + fraction * cube));
 }
 
-void interpolate(const Image& image, double x, double y, std::uint8_t* pixel) {
-  const Neighbors columns = neighbors_of(x, image.width), rows = neighbors_of(y, image.height);
+/// Across in four rows at once, whose pixels lie behind each other in `values`, then down.
+void interpolate(const std::vector<WidePixel>& wide, const Neighbors& columns,
+                 const Neighbors& rows, std::int64_t width, std::uint8_t* pixel) {
+  constexpr std::size_t kLanes = 4 * sizeof(WidePixel);
+  std::array<std::array<std::uint8_t, kLanes>, 4> values;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const WidePixel* const row = wide.data() + rows.index[i] * static_cast<std::size_t>(width);
+    for (std::size_t j = 0; j < 4; ++j)
+      std::memcpy(&values[j][i * sizeof(WidePixel)], row + columns.index[j], sizeof(WidePixel));
+  }
+  std::array<double, kLanes> across;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    across[lane] = cubic_between<std::int32_t>(values[0][lane], values[1][lane], values[2][lane],
+                                               values[3][lane], columns.fraction);
+  }
   for (std::size_t channel = 0; channel < kChannels; ++channel) {
-    std::array<double, 4> across{};
-    for (std::size_t i = 0; i < 4; ++i) {
-      const std::size_t row = rows.index[i] * static_cast<std::size_t>(image.width);
-      std::array<double, 4> values{};
-      for (std::size_t j = 0; j < 4; ++j)
-        values[j] = image.pixels[(row + columns.index[j]) * kChannels + channel];
-      across[i] = cubic_between(values, columns.fraction);
-    }
-    pixel[channel] =
-        static_cast<std::uint8_t>(std::clamp(cubic_between(across, rows.fraction), 0.0, 255.0));
+    const auto in_row = [&](std::size_t i) { return across[i * sizeof(WidePixel) + channel]; };
+    const double value = cubic_between(in_row(0), in_row(1), in_row(2), in_row(3), rows.fraction);
+    pixel[channel] = static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0));
   }
 }
 
@@ -68,7 +89,8 @@ Image warp_image(const Image& image, const AffineMap& map, const Color& fill) {
               std::isfinite(yy) && std::isfinite(y0),
           "[augmentation] warp: expected finite numbers, got ({}, {}, {}; {}, {}, {}).", xx, xy, x0,
           yx, yy, y0);
-  Image result = image;
+  const std::vector<WidePixel> wide = widened(image);
+  Image result = make_image(image.height, image.width, "warped image");
   std::uint8_t* pixel = result.pixels.data();
   for (std::int64_t row = 0; row < image.height; ++row) {
     for (std::int64_t column = 0; column < image.width; ++column, pixel += kChannels) {
@@ -77,7 +99,8 @@ Image warp_image(const Image& image, const AffineMap& map, const Color& fill) {
       const bool inside = x >= 0 && x < static_cast<double>(image.width) && y >= 0 &&
                           y < static_cast<double>(image.height);
       if (inside) {
-        interpolate(image, x, y, pixel);
+        interpolate(wide, neighbors_of(x, image.width), neighbors_of(y, image.height), image.width,
+                    pixel);
       } else {
         std::ranges::copy(fill, pixel);
       }

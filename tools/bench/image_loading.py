@@ -5,6 +5,7 @@ Pillow with timm's transforms (those that the published image models were traine
 The programs take turns in every round, all on the same core, so that a machine that slows down slows all of them; the
 medians over all rounds are compared. Prints a Markdown table. PyTorch, timm and Pillow are this interpreter's own.
 
+    venv/bin/pip install torch torchvision timm "Pillow<13"  # with 13 timm asks for posterize of 0 bits, which it refuses
     venv/bin/python tools/bench/image_loading.py IMAGES --rounds 7
 
 IMAGES is a folder of class folders, or one with train/. A cache of them with a shorter side of at most 256 is made for
