@@ -17,8 +17,11 @@ using WidePixel = std::array<std::uint8_t, kChannels + 1>;
 
 std::vector<WidePixel> widened(const Image& image) {
   std::vector<WidePixel> wide(static_cast<std::size_t>(image.height * image.width));
-  for (std::size_t i = 0; i < wide.size(); ++i)
-    std::copy_n(image.pixels.data() + i * kChannels, kChannels, wide[i].data());
+  const std::uint8_t* from = image.pixels.data();
+  for (WidePixel& pixel : wide) {
+    pixel = {from[0], from[1], from[2], 0};
+    from += kChannels;
+  }
   return wide;
 }
 
