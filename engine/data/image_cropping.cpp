@@ -19,11 +19,17 @@ Image crop_image(const Image& image, const Box& box) {
 }
 
 Image flip_image(const Image& image) {
-  Image flipped = image;
-  for (std::int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
-    const std::int64_t mirrored = pixel + image.width - 1 - 2 * (pixel % image.width);
-    std::copy_n(image.pixels.begin() + pixel * Image::channels, Image::channels,
-                flipped.pixels.begin() + mirrored * Image::channels);
+  Image flipped = make_image(image.height, image.width, "flipped image");
+  const std::uint8_t* from = image.pixels.data();
+  std::uint8_t* row_end = flipped.pixels.data();
+  for (std::int64_t y = 0; y < image.height; ++y) {
+    row_end += image.width * Image::channels;
+    std::uint8_t* to = row_end;
+    for (std::int64_t x = 0; x < image.width; ++x, from += Image::channels) {
+      to -= Image::channels;
+      for (std::int64_t channel = 0; channel < Image::channels; ++channel)
+        to[channel] = from[channel];
+    }
   }
   return flipped;
 }

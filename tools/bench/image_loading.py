@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import tempfile
@@ -82,7 +81,7 @@ def main():
             rates["cached"].append(engine(args.binary, cache, args.count)["train_images_per_s"])
     median = {name: statistics.median(values) for name, values in rates.items()}
 
-    print(f"{len(files)} files, {args.count} images a round, {args.rounds} rounds, one core of {platform.processor() or 'unknown'}; "
+    print(f"{len(files)} files, {args.count} images a round, {args.rounds} rounds, "
           f"Pillow {PIL.__version__}, timm {timm.__version__}, PyTorch {torch.__version__}\n")
     print("| work | seqpe_engine, images/s | Pillow + timm, images/s | ratio |\n|---|---|---|---|")
     for work, own, other in (("decode", "decode", "pillow"), ("decode and change for training", "train", "timm"),
