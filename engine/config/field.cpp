@@ -132,6 +132,22 @@ Field names(std::string key, std::vector<std::string>& target, std::vector<std::
           [&target] { return fmt::format("[{}]", fmt::join(target, ", ")); }};
 }
 
+Field texts(std::string key, std::vector<std::string>& target, std::string type, std::string doc,
+            std::function<bool(const std::string&)> valid) {
+  return {std::move(key), std::move(type), std::move(doc),
+          [&target, valid = std::move(valid)](const YAML::Node& node) {
+            if (!node.IsSequence()) return false;
+            std::vector<std::string> values;
+            for (const auto& item : node) {
+              if (!item.IsScalar() || !valid(item.Scalar())) return false;
+              values.push_back(item.Scalar());
+            }
+            target = std::move(values);
+            return true;
+          },
+          [&target] { return fmt::format("[{}]", fmt::join(target, ", ")); }};
+}
+
 Field integer_or_auto(std::string key, std::int64_t& target, std::string doc) {
   return {std::move(key), "integer >= 1 or auto", std::move(doc),
           [&target](const YAML::Node& node) {

@@ -35,6 +35,9 @@ Field integers(std::string key, std::vector<std::int64_t>& target, std::string d
 Field numbers(std::string key, std::vector<double>& target, std::size_t count, std::string doc);
 Field names(std::string key, std::vector<std::string>& target, std::vector<std::string> allowed,
             std::string doc);
+/// A list of texts (numbers too) that `valid` takes; `type` describes it.
+Field texts(std::string key, std::vector<std::string>& target, std::string type, std::string doc,
+            std::function<bool(const std::string&)> valid);
 /// An integer, or the word `auto`, which is stored as 0.
 Field integer_or_auto(std::string key, std::int64_t& target, std::string doc);
 /// A number, or the word `auto`, which is stored as a negative value.

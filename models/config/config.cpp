@@ -56,7 +56,8 @@ Config load_config(const std::vector<std::string>& names,
 }
 
 bool describes_model(const std::string& key, const std::string& position) {
-  if (key.find(".dropout.") != std::string::npos) return false;
+  if (key.find(".dropout.") != std::string::npos || key == "model.drop_path") return false;
+  if (key == "task") return true;
   const auto begins = [&](const std::string& prefix) { return key.starts_with(prefix); };
   const bool of_position = std::ranges::any_of(position_kind(position).keys, begins);
   if (begins("model.") && !begins("model.rotary.") && !begins("model.interpolate")) return true;
@@ -66,14 +67,27 @@ bool describes_model(const std::string& key, const std::string& position) {
 
 bool decides_data(const std::string& key) {
   static const std::set<std::string> keys{
-      "train.batch_size", "data.path",   "data.block_size",      "data.reader",
-      "data.blank_lines", "data.shards", "data.reference_blocks"};
+      "train.batch_size", "data.path",   "data.block_size",       "data.reader",
+      "data.blank_lines", "data.shards", "data.reference_blocks", "data.bad_image"};
   return keys.contains(key);
 }
 
 std::vector<std::int64_t> evaluation_lengths(const Config& config) {
   if (!config.eval.lengths.empty()) return config.eval.lengths;
   return {config.data.block_size};
+}
+
+std::vector<data::EvaluationSize> evaluation_sizes(const Config& config) {
+  if (config.eval.sizes.empty()) return {data::square_size(config.model.image)};
+  std::vector<data::EvaluationSize> sizes;
+  for (const std::string& text : config.eval.sizes) sizes.push_back(image_size_of(text).value());
+  return sizes;
+}
+
+std::vector<std::int64_t> trained_extent(const Config& config) {
+  if (config.task == TaskKind::lm) return {config.data.block_size};
+  const std::int64_t side = config.model.image / config.model.patch;
+  return {side, side};
 }
 
 std::vector<Config> rivals_of(const Config& config) {

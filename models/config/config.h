@@ -1,17 +1,22 @@
-// The whole configuration of a language-model run, and its schema.
+// The whole configuration of a run, and its schema.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "engine/config/load.h"
+#include "engine/data/image_dataset.h"
 #include "engine/data/lm_blocks.h"
 #include "engine/train/train_config.h"
+#include "models/config/image_config.h"
 #include "models/gpt/gpt.h"
 #include "models/positions/registry.h"
 #include "models/seqpe/options.h"
 
 namespace seqpe::models {
+
+/// What is trained: a language model (GPT-2) or an image classifier (ViT).
+enum class TaskKind : std::uint8_t { lm, vit };
 
 /// The section `model`.
 struct ModelConfig {
@@ -25,6 +30,11 @@ struct ModelConfig {
   double rotary_base = 10000.0;
   RotaryMixedPosition::Layout rotary_layout = RotaryMixedPosition::Layout::by_head;
   Interpolation interpolate = Interpolation::none;
+  // Of vit:
+  std::int64_t image = 224;
+  std::int64_t patch = 16;
+  std::int64_t classes = 0;  // 0: as many as the training data has (`auto`)
+  double drop_path = 0.0;
 
   bool is_seqpe() const { return position == "seqpe"; }
 };
@@ -39,6 +49,10 @@ struct DataConfig {
   data::BlankLines blank_lines = data::BlankLines::drop;
   std::int64_t shards = 1;
   bool reference_blocks = false;
+  // Of vit:
+  data::BadImages bad_image = data::BadImages::refuse;
+  std::int64_t workers = 1;
+  AugmentConfig augment;
 
   data::TextOptions text_options(std::int64_t max_lines) const {
     return {.reader = reader, .blank_lines = blank_lines, .shards = shards, .max_lines = max_lines};
@@ -50,12 +64,14 @@ struct EvalConfig {
   std::vector<std::int64_t> lengths;  // empty: data.block_size
   std::int64_t stride = 0;            // 0: the length (`auto`)
   std::int64_t start = 0;
-  std::int64_t max_lines = 0;  // 0: all
+  std::int64_t max_lines = 0;      // 0: all
+  std::vector<std::string> sizes;  // of vit; empty: model.image
 };
 
 struct Config {
   Config() { train.groups["encoder"] = {}; }
 
+  TaskKind task = TaskKind::lm;
   ModelConfig model;
   SeqpeOptions seqpe;
   train::TrainConfig train;
@@ -86,6 +102,12 @@ void validate_training(const Config& config);
 /// Throws ConfigError where the model cannot be computed on `device`. validate_model asks for the
 /// device that train.device names; what `auto` finds is checked when it is found.
 void validate_device(const Config& config, Device device);
+
+/// eval.sizes, or the trained size where it is empty.
+std::vector<data::EvaluationSize> evaluation_sizes(const Config& config);
+
+/// {tokens} of a training sequence, or {rows, columns} of a training image's patches.
+std::vector<std::int64_t> trained_extent(const Config& config);
 
 /// eval.lengths, or the trained length where it is empty.
 std::vector<std::int64_t> evaluation_lengths(const Config& config);

@@ -1,5 +1,5 @@
 // The schema: every key with its type, default and meaning.
-#include "models/config/config.h"
+#include "models/config/fields.h"
 
 namespace seqpe::models {
 namespace {
@@ -122,9 +122,10 @@ void add_seqpe(std::vector<Field>& fields, SeqpeOptions& seqpe) {
 void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
   train::GroupConfig &model = train.groups.at("model"), &encoder = train.groups.at("encoder");
   fields.push_back(config::integer("train.steps", train.steps, "optimiser updates", 1));
-  fields.push_back(config::integer("train.batch_size", train.batch_size, "sequences a step", 1));
+  fields.push_back(
+      config::integer("train.batch_size", train.batch_size, "sequences or images a step", 1));
   fields.push_back(config::integer_or_auto("train.micro_batch_size", train.micro_batch_size,
-                                           "sequences computed at once; auto: all"));
+                                           "those computed at once; auto: all"));
   fields.push_back(config::number("train.learning_rate", model.learning_rate, "peak"));
   fields.push_back(config::number_or_auto("train.encoder_learning_rate", encoder.learning_rate,
                                           "of the position encoder; auto: train.learning_rate"));
@@ -161,9 +162,11 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
 
 void add_rest(std::vector<Field>& fields, Config& config) {
   fields.push_back(config::text("data.path", config.data.path,
-                                "training text; builtin:NAME is an embedded one"));
+                                "training text or images; builtin:NAME is an embedded text, "
+                                "builtin:shapes generated images"));
   fields.push_back(
-      config::text("data.valid_path", config.data.valid_path, "validation text; empty: none"));
+      config::text("data.valid_path", config.data.valid_path,
+                   "those of validation; empty: none, of vit: the test split of data.path"));
   fields.push_back(config::text("data.tokenizer", config.data.tokenizer,
                                 "bytes, or a folder of tokenizer files"));
   fields.push_back(config::integer("data.block_size", config.data.block_size,
@@ -176,6 +179,7 @@ void add_rest(std::vector<Field>& fields, Config& config) {
       config::integer("data.shards", config.data.shards, "contiguous parts, chunked apart", 1));
   fields.push_back(config::boolean("data.reference_blocks", config.data.reference_blocks,
                                    "lose the last block of a chunk as the reference does"));
+  add_image_data(fields, config.data);
   fields.push_back(config::integers(
       "eval.lengths", config.eval.lengths,
       "tokens; empty: data.block_size; the first one is evaluated while training"));
@@ -184,6 +188,7 @@ void add_rest(std::vector<Field>& fields, Config& config) {
       "tokens; auto: the length; below it, tokens of overlaps count each time"));
   fields.push_back(config::integer("eval.start", config.eval.start, "first position of a block"));
   fields.push_back(config::integer("eval.max_lines", config.eval.max_lines, "lines read; 0: all"));
+  add_image_evaluation(fields, config.eval);
   fields.push_back(
       config::integer("checkpoint.every", config.checkpoint.every, "steps; 0: at the end only"));
   fields.push_back(config::integer("checkpoint.keep_last", config.checkpoint.keep_last,
@@ -200,7 +205,10 @@ void add_rest(std::vector<Field>& fields, Config& config) {
 
 std::vector<Field> fields_of(Config& config) {
   std::vector<Field> fields;
+  fields.push_back(config::enumeration("task", config.task, {"lm", "vit"},
+                                       "a language model, or an image classifier"));
   add_model(fields, config.model);
+  add_image_model(fields, config.model);
   add_seqpe(fields, config.seqpe);
   add_train(fields, config.train);
   add_rest(fields, config);

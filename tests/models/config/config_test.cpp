@@ -59,11 +59,9 @@ TEST(Config, EveryKeyIsBoundToAVariableOfItsOwn) {
 }
 
 /// What each key decides; a new key fails until it is written here.
-const std::set<std::string> kOfEveryModel{"model.layers",   "model.width",
-                                          "model.heads",    "model.activation",
-                                          "model.position", "model.layer_norm_eps",
-                                          "task",           "model.image",
-                                          "model.patch",    "model.classes"},
+const std::set<std::string> kOfEveryModel{
+    "model.layers",         "model.width", "model.heads", "model.activation", "model.position",
+    "model.layer_norm_eps", "task",        "model.image", "model.patch",      "model.classes"},
     kOfSeqpeModels{"seqpe.apply",
                    "seqpe.qk_projection",
                    "seqpe.multi_head",
@@ -80,7 +78,7 @@ const std::set<std::string> kOfEveryModel{"model.layers",   "model.width",
                    "seqpe.encoder.activation"},
     kOfLearnedModels{"data.block_size"}, kOfWaves{"model.rotary.base"},
     kOfMixedRotary{"model.rotary.layout"}, kOfInterpolated{"model.interpolate"},
-    kOfData{"train.batch_size", "data.path",   "data.block_size",      "data.reader",
+    kOfData{"train.batch_size", "data.path",   "data.block_size",       "data.reader",
             "data.blank_lines", "data.shards", "data.reference_blocks", "data.bad_image"},
     // The tokeniser is compared itself, token by token; the seed by the loop.
     kOfNeither{"model.drop_path",
