@@ -61,6 +61,35 @@ TEST(Schedule, BeyondTheEndItStays) {
   }
 }
 
+TEST(Schedule, ADelayHoldsTheFirstRateAndShiftsTheRest) {
+  for (const ScheduleKind kind : kKinds) {
+    Schedule schedule{.kind = kind, .learning_rate = 1.0, .warmup_steps = 4, .steps = 12};
+    const Schedule prompt = schedule;
+    schedule.delay = 2;
+    for (const std::int64_t step : {0, 1, 2}) EXPECT_EQ(schedule.at(step), prompt.at(0)) << step;
+    for (std::int64_t step = 2; step < 14; ++step)
+      EXPECT_EQ(schedule.at(step), prompt.at(step - 2)) << step;
+  }
+}
+
+TEST(Schedule, AFallDuringTheWarmupShowsBehindIt) {
+  Schedule schedule{.kind = ScheduleKind::linear,
+                    .learning_rate = 1.0,
+                    .min_learning_rate = 0.2,
+                    .warmup_steps = 4,
+                    .steps = 12,
+                    .falls_during_warmup = true};
+  EXPECT_DOUBLE_EQ(schedule.at(3), 0.75);
+  EXPECT_DOUBLE_EQ(schedule.at(4), 0.2 + 0.8 * 2 / 3) << "a third of the 12 steps is over";
+  EXPECT_DOUBLE_EQ(schedule.at(9), 0.4);
+  EXPECT_DOUBLE_EQ(schedule.at(12), 0.2);
+  schedule.kind = ScheduleKind::cosine;
+  EXPECT_DOUBLE_EQ(schedule.at(4), 0.8) << "0.2 + 0.4 (1 + cos 60 degrees)";
+  EXPECT_DOUBLE_EQ(schedule.at(6), 0.6);
+  schedule.kind = ScheduleKind::constant;
+  EXPECT_EQ(schedule.at(6), 1.0);
+}
+
 TEST(Schedule, WarmupThatTakesAllSteps) {
   for (const ScheduleKind kind : kKinds) {
     const Schedule schedule{.kind = kind, .learning_rate = 1.0, .warmup_steps = 10, .steps = 10};
