@@ -163,14 +163,16 @@ Tensor SeqpeEncoder::forward(const PositionTokens& tokens, const nn::Pass& pass)
   return read_out(block.mlp().add_to(stream.sum, stream.norm, cls_pass));
 }
 
-Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions,
-                                   const nn::Pass& pass) const {
+Tensor SeqpeEncoder::forward_plain(const std::vector<std::int64_t>& positions, const nn::Pass& pass,
+                                   std::vector<Tensor>* streams) const {
   const PositionTokens tokens = tokenize(positions);
   const nn::SelfAttention::Extra extra{.key_mask = tokens.key_mask};
   Tensor x = ops::embedding(token_table(), tokens.indices);
+  if (streams) streams->push_back(x);
   for (const auto& block : blocks_) {
     x = block->attention().add_to(x, block->norm_1().forward(x), pass, extra);
     x = block->mlp().add_to(x, block->norm_2().forward(x), pass);
+    if (streams) streams->push_back(x);
   }
   return read_out(ops::take_token(x, digits_));
 }

@@ -35,8 +35,10 @@ class SeqpeEncoder final : public nn::Module {
   }
 
   /// The same, computing every block for every token: what forward() must equal. For tests and
-  /// teaching.
-  Tensor forward_plain(const std::vector<std::int64_t>& positions, const nn::Pass& pass) const;
+  /// teaching. `streams`, if given, receives the residual stream [P, L, E] before the first block
+  /// and behind each.
+  Tensor forward_plain(const std::vector<std::int64_t>& positions, const nn::Pass& pass,
+                       std::vector<Tensor>* streams = nullptr) const;
 
   std::int64_t out_dim() const { return out_dim_; }
 

@@ -47,6 +47,22 @@ inline std::vector<std::filesystem::path> golden_files(const std::string& room,
   return files;
 }
 
+/// The same of several rooms, one after the other.
+inline std::vector<std::filesystem::path> golden_files(const std::vector<std::string>& rooms,
+                                                       const std::string& kind) {
+  std::vector<std::filesystem::path> files;
+  for (const std::string& room : rooms) {
+    const auto more = golden_files(room, kind);
+    files.insert(files.end(), more.begin(), more.end());
+  }
+  return files;
+}
+
+/// "image/encoder_noise005.safetensors"
+inline std::string name_in_room(const std::filesystem::path& path) {
+  return path.parent_path().filename() / path.filename();
+}
+
 /// What a golden is computed in, and where.
 struct Where {
   DType dtype;

@@ -6,6 +6,8 @@
 namespace seqpe {
 namespace {
 
+const std::vector<std::string> kRooms{"text", "image"};
+
 Tensor leaf(const test::Golden& golden, const std::string& name, const test::Where& where) {
   Tensor tensor = golden.tensor(name, where.dtype).to(where.device);
   tensor.set_requires_grad();
@@ -13,10 +15,10 @@ Tensor leaf(const test::Golden& golden, const std::string& name, const test::Whe
 }
 
 TEST(GoldenLosses, Contrastive) {
-  for (const auto& path : test::golden_files("text", "contrastive_")) {
+  for (const auto& path : test::golden_files(kRooms, "contrastive_")) {
     for (const test::Where& where : test::everywhere()) {
       const DType dtype = where.dtype;
-      SCOPED_TRACE(path.filename().string() + " " + where.name());
+      SCOPED_TRACE(test::name_in_room(path) + " " + where.name());
       const test::Golden golden(path);
       const auto& config = golden.config.at("contrastive");
       const Tensor pivots = leaf(golden, "in.pivots", where),
@@ -38,10 +40,10 @@ TEST(GoldenLosses, Contrastive) {
 }
 
 TEST(GoldenLosses, Transfer) {
-  for (const auto& path : test::golden_files("text", "transfer_")) {
+  for (const auto& path : test::golden_files(kRooms, "transfer_")) {
     for (const test::Where& where : test::everywhere()) {
       const DType dtype = where.dtype;
-      SCOPED_TRACE(path.filename().string() + " " + where.name());
+      SCOPED_TRACE(test::name_in_room(path) + " " + where.name());
       const test::Golden golden(path);
       const auto& config = golden.config.at("transfer");
       const models::TransferOptions options = test::transfer_options(config);
