@@ -127,7 +127,7 @@ void validate_training(const Config& config) {
     check_size("seqpe.transfer.starts", seqpe.transfer.starts);
     check_size("seqpe.transfer.indices", seqpe.transfer.indices);
     // They check their options.
-    TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), data.block_size,
+    TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), {data.block_size},
                      train.batch_size, static_cast<std::uint64_t>(train.seed));
   }
   std::set<std::string> positions{model.position};

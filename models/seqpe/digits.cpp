@@ -44,13 +44,16 @@ DigitSequences write_digits(const std::vector<std::int64_t>& positions, std::int
   return out;
 }
 
+std::int64_t axis_extent(std::int64_t max_position, std::int64_t dimensions) {
+  if (dimensions == 1) return max_position;
+  auto side = static_cast<std::int64_t>(std::sqrt(static_cast<double>(max_position)));
+  while (side * side > max_position) --side;
+  while ((side + 1) * (side + 1) <= max_position) ++side;
+  return side;
+}
+
 std::int64_t digits_needed(std::int64_t max_position, std::int64_t dimensions, std::int64_t base) {
-  std::int64_t extent = max_position;
-  if (dimensions == 2) {
-    extent = static_cast<std::int64_t>(std::sqrt(static_cast<double>(max_position)));
-    while (extent * extent > max_position) --extent;
-    while ((extent + 1) * (extent + 1) <= max_position) ++extent;
-  }
+  const std::int64_t extent = axis_extent(max_position, dimensions);
   return digit_count(extent > 1 ? extent - 1 : 0, base);
 }
 

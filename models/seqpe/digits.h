@@ -19,8 +19,11 @@ struct DigitSequences {
 DigitSequences write_digits(const std::vector<std::int64_t>& positions, std::int64_t dimensions,
                             std::int64_t base, std::int64_t max_digits);
 
-/// The digits that the largest position of training needs: of max_position - 1 in one dimension, of
-/// floor(sqrt(max_position)) - 1 an axis in two (max_position counts cells).
+/// Positions of training along an axis: max_position in one dimension, floor(sqrt(max_position)) in
+/// two, where max_position counts cells.
+std::int64_t axis_extent(std::int64_t max_position, std::int64_t dimensions);
+
+/// The digits that the largest integer of such an axis needs.
 std::int64_t digits_needed(std::int64_t max_position, std::int64_t dimensions, std::int64_t base);
 
 }  // namespace seqpe::models

@@ -1,4 +1,4 @@
-// The samplers that a training on text needs.
+// The samplers that a training of SeqPE needs.
 #pragma once
 
 #include <optional>
@@ -8,9 +8,10 @@
 namespace seqpe::models {
 
 /// Throws ConfigError where the options do not fit together. `out_dim`: width of an embedding;
-/// `length`: tokens of a sequence; `batch`: sequences of a step.
+/// `window`: {tokens} of a sequence or {rows, columns} of an image's patches, one integer for each
+/// of options.dimensions; `batch`: sequences of a step.
 struct TrainingSamplers {
-  TrainingSamplers(const SeqpeOptions& options, std::int64_t out_dim, std::int64_t length,
+  TrainingSamplers(const SeqpeOptions& options, std::int64_t out_dim, const Extent& window,
                    std::int64_t batch, std::uint64_t seed);
 
   ShiftSampler shift;

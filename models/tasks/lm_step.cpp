@@ -63,7 +63,7 @@ void add_positions(train::StepInputs& inputs, const LanguageModel& model, const 
   }
   if (step.transfer) {
     const TransferSample& sample = *step.transfer;
-    append(positions_of(sample));
+    append(positions_of(sample, {step.ids.dim(1)}));
     const std::int64_t windows = count_of(sample.starts);
     inputs.add(kTransferIndices,
                Tensor::from({windows, count_of(sample.indices) / windows}, sample.indices));

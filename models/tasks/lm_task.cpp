@@ -42,7 +42,7 @@ LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks v
   const auto seed = static_cast<std::uint64_t>(config.train.seed);
   order_.emplace(static_cast<std::int64_t>(blocks_.size()), seed, "data.order");
   if (model.seqpe() == nullptr) return;
-  samplers_.emplace(config.seqpe, model.seqpe()->encoder().out_dim(), length,
+  samplers_.emplace(config.seqpe, model.seqpe()->encoder().out_dim(), Extent{length},
                     config.train.batch_size, seed);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/io/file.h"
@@ -22,25 +23,29 @@ inline nlohmann::json golden_statistics(const std::string& name) {
 inline constexpr double kLevelBound = 0.02;
 
 /// Every golden quantile has its level among `values`: the share below it is at most the level and
-/// the share up to it at least that, within kLevelBound. Values that several draws share (whole
-/// numbers of pixels) have a range of levels.
-inline void expect_quantiles(std::vector<double> values, const nlohmann::json& expected,
-                             const std::string& what) {
+/// the share up to it at least that, within the bound. Values that several draws share (whole
+/// numbers of pixels) have a range of levels. `quantiles` are named by level; a mean is left out.
+inline void expect_levels(std::vector<double> values, const nlohmann::json& quantiles, double bound,
+                          const std::string& what) {
   ASSERT_GT(values.size(), 10'000U) << what << ": too few draws for the bound";
   std::sort(values.begin(), values.end());
   const auto share = [&](auto place) {
     return static_cast<double>(place - values.begin()) / static_cast<double>(values.size());
   };
-  for (const auto& [name, quantile] : expected.at("quantiles").items()) {
+  for (const auto& [name, quantile] : quantiles.items()) {
+    if (name == "mean") continue;
     const double level = std::stod(name), value = quantile;
     const double slack = 1e-9 * std::abs(value);  // the same fraction, rounded otherwise
-    EXPECT_LE(share(std::lower_bound(values.begin(), values.end(), value - slack)),
-              level + kLevelBound)
+    EXPECT_LE(share(std::lower_bound(values.begin(), values.end(), value - slack)), level + bound)
         << what << ", below the quantile " << name;
-    EXPECT_GE(share(std::upper_bound(values.begin(), values.end(), value + slack)),
-              level - kLevelBound)
+    EXPECT_GE(share(std::upper_bound(values.begin(), values.end(), value + slack)), level - bound)
         << what << ", up to the quantile " << name;
   }
+}
+
+inline void expect_quantiles(std::vector<double> values, const nlohmann::json& expected,
+                             const std::string& what) {
+  expect_levels(std::move(values), expected.at("quantiles"), kLevelBound, what);
 }
 
 }  // namespace seqpe::test

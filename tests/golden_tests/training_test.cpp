@@ -127,7 +127,7 @@ class ReplayedTask final : public train::Task {
       const std::int64_t count = golden_.file.tensor(in + "transfer_indices").dim(1);
       for (std::size_t i = 0; i < far.size(); i += static_cast<std::size_t>(count))
         sample.starts.push_back(far[i] - sample.indices[i]);
-      EXPECT_EQ(models::positions_of(sample), far);
+      EXPECT_EQ(models::positions_of(sample, {length}), far);
       drawn.transfer = sample;
     }
     return models::step_inputs(model_, drawn);

@@ -25,7 +25,8 @@ constexpr std::int64_t kLength = 16, kBatch = 12;
 
 ShiftSampler shift(double rate, std::int64_t pool = 20, std::int64_t blocks = 3,
                    std::int64_t batch = kBatch, std::uint64_t seed = 1) {
-  return ShiftSampler({.rate = rate, .pool = pool, .blocks = blocks}, 100, kLength, batch, seed);
+  return ShiftSampler({.rate = rate, .pool = pool, .blocks = blocks}, PositionSpace(100), {kLength},
+                      batch, seed);
 }
 
 TEST(ShiftSampler, StartsAreDistinctAndTheBlocksStayInside) {
@@ -107,7 +108,7 @@ TEST(ShiftSampler, IsAFunctionOfSeedAndStep) {
 
 TEST(ShiftSampler, Errors) {
   const auto make = [](const ShiftOptions& options, std::int64_t max_position) {
-    return [=] { ShiftSampler(options, max_position, kLength, kBatch, 1); };
+    return [=] { ShiftSampler(options, PositionSpace(max_position), {kLength}, kBatch, 1); };
   };
   test::expect_error<ConfigError>(
       make({.rate = 0.0}, 15),
@@ -142,7 +143,7 @@ class ContrastiveSamplerTest : public testing::TestWithParam<MixtureCase> {
                                .candidates = kCandidates,
                                .mixture = GetParam().mixture,
                                .local_range = 40},
-                              kMaxPosition, seed, 10, GetParam().shares);
+                              PositionSpace(kMaxPosition), seed, 10, GetParam().shares);
   }
 };
 
@@ -205,7 +206,7 @@ INSTANTIATE_TEST_SUITE_P(Mixtures, ContrastiveSamplerTest,
 ContrastiveSample many(Mixture mixture, const MixtureShares& shares, std::int64_t pivots = 1000) {
   const ContrastiveOptions options{
       .pivots = pivots, .candidates = 12, .mixture = mixture, .local_range = 40};
-  return ContrastiveSampler(options, 90000, 1, 10, shares).sample(0);
+  return ContrastiveSampler(options, PositionSpace(90000), 1, 10, shares).sample(0);
 }
 
 TEST(ContrastiveSampler, LocalCandidatesLieInOneWindowAnywhere) {
@@ -227,7 +228,7 @@ TEST(ContrastiveSampler, LocalCandidatesLieInOneWindowAnywhere) {
 
 TEST(ContrastiveSampler, AWindowAsLargeAsThereArePositions) {
   const ContrastiveOptions options{.pivots = 30, .candidates = 9, .local_range = 256};
-  const ContrastiveSample sample = ContrastiveSampler(options, 10, 1).sample(0);
+  const ContrastiveSample sample = ContrastiveSampler(options, PositionSpace(10), 1).sample(0);
   for (std::size_t p = 0; p < sample.pivots.size(); ++p) {
     EXPECT_EQ(distinct(row(sample, p)).size(), 9u) << "all positions but the pivot";
   }
@@ -287,7 +288,7 @@ TEST(ContrastiveSampler, SharesOfTheMixture) {
 TEST(ContrastiveSampler, OtherBases) {
   for (const std::int64_t base : {2, 3, 256}) {
     const ContrastiveOptions options{.pivots = 64, .candidates = 8, .local_range = 8};
-    ContrastiveSampler sampler(options, 64, 1, base, {1.0, 0.0, 0.5});
+    ContrastiveSampler sampler(options, PositionSpace(64), 1, base, {1.0, 0.0, 0.5});
     const ContrastiveSample sample = sampler.sample(0);
     for (std::size_t p = 0; p < sample.pivots.size(); ++p) {
       const auto unique = distinct(row(sample, p));
@@ -299,7 +300,7 @@ TEST(ContrastiveSampler, OtherBases) {
 
 TEST(ContrastiveSampler, Errors) {
   const auto make = [](const ContrastiveOptions& options, std::int64_t max_position) {
-    return [=] { ContrastiveSampler(options, max_position, 1); };
+    return [=] { ContrastiveSampler(options, PositionSpace(max_position), 1); };
   };
   test::expect_error<ConfigError>(
       make({.candidates = 0}, 100),
@@ -318,7 +319,7 @@ TEST(ContrastiveSampler, Errors) {
 
 TEST(TransferSampler, StartsWalkThroughAllAndIndicesAreDistinct) {
   // Starts lie in [16 / 4, 100 - 16): 80 of them, ten steps of eight.
-  TransferSampler sampler({.starts = 8, .indices = 6}, 100, 16, 1);
+  TransferSampler sampler({.starts = 8, .indices = 6}, PositionSpace(100), {16}, 1);
   Positions starts;
   std::set<std::int64_t> indices;
   for (std::int64_t step = 0; step < 10; ++step) {
@@ -341,8 +342,9 @@ TEST(TransferSampler, StartsWalkThroughAllAndIndicesAreDistinct) {
 
 TEST(TransferSampler, IsAFunctionOfSeedAndStep) {
   const TransferOptions options{.starts = 8, .indices = 6};
-  TransferSampler walking(options, 100, 16, 1), jumping(options, 100, 16, 1),
-      other(options, 100, 16, 2);
+  const PositionSpace space(100);
+  TransferSampler walking(options, space, {16}, 1), jumping(options, space, {16}, 1),
+      other(options, space, {16}, 2);
   for (std::int64_t step = 0; step < 30; ++step) walking.sample(step);
   const TransferSample there = walking.sample(30), jumped = jumping.sample(30);
   EXPECT_EQ(there.starts, jumped.starts);
@@ -353,13 +355,14 @@ TEST(TransferSampler, IsAFunctionOfSeedAndStep) {
 
 TEST(TransferSampler, Errors) {
   test::expect_error<ConfigError>(
-      [] { TransferSampler({.indices = 4}, 20, 16, 1); },
+      [] { TransferSampler({.indices = 4}, PositionSpace(20), {16}, 1); },
       "[seqpe] seqpe.max_position must exceed data.block_size 16 plus a quarter of it, so that "
       "blocks outside the trained one exist, got 20.");
   test::expect_error<ConfigError>(
-      [] { TransferSampler({.indices = 17}, 100, 16, 1); },
+      [] { TransferSampler({.indices = 17}, PositionSpace(100), {16}, 1); },
       "[seqpe] seqpe.transfer.indices must be at most data.block_size 16, got 17.");
-  EXPECT_NO_THROW(TransferSampler({.starts = 1, .indices = 16}, 21, 16, 1).sample(0));
+  EXPECT_NO_THROW(
+      TransferSampler({.starts = 1, .indices = 16}, PositionSpace(21), {16}, 1).sample(0));
 }
 
 }  // namespace

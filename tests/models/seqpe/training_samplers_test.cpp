@@ -22,15 +22,16 @@ SeqpeOptions small_options() {
 }
 
 TrainingSamplers make(const SeqpeOptions& options, std::int64_t out_dim = kOutDim) {
-  return {options, out_dim, kLength, kBatch, kSeed};
+  return {options, out_dim, {kLength}, kBatch, kSeed};
 }
 
 TEST(TrainingSamplers, EachDrawsWithTheOptionsOfItsOwn) {
   const SeqpeOptions options = small_options();
   TrainingSamplers samplers = make(options);
-  ShiftSampler shift(options.shift, 200, kLength, kBatch, kSeed);
-  ContrastiveSampler contrastive(options.contrastive, 200, kSeed, 3);
-  TransferSampler transfer(options.transfer, 200, kLength, kSeed);
+  const PositionSpace space(200);
+  ShiftSampler shift(options.shift, space, {kLength}, kBatch, kSeed);
+  ContrastiveSampler contrastive(options.contrastive, space, kSeed, 3);
+  TransferSampler transfer(options.transfer, space, {kLength}, kSeed);
   for (std::int64_t step = 0; step < 20; ++step) {
     EXPECT_EQ(samplers.shift.starts(step), shift.starts(step));
     const ContrastiveSample ours = samplers.contrastive.value().sample(step),
@@ -38,8 +39,48 @@ TEST(TrainingSamplers, EachDrawsWithTheOptionsOfItsOwn) {
     EXPECT_EQ(ours.pivots, theirs.pivots);
     EXPECT_EQ(ours.candidates, theirs.candidates);
     EXPECT_EQ(ours.labels, theirs.labels);
-    EXPECT_EQ(positions_of(samplers.transfer.value().sample(step)),
-              positions_of(transfer.sample(step)));
+    EXPECT_EQ(positions_of(samplers.transfer.value().sample(step), {kLength}),
+              positions_of(transfer.sample(step), {kLength}));
+  }
+}
+
+/// Runs that were begun by an earlier version resume with the draws that they would have had.
+TEST(TrainingSamplers, TextDrawsWhatItAlwaysDrew) {
+  using Integers = std::vector<std::int64_t>;
+  SeqpeOptions options;
+  options.shift = {.rate = 1.0, .pool = 8, .blocks = 2};
+  options.contrastive = {.pivots = 3, .candidates = 6, .local_range = 9};
+  options.transfer = {.starts = 2, .indices = 3};
+  TrainingSamplers samplers = make(options);
+  EXPECT_EQ(samplers.shift.starts(7), (Integers{19961, 10119}));
+  const ContrastiveSample contrastive = samplers.contrastive.value().sample(7);
+  EXPECT_EQ(contrastive.pivots, (Integers{15173, 1379, 17127}));
+  EXPECT_EQ(contrastive.candidates,
+            (Integers{4730, 19497, 2149, 10048, 17747, 15336, 2963, 2961, 2969, 2968, 2966, 2964,
+                      18265, 18267, 18264, 18261, 18263, 18266}));
+  EXPECT_EQ(contrastive.labels, (Integers{5, 1, 3}));
+  const TransferSample transfer = samplers.transfer.value().sample(7);
+  EXPECT_EQ(transfer.starts, (Integers{13188, 15596}));
+  EXPECT_EQ(transfer.indices, (Integers{2, 8, 6, 6, 3, 12}));
+}
+
+TEST(TrainingSamplers, ImagesHaveASpaceAndAMixtureOfTheirOwn) {
+  SeqpeOptions options = small_options();
+  options.dimensions = 2;
+  options.max_position = 200;  // 14 x 14 cells
+  options.contrastive.pivots = 60;
+  const Extent window{3, 5};
+  TrainingSamplers samplers(options, kOutDim, window, kBatch, kSeed);
+  const PositionSpace space(196, 2);
+  ShiftSampler shift(options.shift, space, window, kBatch, kSeed);
+  ContrastiveSampler contrastive(options.contrastive, space, kSeed, 3, kImageMixture);
+  TransferSampler transfer(options.transfer, space, window, kSeed);
+  for (std::int64_t step = 0; step < 20; ++step) {
+    EXPECT_EQ(samplers.shift.starts(step), shift.starts(step));
+    EXPECT_EQ(samplers.contrastive.value().sample(step).candidates,
+              contrastive.sample(step).candidates);
+    EXPECT_EQ(positions_of(samplers.transfer.value().sample(step), window),
+              positions_of(transfer.sample(step), window));
   }
 }
 
