@@ -40,7 +40,8 @@ class Trainer {
     // The last save's may have been cut short.
     if (own) prune_checkpoints(options_.run, options_.checkpoint);
     metrics_.emplace(options_.run / "metrics.jsonl", step_, !evaluation_due_);
-    progress_.emplace(*options_.log, step_, options_.train.steps, options_.log_config.every);
+    progress_.emplace(*options_.log, step_, options_.train.steps, options_.log_config.every,
+                      task_.unit());
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);
     for (bool saved = own;; saved = false) {
       if (evaluation_due_) report_all();
@@ -85,14 +86,14 @@ class Trainer {
     const std::int64_t step = step_ - static_cast<std::int64_t>(pending_.size()) + 1;
     pending_.pop_front();
     if (!update.finite) throw_diverged(step, update.loss);
-    tokens_ += update.tokens;
+    samples_ += update.samples;
     nlohmann::ordered_json line = {{"step", step}, {"loss", update.loss}};
     for (const auto& [name, value] : update.terms) {
       line[name + "_loss"] = value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
     }
     for (const auto& [group, norm] : update.norms) line[norm_name(group)] = norm;
     line["learning_rate"] = update.learning_rate;
-    line["tokens"] = tokens_;
+    line[task_.unit()] = samples_;
     line["seconds"] = progress_->seconds();
     metrics_->write(line);
     progress_->step(step, update);
@@ -132,9 +133,13 @@ class Trainer {
       std::string shown;
       for (const auto& cell : row) {
         std::visit(
-            [&](auto number) {
-              values[cell.first] = number;
-              shown += fmt::format(" {} {:.6g}", cell.first, static_cast<double>(number));
+            [&](const auto& value) {
+              values[cell.first] = value;
+              if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+                shown += fmt::format(" {} {}", cell.first, value);
+              } else {
+                shown += fmt::format(" {} {:.6g}", cell.first, static_cast<double>(value));
+              }
             },
             cell.second);
       }
@@ -161,7 +166,7 @@ class Trainer {
       task_.save(directory);
       io::write_safetensors(directory / kOptimizerFile, moments());
       nlohmann::ordered_json state = {
-          {"format_version", kCheckpointFormat}, {"step", step_}, {"tokens", tokens_}};
+          {"format_version", kCheckpointFormat}, {"step", step_}, {task_.unit(), samples_}};
       state["seed"] = options_.train.seed;
       state["evaluation_due"] = evaluation_due_;
       state["best_loss"] = best_ ? nlohmann::ordered_json(best_->loss) : nlohmann::ordered_json();
@@ -189,7 +194,7 @@ class Trainer {
       require<ConfigError>(step_ <= options_.train.steps,
                            "[config] train.steps must be at least the {} that {} has done, got {}.",
                            step_, checkpoint.string(), options_.train.steps);
-      tokens_ = state.at("tokens").get<std::int64_t>();
+      samples_ = state.at(task_.unit()).get<std::int64_t>();
       evaluation_due_ = state.value("evaluation_due", false);
       const auto best_step = state.value("best_step", nlohmann::json());
       if (!best_step.is_null())
@@ -204,7 +209,7 @@ class Trainer {
   const LoopOptions& options_;
   Updater updater_;
   std::int64_t step_ = 0;              // updates that were started
-  std::int64_t tokens_ = 0;            // of those that were reported
+  std::int64_t samples_ = 0;           // of those that were reported
   std::deque<PendingUpdate> pending_;  // the others
   std::optional<Metrics> metrics_;
   std::optional<TrainingProgress> progress_;

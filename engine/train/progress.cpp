@@ -13,16 +13,16 @@ constexpr double kLineSeconds = 10.0;
 }  // namespace
 
 void TrainingProgress::step(std::int64_t step, const Update& update) {
-  tokens_ += update.tokens;
+  samples_ += update.samples;
   const bool has_line = step % every_ == 0 || step == steps_;
   if (!has_line && !log_.draws()) return;
   const double elapsed = seconds();
   const double left =
       elapsed / static_cast<double>(step - first_step_) * static_cast<double>(steps_ - step);
   // A narrow terminal shows the beginning of it.
-  std::string line =
-      fmt::format("step {}/{} loss {:.4f} ETA {} {:.0f} tok/s", step, steps_, update.loss,
-                  duration(left), static_cast<double>(tokens_) / elapsed);
+  std::string line = fmt::format(
+      "step {}/{} loss {:.4f} ETA {} {:.0f} {}/s", step, steps_, update.loss, duration(left),
+      static_cast<double>(samples_) / elapsed, unit_ == "tokens" ? "tok" : "img");
   for (const auto& [name, value] : update.terms) {
     if (value) line += fmt::format(" {} {:.4f}", name, *value);
   }

@@ -20,18 +20,21 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-/// Of training: step, losses, gradient norms, learning rate, tokens a second, time left. A line
-/// every `every` steps.
+/// Of training: step, losses, gradient norms, learning rate, tokens or images a second, time left.
+/// A line every `every` steps.
 class TrainingProgress {
  public:
-  TrainingProgress(Log& log, std::int64_t first_step, std::int64_t steps, std::int64_t every)
-      : log_(log), first_step_(first_step), steps_(steps), every_(every) {}
+  /// `unit`: Task::unit.
+  TrainingProgress(Log& log, std::int64_t first_step, std::int64_t steps, std::int64_t every,
+                   std::string unit)
+      : log_(log), first_step_(first_step), steps_(steps), every_(every), unit_(std::move(unit)) {}
   void step(std::int64_t step, const Update& update);
   double seconds() const { return watch_.seconds(); }
 
  private:
   Log& log_;
-  std::int64_t first_step_, steps_, every_, tokens_ = 0;
+  std::int64_t first_step_, steps_, every_, samples_ = 0;
+  std::string unit_;
   Stopwatch watch_;
 };
 

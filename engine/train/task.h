@@ -20,11 +20,11 @@ namespace seqpe::train {
 struct StepTerms {
   Tensor loss;  // total
   std::vector<std::pair<std::string, Tensor>> terms;
-  std::int64_t tokens = 0;
+  std::int64_t samples = 0;  // of Task::unit
 };
 
 /// One line of an evaluation: "length" 512, "nll" 2.3 ... in the order to show.
-using EvalValue = std::variant<std::int64_t, double>;
+using EvalValue = std::variant<std::int64_t, double, std::string>;
 using EvalRow = std::vector<std::pair<std::string, EvalValue>>;
 
 /// Results on the validation data. The checkpoint of the lowest `loss` is the best one.
@@ -40,6 +40,8 @@ class Task {
  public:
   virtual ~Task() = default;
 
+  /// What progress and metrics count: "tokens", "images".
+  virtual const char* unit() const = 0;
   /// All parameters with their groups.
   virtual std::vector<nn::Parameter> parameters() const = 0;
   /// What one optimiser step computes from, on the host: a function of `step` alone.

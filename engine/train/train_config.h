@@ -32,6 +32,7 @@ struct TrainConfig {
   std::int64_t warmup_steps = 0;
   double warmup_from = 0.0;
   optim::ScheduleKind schedule = optim::ScheduleKind::linear;
+  bool schedule_as_timm = false;  // optim::Schedule::delay and falls_during_warmup
   std::vector<double> betas{0.9, 0.999};
   double eps = 1e-8;
   Precision precision = Precision::fp32;

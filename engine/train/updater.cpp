@@ -32,7 +32,9 @@ double Updater::learning_rate(const std::string& group, std::int64_t step) const
                                  .min_learning_rate = config_.min_learning_rate,
                                  .warmup_from = config_.warmup_from,
                                  .warmup_steps = config_.warmup_steps,
-                                 .steps = config_.steps};
+                                 .steps = config_.steps,
+                                 .delay = config_.schedule_as_timm ? 1 : 0,
+                                 .falls_during_warmup = config_.schedule_as_timm};
   return schedule.at(step);
 }
 
@@ -50,7 +52,7 @@ PendingUpdate::PendingUpdate(const StepTerms& terms, const std::vector<std::stri
     update_.terms.emplace_back(name, value.defined() ? std::optional(0.0) : std::nullopt);
   for (const std::string& group : groups) update_.norms.emplace_back(group, 0.0);
   update_.learning_rate = learning_rate;
-  update_.tokens = terms.tokens;
+  update_.samples = terms.samples;
 }
 
 Update PendingUpdate::wait() const {

@@ -23,7 +23,7 @@ struct Update {
   std::vector<std::pair<std::string, std::optional<double>>> terms;  // as StepTerms
   std::vector<std::pair<std::string, double>> norms;  // gradient norm by group, before clipping
   double learning_rate = 0.0;                         // of the group "model"
-  std::int64_t tokens = 0;
+  std::int64_t samples = 0;                           // of Task::unit
   bool finite = true;  // false: neither this update nor a later one changed anything
 };
 

@@ -44,6 +44,7 @@ Config load_model_config(const std::vector<std::string>& names,
     config::load(*source, fields, resolve);
   }
   for (const std::string& assignment : overrides) config::set(assignment, fields);
+  config.seqpe.dimensions = config.task == TaskKind::vit ? 2 : 1;
   validate_model(config);
   return config;
 }

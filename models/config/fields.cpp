@@ -135,6 +135,9 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
   fields.push_back(config::number("train.warmup_from", train.warmup_from, "rate of step 0"));
   fields.push_back(config::enumeration("train.schedule", train.schedule,
                                        {"linear", "cosine", "constant"}, "after the warmup"));
+  fields.push_back(config::boolean("train.schedule_as_timm", train.schedule_as_timm,
+                                   "the rate is that of the step before, and its fall counts from "
+                                   "step 0 (timm's, as the published image models were trained)"));
   fields.push_back(config::numbers("train.betas", train.betas, 2, "of AdamW"));
   fields.push_back(config::number("train.eps", train.eps, "of AdamW"));
   fields.push_back(config::number("train.weight_decay", model.weight_decay, "of the model"));

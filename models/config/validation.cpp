@@ -37,13 +37,50 @@ void check_cuda_heads(const char* section, std::int64_t width, std::int64_t head
                        (width + kLargest - 1) / kLargest);
 }
 
+/// Of a position's integer along an axis.
+std::int64_t digits_of(const SeqpeOptions& seqpe) {
+  if (seqpe.max_digits > 0) return seqpe.max_digits;
+  return digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+}
+
+/// Every size must be whole patches, at positions that the model can tell.
+void validate_sizes(const Config& config) {
+  const ModelConfig& model = config.model;
+  check_size("model.image", model.image);
+  const auto check_side = [&](const char* key, std::int64_t side) {
+    require<ConfigError>(side % model.patch == 0,
+                         "[config] {} must be a multiple of model.patch {}, got {}.", key,
+                         model.patch, side);
+  };
+  check_side("model.image", model.image);
+  for (const data::EvaluationSize& size : evaluation_sizes(config)) {
+    for (const std::int64_t side : {size.rows, size.columns}) {
+      check_side("eval.sizes", side);
+      const std::int64_t patches = side / model.patch, digits = digits_of(config.seqpe),
+                         needed = digits_needed(patches, 1, config.seqpe.base);
+      require<ConfigError>(
+          !model.is_seqpe() || model.interpolate != Interpolation::none || needed <= digits,
+          "[config] eval.sizes {}: position {} needs {} digits in base {}, seqpe.max_digits is {}. "
+          "Hint: train with more digits or evaluate at smaller sizes.",
+          text_of(size), patches - 1, needed, config.seqpe.base, digits);
+    }
+  }
+  const AugmentConfig& augment = config.data.augment;
+  const auto check_range = [](const char* key, const std::vector<double>& range, double most) {
+    require<ConfigError>(range[0] > 0 && range[0] <= range[1] && range[1] <= most,
+                         "[config] {} must be two numbers, 0 < least <= most <= {}, got [{}, {}].",
+                         key, most, range[0], range[1]);
+  };
+  check_range("data.augment.crop_scale", augment.crop_scale, 1.0);
+  check_range("data.augment.crop_ratio", augment.crop_ratio, 1e6);
+}
+
 /// The largest position of an evaluation must be one that the model can tell.
 void validate_lengths(const Config& config) {
   const auto& eval = config.eval;
   const SeqpeOptions& seqpe = config.seqpe;
-  const std::int64_t digits = seqpe.max_digits > 0
-                                  ? seqpe.max_digits
-                                  : digits_needed(seqpe.max_position, seqpe.dimensions, seqpe.base);
+  check_size("data.block_size", config.data.block_size);
+  const std::int64_t digits = digits_of(seqpe);
   check_size("eval.start", eval.start);
   for (const std::int64_t length : evaluation_lengths(config)) {
     check_size("eval.lengths", length);
@@ -89,10 +126,14 @@ void validate_model(const Config& config) {
   require<ConfigError>(config.train.threads <= kMostThreads,
                        "[config] train.threads must be at most {}, got {}.", kMostThreads,
                        config.train.threads);
-  check_size("data.block_size", config.data.block_size);
   check_size("model.width", model.width);
   check_size("seqpe.max_position", seqpe.max_position);
-  validate_lengths(config);
+  const PositionAbilities& can = position_kind(model.position).can;
+  const bool is_text = config.task == TaskKind::lm;
+  require<ConfigError>(is_text ? can.text : can.images,
+                       "[config] model.position {} is no encoding of {}.", model.position,
+                       is_text ? "text" : "images");
+  is_text ? validate_lengths(config) : validate_sizes(config);
   if (model.is_seqpe()) validate_seqpe(seqpe);
   if (config.train.device == train::DeviceChoice::cuda) validate_device(config, Device::cuda);
 }
@@ -105,7 +146,7 @@ void validate_device(const Config& config, Device device) {
 }
 
 void validate_training(const Config& config) {
-  const auto& [model, seqpe, train, data, eval, checkpoint, log, compare] = config;
+  const auto& [task, model, seqpe, train, data, eval, checkpoint, log, compare] = config;
   check_size("train.batch_size", train.batch_size);
   require<ConfigError>(divides(train.micro_batch(), train.batch_size),
                        "[config] train.micro_batch_size must divide train.batch_size {}, got {}.",
@@ -127,7 +168,7 @@ void validate_training(const Config& config) {
     check_size("seqpe.transfer.starts", seqpe.transfer.starts);
     check_size("seqpe.transfer.indices", seqpe.transfer.indices);
     // They check their options.
-    TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), {data.block_size},
+    TrainingSamplers(seqpe, seqpe_out_dim(seqpe, model.width, model.heads), trained_extent(config),
                      train.batch_size, static_cast<std::uint64_t>(train.seed));
   }
   std::set<std::string> positions{model.position};

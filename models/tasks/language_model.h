@@ -4,38 +4,26 @@
 #include <memory>
 
 #include "engine/data/tokenizer.h"
-#include "models/config/config.h"
 #include "models/gpt/gpt.h"
-#include "models/seqpe/seqpe_position.h"
+#include "models/tasks/task_model.h"
 
 namespace seqpe::models {
 
-class LanguageModel {
+class LanguageModel final : public TaskModel {
  public:
   LanguageModel(const Config& config, std::shared_ptr<const data::Tokenizer> tokenizer,
                 DType dtype = DType::f32);
 
-  const Config& config() const { return config_; }
+  const nn::Module& body() const override { return *gpt_; }
+  const PositionEncoding& position() const override { return gpt_->position(); }
   const data::Tokenizer& tokenizer() const { return *tokenizer_; }
   const Gpt& gpt() const { return *gpt_; }
-  /// Null unless model.position is seqpe.
-  const SeqpePosition* seqpe() const { return seqpe_; }
-  /// The model's parameters in group "model", the encoder's in group "encoder", with their
-  /// weight-decay rule.
-  std::vector<nn::Parameter> parameters() const;
-  /// Starts from scratch; on the CPU.
-  void initialize(std::uint64_t seed) const;
-  void move_to(Device device) const;
-  /// Where the parameters are.
-  Device device() const;
-  /// Makes it compute as train.precision says, for evaluation alone: parameters that it rounds are
-  /// not to be had unrounded again. In training the updater keeps both.
-  void compute_as_trained() const;
 
  private:
-  Config config_;
+  bool decays(const nn::Parameter& parameter) const override;
+  bool encoder_decays(const nn::Parameter& parameter) const override;
+
   std::shared_ptr<const data::Tokenizer> tokenizer_;
-  SeqpePosition* seqpe_ = nullptr;
   std::unique_ptr<Gpt> gpt_;
 };
 

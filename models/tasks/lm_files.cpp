@@ -1,10 +1,7 @@
 #include "models/tasks/lm_files.h"
 
-#include <fmt/ranges.h>
-
-#include "engine/core/warning.h"
 #include "engine/io/file.h"
-#include "engine/io/safetensors.h"
+#include "models/tasks/model_files.h"
 #include "models/tasks/reference_files.h"
 #include "models/tasks/weight_checks.h"
 
@@ -13,56 +10,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kEncoderPrefix = "encoder.";
-
-std::vector<std::pair<std::string, Tensor>> named(const std::vector<nn::Parameter>& parameters,
-                                                  std::string_view prefix) {
-  std::vector<std::pair<std::string, Tensor>> out;
-  out.reserve(parameters.size());
-  for (const auto& parameter : parameters)
-    out.emplace_back(parameter.name.substr(prefix.size()), parameter.master());
-  return out;
-}
-
-void copy_weights(const WeightFiles& files, const LanguageModel& model) {
+/// The head is the token embedding; a file may hold it twice.
+void copy_language_model(const WeightFiles& files, const LanguageModel& model) {
   check_tied_head(files.model);
-  io::read_safetensors_into(named(model.gpt().parameters(), ""), files.model, {kHead});
-  if (!files.encoder) return;
-  io::read_safetensors_into(named(model.seqpe()->encoder().parameters(), kEncoderPrefix),
-                            *files.encoder);
+  copy_weights(files, model, {kHead});
 }
 
 }  // namespace
 
 void save_language_model(const LanguageModel& model, const fs::path& directory) {
-  io::write_safetensors(directory / kModelFile, named(model.gpt().parameters(), ""),
-                        {{"format", "pt"}});
-  if (model.seqpe() != nullptr) {
-    io::write_safetensors(directory / kEncoderFile,
-                          named(model.seqpe()->encoder().parameters(), kEncoderPrefix),
-                          {{"format", "pt"}});
-  }
+  save_weights_and_config(model, directory);
   Config config = model.config();
   io::write_file_atomic(directory / "config.json",
                         gpt2_config_text(config, model.tokenizer().vocab_size()));
   io::write_file_atomic(directory / "pe_config.json", pe_config_text(config));
-  io::write_file_atomic(directory / kConfigFile, config::dump(fields_of(config)));
   model.tokenizer().save(directory);
 }
 
 void check_same_model(const LanguageModel& model, const fs::path& directory) {
-  const fs::path path = directory / kConfigFile;
-  Config stored = load_model_config({path.string()}, {}), asked = model.config();
-  const auto theirs = fields_of(stored), ours = fields_of(asked);
-  for (std::size_t i = 0; i < ours.size(); ++i) {
-    require<CheckpointError>(
-        !describes_model(ours[i].key, asked.model.position) || ours[i].get() == theirs[i].get(),
-        "[checkpoint] {} is of another model: {} is {} there, {} was asked for. Hint: --config {} "
-        "takes its configuration; a new run takes its weights by --init-from, where the shapes "
-        "fit.",
-        directory.string(), ours[i].key, theirs[i].get(), ours[i].get(),
-        (directory / kConfigFile).string());
-  }
+  check_same_configuration(model, directory);
   check_same_tokenizer(model, directory);
 }
 
@@ -81,26 +47,8 @@ void check_same_tokenizer(const LanguageModel& model, const fs::path& directory)
   }
 }
 
-void warn_of_other_data(const LanguageModel& model, const fs::path& directory) {
-  Config stored = load_model_config({(directory / kConfigFile).string()}, {}),
-         asked = model.config();
-  const auto theirs = fields_of(stored), ours = fields_of(asked);
-  std::vector<std::string> changes;
-  for (std::size_t i = 0; i < ours.size(); ++i) {
-    if (decides_data(ours[i].key) && ours[i].get() != theirs[i].get())
-      changes.push_back(
-          fmt::format("{} was {}, is {}", ours[i].key, theirs[i].get(), ours[i].get()));
-  }
-  if (!changes.empty()) {
-    warn(
-        fmt::format("[checkpoint] the steps to come see other data than those of an uninterrupted "
-                    "run: {}.",
-                    fmt::join(changes, "; ")));
-  }
-}
-
 void load_weights(const LanguageModel& model, const fs::path& directory) {
-  copy_weights(open_weights(model.config(), directory), model);
+  copy_language_model(open_weights(model.config(), directory), model);
 }
 
 std::unique_ptr<LanguageModel> open_language_model(const StoredModel& stored,
@@ -108,7 +56,7 @@ std::unique_ptr<LanguageModel> open_language_model(const StoredModel& stored,
                                                    const std::vector<std::string>& overrides) {
   Config config;
   if (stored.is_ours()) {
-    config = load_model_config({(stored.weights / kConfigFile).string()}, overrides);
+    config = stored_config(stored, TaskKind::lm, overrides);
   } else {
     config = read_reference_config(stored.reference_run);
     auto fields = fields_of(config);
@@ -128,7 +76,7 @@ std::unique_ptr<LanguageModel> open_language_model(const StoredModel& stored,
       "[checkpoint] the tokeniser must have the model's vocabulary of {} tokens, has {}.",
       vocab_size, loaded->vocab_size());
   auto model = std::make_unique<LanguageModel>(config, std::move(loaded));
-  copy_weights(files, *model);
+  copy_language_model(files, *model);
   return model;
 }
 

@@ -25,10 +25,6 @@ void check_same_model(const LanguageModel& model, const std::filesystem::path& d
 /// embeddings would stand for others.
 void check_same_tokenizer(const LanguageModel& model, const std::filesystem::path& directory);
 
-/// Prints a warning with the keys that differ if the training on which `directory` stands took its
-/// sequences from other data, or in another order, than this model's configuration does.
-void warn_of_other_data(const LanguageModel& model, const std::filesystem::path& directory);
-
 /// Reads the weights of a checkpoint folder into a model of the same shape.
 void load_weights(const LanguageModel& model, const std::filesystem::path& directory);
 

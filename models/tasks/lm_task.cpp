@@ -2,6 +2,7 @@
 
 #include "models/recipes/recipes.h"
 #include "models/tasks/lm_files.h"
+#include "models/tasks/model_files.h"
 
 namespace seqpe::models {
 namespace {
@@ -63,11 +64,10 @@ train::StepInputs LmTask::draw(std::int64_t step) {
                      out.labels.data_as<std::int64_t>() + b * length);
   }
   if (!samplers_) return step_inputs(model_, out);
-  out.starts = samplers_->shift.starts(step);
-  if (samplers_->contrastive) out.contrastive = samplers_->contrastive->sample(step);
-  // The trained window is the teacher: with several there is none.
-  if (samplers_->transfer && out.starts.size() == 1)
-    out.transfer = samplers_->transfer->sample(step);
+  StepPositions positions = draw_positions(*samplers_, step, 1);
+  out.starts = std::move(positions.starts);
+  out.contrastive = std::move(positions.contrastive);
+  out.transfer = std::move(positions.transfer);
   return step_inputs(model_, out);
 }
 

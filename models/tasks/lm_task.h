@@ -19,6 +19,7 @@ class LmTask final : public train::Task {
   /// The same on tokens at hand.
   LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation);
 
+  const char* unit() const override { return "tokens"; }
   std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
   train::StepInputs draw(std::int64_t step) override;
   train::StepTerms forward_backward(const train::StepInputs& inputs) override;

@@ -66,4 +66,13 @@ std::int64_t checked_vocab_size(const Config& config, const StoredModel& stored,
   return files.model.at(kEmbedding).shape[0];
 }
 
+void check_vit_sizes(const Config& config, const WeightFiles& files) {
+  const ModelConfig& model = config.model;
+  check_extent(files.model, "head.weight", 0, model.classes, "model.classes");
+  check_extent(files.model, "head.weight", 1, model.width, "model.width");
+  check_extent(files.model, "patch_embed.proj.weight", 3, model.patch, "model.patch");
+  check_layers(files.model, "blocks", "norm1.weight", model.layers, "model.layers");
+  if (files.encoder) check_encoder(config.seqpe, *files.encoder);
+}
+
 }  // namespace seqpe::models

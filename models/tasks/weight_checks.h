@@ -28,4 +28,7 @@ void check_tied_head(const io::SafetensorsFile& model_file);
 std::int64_t checked_vocab_size(const Config& config, const StoredModel& stored,
                                 const WeightFiles& files);
 
+/// Throws CheckpointError unless the files hold a ViT of the configuration's sizes, likewise.
+void check_vit_sizes(const Config& config, const WeightFiles& files);
+
 }  // namespace seqpe::models

@@ -99,6 +99,7 @@ class ReplayedTask final : public train::Task {
   ReplayedTask(const test::Golden& golden, const models::LanguageModel& model, Groups groups)
       : golden_(golden), model_(model), groups_(std::move(groups)) {}
 
+  const char* unit() const override { return "tokens"; }
   std::vector<nn::Parameter> parameters() const override {
     std::vector<nn::Parameter> all;
     for (const nn::Parameter& parameter : model_.parameters())

@@ -34,6 +34,7 @@ class ToyTask final : public Task {
       weight->set_requires_grad();
     }
   }
+  const char* unit() const override { return "tokens"; }
   std::vector<nn::Parameter> parameters() const override {
     return {{"w", model_, "model", true}, {"e", encoder_, "encoder", false}};
   }

@@ -35,7 +35,7 @@ void expect_matches(const std::string& line, const std::string& pattern) {
 }
 
 TEST_F(ProgressTest, ALineNamesTheLossesThatTheStepHad) {
-  TrainingProgress progress(log_, 0, 2, 1);
+  TrainingProgress progress(log_, 0, 2, 1, "tokens");
   const std::string rates = " ETA [0-9]+m[0-9][0-9]s [0-9]+ tok/s";
   progress.step(1, {.loss = 1.23456,
                     .terms = {{"task", 1.0}, {"transfer", std::nullopt}},
@@ -52,7 +52,7 @@ TEST_F(ProgressTest, ALineNamesTheLossesThatTheStepHad) {
 }
 
 TEST_F(ProgressTest, ALineComesEverySoManyStepsAndAtTheEnd) {
-  TrainingProgress progress(log_, 3, 9, 4);
+  TrainingProgress progress(log_, 3, 9, 4, "tokens");
   for (std::int64_t step = 4; step <= 9; ++step) progress.step(step, {});
   ASSERT_EQ(lines().size(), 3u);
   expect_matches(lines()[0], "step 4/9 .*");
@@ -62,11 +62,11 @@ TEST_F(ProgressTest, ALineComesEverySoManyStepsAndAtTheEnd) {
 
 TEST_F(ProgressTest, TimeLeftAndTokensASecondAreThoseOfThisRun) {
   // Two steps of a run that went on at step 10: 98 are left.
-  TrainingProgress progress(log_, 10, 110, 12);
-  progress.step(11, {.tokens = 3'000'000});
+  TrainingProgress progress(log_, 10, 110, 12, "tokens");
+  progress.step(11, {.samples = 3'000'000});
   std::this_thread::sleep_for(std::chrono::milliseconds(60));
   const double before = progress.seconds();
-  progress.step(12, {.tokens = 1'000'000});
+  progress.step(12, {.samples = 1'000'000});
   const double after = progress.seconds();
   ASSERT_EQ(lines().size(), 1u);
   std::smatch found;

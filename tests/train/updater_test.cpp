@@ -24,6 +24,7 @@ class ConstantGradients final : public Task {
       weight->set_requires_grad();
     }
   }
+  const char* unit() const override { return "tokens"; }
   std::vector<nn::Parameter> parameters() const override {
     return {{"decayed", decayed_, "model", true},
             {"exempt", exempt_, "model", false},
@@ -82,7 +83,7 @@ TEST(Updater, TheEncoderHasItsOwnRateAndDecay) {
                         updated(0.01, 0, 12)});
   EXPECT_EQ(update.learning_rate, 0.1) << "the model's";
   EXPECT_EQ(update.loss, 1.0);
-  EXPECT_EQ(update.tokens, 1);
+  EXPECT_EQ(update.samples, 1);
   ASSERT_EQ(update.terms.size(), 2u);
   EXPECT_EQ(update.terms[0], std::pair(std::string("task"), std::optional(1.0)));
   EXPECT_EQ(update.terms[1], std::pair(std::string("none"), std::optional<double>()));

@@ -1,4 +1,4 @@
-// seqpe_engine eval lm
+// seqpe_engine eval
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -9,17 +9,22 @@
 #include "engine/core/warning.h"
 #include "engine/train/signals.h"
 #include "models/recipes/recipes.h"
+#include "models/tasks/image_files.h"
+#include "models/tasks/image_task.h"
 #include "models/tasks/lm_files.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/image_sizes.h"
 #include "tools/seqpe_engine/tables.h"
 
 namespace seqpe::tools {
 namespace {
 
+/// What both tasks take.
 struct Options {
   std::string checkpoint, data, tokenizer;
   DeviceOption device{"auto"};  // wherever the run was trained
   std::vector<std::int64_t> lengths;
+  std::vector<std::string> sizes;
   std::int64_t max_lines = -1;
   std::vector<std::string> overrides;
   VerbosityFlags verbosity;
@@ -31,6 +36,8 @@ std::vector<std::string> overrides_of(const Options& options) {
   std::vector<std::string> all;
   if (!options.lengths.empty())
     all.push_back(fmt::format("eval.lengths=[{}]", fmt::join(options.lengths, ", ")));
+  if (!options.sizes.empty())
+    all.push_back(fmt::format("eval.sizes=[{}]", fmt::join(options.sizes, ", ")));
   if (options.max_lines >= 0) all.push_back(fmt::format("eval.max_lines={}", options.max_lines));
   all.insert(all.end(), options.overrides.begin(), options.overrides.end());
   return options.device.with(all);
@@ -55,15 +62,52 @@ void tell_lines(const Options& options, std::string_view text, std::int64_t max_
   warn(fmt::format("[eval] {}. Hint: --max-lines 0 reads all.", told));
 }
 
-nlohmann::ordered_json result_json(const LengthResult& result) {
-  if (!result.evaluation) return {{"length", result.length}, {"error", result.failure}};
+/// A length or a size with its result; "size" is a number where it is a square.
+template <typename Result>
+nlohmann::ordered_json result_json(const Result& result, const char* name,
+                                   const nlohmann::ordered_json& value) {
+  if (!result.evaluation) return {{name, value}, {"error", result.failure}};
   nlohmann::ordered_json out;
   for (const auto& cell : result.evaluation->row())
-    std::visit([&](auto number) { out[cell.first] = number; }, cell.second);
+    std::visit([&](const auto& told) { out[cell.first] = told; }, cell.second);
   return out;
 }
+nlohmann::ordered_json json_of(const LengthResult& result) {
+  return result_json(result, "length", result.length);
+}
+nlohmann::ordered_json json_of(const SizeResult& result) {
+  return result_json(result, "size", models::text_of(result.size));
+}
 
-void run(const Options& options) {
+/// The results on stdout; throws where one is not finite, or there is none.
+template <typename Result>
+void print_results(const Options& options, const char* task, const models::StoredModel& stored,
+                   const std::string& data, const std::vector<Result>& results) {
+  if (options.json) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (const Result& result : results) rows.push_back(json_of(result));
+    const auto step = models::step_of(stored);
+    const nlohmann::ordered_json out = {{"task", task},
+                                        {"checkpoint", stored.weights.string()},
+                                        {"step", step ? nlohmann::ordered_json(*step) : nullptr},
+                                        {"weights_sha256", models::weights_sha256(stored)},
+                                        {"data", data},
+                                        {"results", rows}};
+    // A path may hold bytes that are no UTF-8.
+    fmt::print("{}\n", out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
+  } else {
+    fmt::print("{}", evaluation_table(results));
+  }
+  require_finite(results);
+  const bool any = std::any_of(results.begin(), results.end(),
+                               [](const Result& result) { return result.evaluation.has_value(); });
+  const bool is_text = std::is_same_v<Result, LengthResult>;
+  require<DeviceError>(any, "[eval] every {} ran out of memory. Hint: {}.",
+                       is_text ? "length" : "size",
+                       is_text ? "shorter --lengths" : "smaller --sizes");
+}
+
+void run_lm(const Options& options) {
   const train::SignalGuard signals;
   train::Log log(options.verbosity.level());
   const auto tokenizer =
@@ -84,34 +128,38 @@ void run(const Options& options) {
   const auto chunks = data::tokenize_text(text, model->tokenizer(),
                                           config.data.text_options(config.eval.max_lines));
   const auto results = evaluate_lengths(*model, chunks, models::evaluation_lengths(config), log);
-  if (options.json) {
-    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-    for (const LengthResult& result : results) rows.push_back(result_json(result));
-    const auto step = models::step_of(stored);
-    const nlohmann::ordered_json out = {{"task", "lm"},
-                                        {"checkpoint", stored.weights.string()},
-                                        {"step", step ? nlohmann::ordered_json(*step) : nullptr},
-                                        {"weights_sha256", models::weights_sha256(stored)},
-                                        {"data", path},
-                                        {"results", rows}};
-    // A path may hold bytes that are no UTF-8.
-    fmt::print("{}\n", out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
-  } else {
-    fmt::print("{}", evaluation_table(results));
-  }
-  require_finite(results);
-  const bool any = std::any_of(results.begin(), results.end(), [](const LengthResult& result) {
-    return result.evaluation.has_value();
-  });
-  require<DeviceError>(any, "[eval] every length ran out of memory. Hint: shorter --lengths.");
+  print_results(options, "lm", stored, path, results);
 }
 
-}  // namespace
+void run_vit(const Options& options) {
+  const train::SignalGuard signals;
+  train::Log log(options.verbosity.level());
+  const models::StoredModel stored = models::find_model(options.checkpoint);
+  const auto model = models::open_image_classifier(stored, overrides_of(options));
+  models::Config config = model->config();
+  if (!options.data.empty()) config.data.valid_path = options.data;
+  model->move_to(use_device(config));
+  model->compute_as_trained();
+  log.detail(version_text());
+  log.say("checkpoint " + told(stored));
+  const auto images = models::open_images(config, data::Split::test,
+                                          train::EvaluationProgress(log, "decoding images"));
+  const std::string path =
+      config.data.valid_path.empty() ? config.data.path : config.data.valid_path;
+  print_results(options, "vit", stored, path, evaluate_sizes(*model, *images, log));
+}
 
-void add_eval_command(CLI::App& app) {
-  CLI::App* eval = app.add_subcommand("eval", "Evaluate a trained model");
-  eval->footer("  seqpe_engine eval lm --checkpoint runs/NAME");
-  eval->require_subcommand(1);
+void add_common(CLI::App* command, const std::shared_ptr<Options>& options) {
+  command
+      ->add_option("--set", options->overrides,
+                   "KEY=VALUE over the run's configuration, VALUE as YAML (see `config keys`)")
+      ->allow_extra_args(false);
+  options->device.add_to(command);
+  command->add_flag("--json", options->json, "One JSON object on stdout, numbers unrounded");
+  options->verbosity.add_to(command);
+}
+
+void add_lm(CLI::App* eval) {
   CLI::App* lm = eval->add_subcommand(
       "lm",
       "Token and word perplexity of a language model at any lengths. A length that runs out "
@@ -136,13 +184,44 @@ void add_eval_command(CLI::App& app) {
   lm->add_option("--max-lines", options->max_lines,
                  "Lines of the text to read, 0: all; default: the run's eval.max_lines")
       ->check(at_least(0));
-  lm->add_option("--set", options->overrides,
-                 "KEY=VALUE over the run's configuration, VALUE as YAML (see `config keys`)")
-      ->allow_extra_args(false);
-  options->device.add_to(lm);
-  lm->add_flag("--json", options->json, "One JSON object on stdout, numbers unrounded");
-  options->verbosity.add_to(lm);
-  lm->callback([options] { run(*options); });
+  add_common(lm, options);
+  lm->callback([options] { run_lm(*options); });
+}
+
+void add_vit(CLI::App* eval) {
+  CLI::App* vit = eval->add_subcommand(
+      "vit",
+      "Top-1 and top-5 accuracy and loss of an image classifier at any sizes. A size that runs out "
+      "of memory, or whose loss is not finite, is told, the others stand.");
+  vit->footer(
+      "  seqpe_engine eval vit --checkpoint runs/NAME\n"
+      "  seqpe_engine eval vit --checkpoint runs/NAME --data imagenet --sizes 224,384,512x640 "
+      "--json");
+  const auto options = std::make_shared<Options>();
+  vit->add_option("--checkpoint", options->checkpoint,
+                  "A checkpoint, or a run (best, else latest checkpoint)")
+      ->required();
+  vit->add_option("--data", options->data,
+                  "Images (folder or file, see `data inspect`); default: those of the run")
+      ->check(not_empty());
+  vit->add_option("--sizes", options->sizes,
+                  "Pixels, N or ROWSxCOLUMNS; default: the run's eval.sizes")
+      ->delimiter(',')
+      ->check(not_empty());
+  add_common(vit, options);
+  vit->callback([options] { run_vit(*options); });
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app) {
+  CLI::App* eval = app.add_subcommand("eval", "Evaluate a trained model");
+  eval->footer(
+      "  seqpe_engine eval lm --checkpoint runs/NAME\n"
+      "  seqpe_engine eval vit --checkpoint runs/NAME");
+  eval->require_subcommand(1);
+  add_lm(eval);
+  add_vit(eval);
 }
 
 }  // namespace seqpe::tools

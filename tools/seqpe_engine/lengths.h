@@ -7,12 +7,9 @@
 
 #include "engine/train/log.h"
 #include "models/tasks/lm_evaluation.h"
+#include "tools/seqpe_engine/failures.h"
 
 namespace seqpe::tools {
-
-/// Why a length has no result.
-inline constexpr const char* kOutOfMemory = "out of memory";
-inline constexpr const char* kNotFinite = "not finite";
 
 /// A length with its result, or why there is none.
 struct LengthResult {

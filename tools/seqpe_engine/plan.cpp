@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "engine/core/warning.h"
-#include "engine/ops/cross_entropy.h"
 #include "kernels/common/memory_limit.h"
 #include "kernels/device.h"
+#include "models/seqpe/position_space.h"
 #include "tools/seqpe_engine/sizes.h"
 
 namespace seqpe::tools {
@@ -35,7 +35,8 @@ double encoder_numbers(const models::Config& config) {
   const auto product = [](std::int64_t a, std::int64_t b) {
     return static_cast<double>(a) * static_cast<double>(b);
   };
-  double positions = product(shifts ? shift.blocks : 1, config.data.block_size);
+  double positions =
+      product(shifts ? shift.blocks : 1, models::place_count(models::trained_extent(config)));
   if (contrastive.weight > 0) positions += product(contrastive.pivots, 1 + contrastive.candidates);
   if (transfer.weight > 0) positions += product(transfer.starts, transfer.indices);
   const auto& encoder = config.seqpe.encoder;
@@ -44,24 +45,18 @@ double encoder_numbers(const models::Config& config) {
 }
 
 /// Bytes of tensors while training: weights, gradients and both moments (in mixed precision the
-/// rounded weights too); activations; the head.
-double expected_peak(const models::LanguageModel& model, std::int64_t parameter_count,
-                     Device device) {
+/// rounded weights too); activations; what the step takes beside them.
+double expected_peak(const models::TaskModel& model, std::int64_t parameter_count,
+                     const StepSize& step) {
   const models::Config& config = model.config();
-  const auto tokens = static_cast<double>(config.train.micro_batch() * config.data.block_size);
-  const double activations = tokens * static_cast<double>(config.model.width) *
+  const double activations = static_cast<double>(step.tokens) *
+                             static_cast<double>(config.model.width) *
                              (kModelWidths * static_cast<double>(config.model.layers) + kModelOnce);
-  const std::int64_t vocab = model.tokenizer().vocab_size();
-  const std::int64_t rows = ops::rows_of_logits_at_once(
-      config.train.micro_batch() * config.data.block_size, vocab, device);
-  // A chunk of logits, and the head's gradient before it is added to that of the embedding.
-  const auto logits = static_cast<double>(rows * vocab),
-             head_gradient = static_cast<double>(config.model.width * vocab) * sizeof(float);
   const auto compute = config.train.compute_dtype();
   const auto element = static_cast<double>(size_of(compute.value_or(DType::f32)));
   const double a_parameter = kBytesOfParameter + (compute ? element : 0.0);
-  return a_parameter * static_cast<double>(parameter_count) + head_gradient +
-         element * (activations + logits + encoder_numbers(config));
+  return a_parameter * static_cast<double>(parameter_count) + step.bytes +
+         element * (activations + step.numbers + encoder_numbers(config));
 }
 
 /// 3456 as "3.5 K", 858000 as "0.86 M".
@@ -77,14 +72,14 @@ void warn_of_memory(double peak) {
   if (peak <= limit) return;
   warn(
       fmt::format("[memory] the training takes about {} of tensors at peak, this process may use "
-                  "{}. Hint: lower train.micro_batch_size or data.block_size, or take a smaller "
-                  "model.",
+                  "{}. Hint: lower train.micro_batch_size, shorter sequences (data.block_size) or "
+                  "smaller images (model.image), or a smaller model.",
                   size_text(peak), size_text(limit)));
 }
 
 }  // namespace
 
-void check_weights_fit(const models::LanguageModel& model, Device device) {
+void check_weights_fit(const models::TaskModel& model, Device device) {
   std::int64_t count = 0;
   for (const auto& parameter : model.parameters()) count += parameter.value.numel();
   // A GPU's memory is its driver's to refuse; the weights begin here all the same.
@@ -99,7 +94,7 @@ void check_weights_fit(const models::LanguageModel& model, Device device) {
       model.config().model.width);
 }
 
-void say_plan(const models::LanguageModel& model, const models::LmTask& task, Device device,
+void say_plan(const models::TaskModel& model, const StepSize& step, Device device,
               train::Log& log) {
   const models::Config& config = model.config();
   std::int64_t model_count = 0, encoder_count = 0;
@@ -109,9 +104,8 @@ void say_plan(const models::LanguageModel& model, const models::LmTask& task, De
   const std::int64_t all = model_count + encoder_count;
   log.say(fmt::format("positions {}, {} parameters in the model, {} in the position encoder",
                       config.model.position, shortened(model_count), shortened(encoder_count)));
-  log.say(fmt::format("{} steps of {} tokens, {} training tokens", config.train.steps,
-                      config.train.batch_size * config.data.block_size, task.training_tokens()));
-  const double peak = expected_peak(model, all, device);
+  log.say(fmt::format("{} steps of {}", config.train.steps, step.told));
+  const double peak = expected_peak(model, all, step);
   log.say(fmt::format("about {} of tensors at peak, {} a checkpoint", size_text(peak),
                       size_text(static_cast<double>(3 * all) * sizeof(float))));
   if (is_in_machine(device)) warn_of_memory(peak);

@@ -1,4 +1,4 @@
-// seqpe_engine train lm
+// seqpe_engine train
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <omp.h>
@@ -10,21 +10,16 @@
 #include "engine/train/checkpoint.h"
 #include "engine/train/loop.h"
 #include "engine/train/signals.h"
-#include "models/tasks/lm_files.h"
-#include "models/tasks/lm_generation.h"
-#include "models/tasks/lm_task.h"
+#include "models/tasks/stored_model.h"
 #include "tools/seqpe_engine/commands.h"
-#include "tools/seqpe_engine/plan.h"
 #include "tools/seqpe_engine/run_folder.h"
 #include "tools/seqpe_engine/sizes.h"
-#include "tools/seqpe_engine/tables.h"
+#include "tools/seqpe_engine/training.h"
 
 namespace seqpe::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kQuickStart = "quickstart_lm";
 
 struct Options {
   std::vector<std::string> configs, overrides;
@@ -34,18 +29,17 @@ struct Options {
   bool dry_run = false;
 };
 
-struct Trained {
-  train::Outcome outcome = train::Outcome::finished;
-  std::vector<LengthResult> results;
-  std::string sample;
-};
-
-/// One `train lm`: the main model, then its rivals.
+/// One command: the main model, then its rivals.
 class Session {
  public:
-  explicit Session(Options options) : options_(std::move(options)) {
-    if (options_.configs.empty()) options_.configs = {kQuickStart};
+  Session(Options options, std::unique_ptr<TrainingKind> kind)
+      : options_(std::move(options)), kind_(std::move(kind)) {
+    if (options_.configs.empty()) options_.configs = {kind_->quick_start()};
     config_ = models::load_config(options_.configs, options_.device.with(options_.overrides));
+    require<UsageError>(config_.task == kind_->task(),
+                        "[train] the configuration {} must be for `train {}` (its key task says "
+                        "otherwise).",
+                        fmt::join(options_.configs, ", "), kind_->name());
     require<UsageError>(options_.init_from.empty() || config_.compare.empty(),
                         "[train] --init-from must come without rivals (compare), which start from "
                         "random weights, got compare [{}]. Hint: --set compare=[].",
@@ -70,8 +64,9 @@ class Session {
     for (const models::Config& rival : models::rivals_of(config_))
       finished = finished && train_into(rival, folder_of(rival));
     if (!finished) throw_stopped();
-    print_results();
-    for (const auto& [name, results] : table_) require_finite(results);
+    kind_->print(config_, folder_);
+    fmt::print("Run: {}\n", folder_.string());
+    kind_->check_finite();
   }
 
  private:
@@ -90,27 +85,21 @@ class Session {
   void plan() const {
     train::Log log(options_.verbosity.level());
     const auto plan_one = [&](const models::Config& config, const fs::path& where) {
-      const Prepared prepared = prepare(config, log);
+      const auto training = prepare(config, log);
       const auto resume = resume_of(where);
       if (!resume) return;
       train::verify_checkpoint(*resume);
-      models::check_same_model(*prepared.model, *resume);
+      training->check_same(*resume);
     };
     plan_one(config_, folder_);
     for (const models::Config& rival : models::rivals_of(config_))
       plan_one(rival, folder_of(rival));
   }
 
-  /// The model with its data, after the lines that tell its size.
-  struct Prepared {
-    std::unique_ptr<models::LanguageModel> model;
-    std::unique_ptr<models::LmTask> task;
-  };
   /// Without weights yet. Where they do not fit, smaller micro-batches would not help.
-  static std::unique_ptr<models::LanguageModel> make_model(const models::Config& config) {
-    auto tokenizer = data::load_tokenizer(config.data.tokenizer);
+  std::unique_ptr<Training> make(const models::Config& config, train::Log& log) const {
     try {
-      return std::make_unique<models::LanguageModel>(config, std::move(tokenizer));
+      return kind_->make(config, log);
     } catch (const OutOfMemoryError&) {
       throw OutOfMemoryError(
           fmt::format("[train] out of memory: the weights alone must fit, those of model.layers {} "
@@ -118,28 +107,25 @@ class Session {
                       config.model.layers, config.model.width));
     }
   }
-  Prepared prepare(const models::Config& config, train::Log& log) const {
-    Prepared out;
-    out.model = make_model(config);
-    check_weights_fit(*out.model, device_);
+  /// The model with its data, after the lines that tell its size.
+  std::unique_ptr<Training> prepare(const models::Config& config, train::Log& log) const {
+    std::unique_ptr<Training> out = make(config, log);
+    const models::TaskModel& model = out->model();
+    check_weights_fit(model, device_);
     // Memory that nobody writes takes no room.
-    if (!options_.dry_run) out.model->initialize(static_cast<std::uint64_t>(config.train.seed));
-    if (!options_.init_from.empty()) {
-      const fs::path weights = models::find_model(options_.init_from).weights;
-      if (data::holds_tokenizer(weights)) models::check_same_tokenizer(*out.model, weights);
-      models::load_weights(*out.model, weights);
-    }
-    if (!options_.dry_run) out.model->move_to(device_);  // the emulated device writes it all
-    out.task = std::make_unique<models::LmTask>(*out.model);
+    if (!options_.dry_run) model.initialize(static_cast<std::uint64_t>(config.train.seed));
+    if (!options_.init_from.empty()) out->load(models::find_model(options_.init_from).weights);
+    if (!options_.dry_run) model.move_to(device_);  // the emulated device writes it all
+    out->open(log);
     log.detail(version_text());
     log.detail(fmt::format("threads {}", omp_get_max_threads()));
-    say_plan(*out.model, *out.task, device_, log);
+    say_plan(model, out->step_size(device_), device_, log);
     return out;
   }
 
   bool train_into(const models::Config& config, fs::path where) {
     train::Log log(options_.verbosity.level());
-    const Prepared prepared = prepare(config, log);
+    const auto training = prepare(config, log);
     const bool is_main = where == folder_;
     std::optional<RunFolder> made(where);
     // Another process may have taken the name while this one read its data.
@@ -150,119 +136,119 @@ class Session {
     if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
     // Under the lock: another process may have come first.
     const auto resume = resume_of(where);
-    Trained trained;
+    auto outcome = train::Outcome::interrupted;
     try {
-      trained = train_prepared(prepared, where, resume, log, *made);
-    } catch (const StoppedError&) {
-      trained.outcome = train::Outcome::interrupted;
+      outcome = train_prepared(*training, where, resume, log, *made);
+    } catch (const StoppedError&) {  // while it was evaluated
     } catch (const std::exception& error) {
       log.clear();
       log.record(fmt::format("error: {}", error.what()));
       throw;
     }
-    if (trained.outcome == train::Outcome::interrupted) log.record("stopped by a signal");
-    if (!trained.results.empty()) table_.emplace_back(config.model.position, trained.results);
-    if (sample_.empty()) sample_ = trained.sample;
-    return trained.outcome == train::Outcome::finished;
+    if (outcome == train::Outcome::interrupted) log.record("stopped by a signal");
+    return outcome == train::Outcome::finished;
   }
 
-  Trained train_prepared(const Prepared& prepared, const fs::path& where,
-                         const std::optional<fs::path>& resume, train::Log& log,
-                         RunFolder& made) const {
-    const models::Config& config = prepared.model->config();
-    Trained trained;
-    trained.outcome =
-        train::run_training(*prepared.task, {.train = config.train,
-                                             .checkpoint = config.checkpoint,
-                                             .log_config = config.log,
-                                             .run = where,
-                                             .resume = resume,
-                                             .log = &log,
-                                             .on_start = [&] {
-                                               log.open(where / "train.log");
-                                               write_run_files(where, config, device_);
-                                               made.keep();
-                                             }});
+  train::Outcome train_prepared(Training& training, const fs::path& where,
+                                const std::optional<fs::path>& resume, train::Log& log,
+                                RunFolder& made) const {
+    const models::Config& config = training.model().config();
+    const train::Outcome outcome =
+        train::run_training(training.task(), {.train = config.train,
+                                              .checkpoint = config.checkpoint,
+                                              .log_config = config.log,
+                                              .run = where,
+                                              .resume = resume,
+                                              .log = &log,
+                                              .on_start = [&] {
+                                                log.open(where / "train.log");
+                                                write_run_files(where, config, device_);
+                                                made.keep();
+                                              }});
     log.detail(fmt::format("tensors {:.1f} MB at peak", peak_tensor_megabytes(device_)));
-    if (trained.outcome == train::Outcome::interrupted || prepared.task->validation().empty())
-      return trained;
-    trained.results =
-        evaluate_lengths(*prepared.model, prepared.task->validation(),
-                         models::evaluation_lengths(config), log, prepared.task->evaluated());
-    trained.sample = models::generate(*prepared.model, "It was ", 160, 0.8,
-                                      static_cast<std::uint64_t>(config.train.seed));
-    return trained;
-  }
-
-  void print_results() const {
-    if (!table_.empty()) {
-      fmt::print(
-          "Token perplexity on the validation text by evaluation length (trained at {}):\n\n{}\n",
-          config_.data.block_size, perplexity_table(table_));
-      fmt::print("A sample:\n\n{}\n\n", printable(sample_));
-    }
-    fmt::print("Run: {}\n", folder_.string());
+    if (outcome == train::Outcome::finished) kind_->evaluate(training, log);
+    return outcome;
   }
 
   /// The run's own configuration holds every --set of the command that is stopped.
   [[noreturn]] void throw_stopped() const {
     throw StoppedError(fmt::format(
-        "stopped by a signal; go on with: {} train lm --config {} --run {} --resume auto",
-        shell_quoted(command_line()[0]), shell_quoted((folder_ / models::kConfigFile).string()),
-        shell_quoted(folder_.string())));
+        "stopped by a signal; go on with: {} train {} --config {} --run {} --resume auto",
+        shell_quoted(command_line()[0]), kind_->name(),
+        shell_quoted((folder_ / models::kConfigFile).string()), shell_quoted(folder_.string())));
   }
 
   const train::SignalGuard signals_;
   Options options_;
+  std::unique_ptr<TrainingKind> kind_;
   models::Config config_;
   Device device_ = Device::cpu;
   fs::path folder_;
   std::optional<io::DirectoryLock> lock_;
-  std::vector<std::pair<std::string, std::vector<LengthResult>>> table_;
-  std::string sample_;
 };
+
+void add_options(CLI::App* command, const std::shared_ptr<Options>& options,
+                 const std::string& quick_start) {
+  command
+      ->add_option("--config", options->configs,
+                   "YAML file or recipe (see `config recipes`); several: later over earlier; "
+                   "default " +
+                       quick_start)
+      ->allow_extra_args(false);
+  command
+      ->add_option("--set", options->overrides,
+                   "KEY=VALUE over every --config, VALUE as YAML (see `config keys`)")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--run", options->run,
+                   "Folder of the run, new or empty; default runs/RECIPE-DATE-TIME")
+      ->check(not_empty());
+  command
+      ->add_option("--resume", options->resume,
+                   "auto: go on with the newest checkpoint of --run, or start where it has none; "
+                   "or a checkpoint folder, with its own --run or a new one; default: start")
+      ->check(not_empty());
+  command
+      ->add_option("--init-from", options->init_from,
+                   "Start from the weights of a checkpoint or run, without rivals (compare); "
+                   "default: random weights")
+      ->check(not_empty());
+  options->device.add_to(command);
+  command->add_flag("--dry-run", options->dry_run,
+                    "Stop after the lines that tell parameters, memory, what a step takes, disk a "
+                    "checkpoint, or at what the training would refuse; write nothing");
+  options->verbosity.add_to(command);
+}
+
+void add_kind(CLI::App* train, std::unique_ptr<TrainingKind> (*make)(), const char* about,
+              const char* examples) {
+  const std::unique_ptr<TrainingKind> kind = make();
+  CLI::App* command = train->add_subcommand(kind->name(), about);
+  command->footer(examples);
+  const auto options = std::make_shared<Options>();
+  add_options(command, options, kind->quick_start());
+  command->callback([options, make] { Session(*options, make()).run(); });
+}
 
 }  // namespace
 
 void add_train_command(CLI::App& app) {
   CLI::App* train = app.add_subcommand("train", "Train a model");
-  train->footer("  seqpe_engine train lm");
+  train->footer("  seqpe_engine train lm\n  seqpe_engine train vit");
   train->require_subcommand(1);
-  CLI::App* lm = train->add_subcommand(
-      "lm",
-      "Train a language model; without --config the quick start (no download, about a minute on "
-      "two cores)");
-  lm->footer(
-      "  seqpe_engine train lm\n"
-      "  seqpe_engine train lm --config lm_novels_small --set data.path=train.txt --set "
-      "data.valid_path=valid.txt\n"
-      "  seqpe_engine train lm --config runs/a/config.yaml --run runs/a --resume auto");
-  const auto options = std::make_shared<Options>();
-  lm->add_option("--config", options->configs,
-                 "YAML file or recipe (see `config recipes`); several: later over earlier; default "
-                 "quickstart_lm")
-      ->allow_extra_args(false);
-  lm->add_option("--set", options->overrides,
-                 "KEY=VALUE over every --config, VALUE as YAML (see `config keys`)")
-      ->allow_extra_args(false);
-  lm->add_option("--run", options->run,
-                 "Folder of the run, new or empty; default runs/RECIPE-DATE-TIME")
-      ->check(not_empty());
-  lm->add_option("--resume", options->resume,
-                 "auto: go on with the newest checkpoint of --run, or start where it has none; or "
-                 "a checkpoint folder, with its own --run or a new one; default: start")
-      ->check(not_empty());
-  lm->add_option(
-        "--init-from", options->init_from,
-        "Start from the weights of a checkpoint or run, without rivals (compare); default: "
-        "random weights")
-      ->check(not_empty());
-  options->device.add_to(lm);
-  lm->add_flag("--dry-run", options->dry_run,
-               "Stop after the lines that tell parameters, memory, tokens a step, disk a "
-               "checkpoint, or at what the training would refuse; write nothing");
-  options->verbosity.add_to(lm);
-  lm->callback([options] { Session(*options).run(); });
+  add_kind(train, language_model_training,
+           "Train a language model; without --config the quick start (no download, about a minute "
+           "on two cores)",
+           "  seqpe_engine train lm\n"
+           "  seqpe_engine train lm --config lm_novels_small --set data.path=train.txt --set "
+           "data.valid_path=valid.txt\n"
+           "  seqpe_engine train lm --config runs/a/config.yaml --run runs/a --resume auto");
+  add_kind(train, image_training,
+           "Train an image classifier (ViT); without --config the quick start (generated images, "
+           "about a minute on two cores)",
+           "  seqpe_engine train vit\n"
+           "  seqpe_engine train vit --config vit_cifar10 --set data.path=cifar-10-batches-bin\n"
+           "  seqpe_engine train vit --config runs/a/config.yaml --run runs/a --resume auto");
 }
 
 }  // namespace seqpe::tools

@@ -129,6 +129,7 @@ const std::set<std::string> kOfEveryModel{
                "train.warmup_steps",
                "train.warmup_from",
                "train.schedule",
+               "train.schedule_as_timm",
                "train.betas",
                "train.eps",
                "train.weight_decay",

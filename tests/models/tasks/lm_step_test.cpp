@@ -89,7 +89,7 @@ TEST(LmStep, LossAndGradientAreMeansOverTheLabelsThatCount) {
     ASSERT_EQ(terms.terms.size(), 1u);
     EXPECT_EQ(terms.terms[0].first, "task");
     EXPECT_EQ(terms.terms[0].second.item(), terms.loss.item());
-    EXPECT_EQ(terms.tokens, 9) << "those without a label too";
+    EXPECT_EQ(terms.samples, 9) << "those without a label too";
     // Probability less share of the labels; what reaches the embedding of token 7 is cut off by
     // the last layer norm, whose weight is 0.
     const Tensor grad = model.gpt().parameter("transformer.wte.weight").grad();

@@ -1,0 +1,29 @@
+// An image classifier on disk: timm's parameter names, in our checkpoints.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/tasks/image_classifier.h"
+#include "models/tasks/model_files.h"
+#include "models/tasks/stored_model.h"
+
+namespace seqpe::models {
+
+/// Writes model.safetensors, model_1.safetensors, config.yaml and config.json (the section
+/// `model`).
+void save_image_classifier(const ImageClassifier& model, const std::filesystem::path& directory);
+
+/// As check_same_configuration.
+void check_same_model(const ImageClassifier& model, const std::filesystem::path& directory);
+
+/// Reads the weights of a checkpoint folder into a model of the same shape.
+void load_weights(const ImageClassifier& model, const std::filesystem::path& directory);
+
+/// A model as it was stored.
+std::unique_ptr<ImageClassifier> open_image_classifier(const StoredModel& stored,
+                                                       const std::vector<std::string>& overrides);
+
+}  // namespace seqpe::models
