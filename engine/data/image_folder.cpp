@@ -54,7 +54,7 @@ std::vector<std::string> images_below(const std::filesystem::path& folder) {
   std::sort(found.begin(), found.end());
   std::vector<std::string> paths;
   paths.reserve(found.size());
-  for (const auto& [parent, name] : found) paths.push_back(parent + '/' + name);
+  for (const auto& [parent, name] : found) paths.push_back(fmt::format("{}/{}", parent, name));
   return paths;
 }
 

@@ -139,6 +139,7 @@ void ImageLoader::finish(Slot& slot) const {
 }
 
 void ImageLoader::work(const std::stop_token& stop) {
+  run_on_any_core();
   std::unique_lock lock(mutex_);
   while (true) {
     std::shared_ptr<Slot> slot;

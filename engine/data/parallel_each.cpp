@@ -13,11 +13,26 @@
 
 namespace seqpe::data {
 
-int usable_cores() {
+namespace {
+
+cpu_set_t allowed_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  const bool told = ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
-  return told ? std::max(1, CPU_COUNT(&allowed)) : 1;
+  ::sched_getaffinity(0, sizeof(allowed), &allowed);
+  return allowed;
+}
+
+/// Before anybody bound a thread.
+const cpu_set_t kCoresAtStart = allowed_cores();
+
+}  // namespace
+
+int usable_cores() {
+  return std::max(1, CPU_COUNT(&kCoresAtStart));
+}
+
+void run_on_any_core() {
+  ::sched_setaffinity(0, sizeof(kCoresAtStart), &kCoresAtStart);  // where it fails, it is slower
 }
 
 void parallel_each(std::int64_t count, int threads, const std::function<void(std::int64_t)>& work) {
@@ -40,7 +55,10 @@ void parallel_each(std::int64_t count, int threads, const std::function<void(std
   {
     std::vector<std::jthread> others;
     for (std::int64_t i = 1; i < std::min<std::int64_t>(threads, count); ++i)
-      others.emplace_back(take_items);
+      others.emplace_back([&] {
+        run_on_any_core();
+        take_items();
+      });
     take_items();
   }
   if (error) std::rethrow_exception(error);

@@ -6,8 +6,12 @@
 
 namespace seqpe::data {
 
-/// The processor cores that the calling thread may use.
+/// The processor cores that this process could use when it started.
 int usable_cores();
+
+/// Lets the calling thread run on any of them. A thread begins bound to the core of the one that
+/// started it, if that is bound to one (train.pin).
+void run_on_any_core();
 
 /// Calls work(0) to work(count - 1), each once, on `threads` threads (or the caller's, for 1), and
 /// waits for all. Of those that throw, the first one's exception goes on to the caller.

@@ -1,6 +1,7 @@
 #include "engine/data/image_loader.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <thread>
 
 #include "engine/core/stream_id.h"
+#include "engine/data/parallel_each.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/tiny_images.h"
 
@@ -230,6 +232,32 @@ TEST(ImageLoader, AWrongMixArrives) {
     test::expect_error([&] { loader.next(0); },
                        "[augmentation] mixup: expected a finite mixup alpha >= 0, got -1.");
   }
+}
+
+/// Counts the cores of the thread that asked last.
+class CoreCountingImages : public WatchedImages {
+ public:
+  Image image(std::int64_t index) const override {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    ::sched_getaffinity(0, sizeof(allowed), &allowed);
+    cores = CPU_COUNT(&allowed);
+    return WatchedImages::image(index);
+  }
+  mutable std::atomic<int> cores{0};
+};
+
+TEST(ImageLoader, WorkersOfABoundThreadAreFree) {
+  const auto images = std::make_shared<CoreCountingImages>();
+  std::jthread bound([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+    ImageLoader(images, order_alone(1)).next(0);
+  });
+  bound.join();
+  EXPECT_EQ(images->cores, usable_cores());
 }
 
 /// An image takes a while.

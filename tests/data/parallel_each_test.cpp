@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
-#include <set>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -53,18 +54,33 @@ TEST(ParallelEach, NoThreadsAreRefused) {
                      "[threads] expected at least one thread, got 0.");
 }
 
-TEST(ParallelEach, CoresAreThoseThatTheThreadMayUse) {
-  EXPECT_GE(usable_cores(), 1);
-  int bound = 0;
-  std::jthread thread([&] {
+int cores_of_this_thread() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  EXPECT_EQ(::sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  return CPU_COUNT(&allowed);
+}
+
+TEST(ParallelEach, ThreadsOfABoundOneAreFree) {
+  EXPECT_EQ(usable_cores(), cores_of_this_thread());
+  std::vector<int> cores;
+  std::jthread bound([&] {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
     ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
-    bound = usable_cores();
+    std::mutex mutex;
+    std::atomic<int> arrived{0};
+    parallel_each(2, 2, [&](std::int64_t) {
+      ++arrived;
+      while (arrived < 2) std::this_thread::yield();
+      const std::lock_guard lock(mutex);
+      cores.push_back(cores_of_this_thread());
+    });
   });
-  thread.join();
-  EXPECT_EQ(bound, 1);
+  bound.join();
+  std::sort(cores.begin(), cores.end());
+  EXPECT_EQ(cores, (std::vector<int>{1, usable_cores()}));
 }
 
 }  // namespace
