@@ -56,7 +56,8 @@ Readings of_square(std::int64_t side, std::int64_t base) {
 std::set<std::string> edits_of(const std::string& word, std::int64_t base) {
   std::set<std::string> all;
   for (std::size_t i = 0; i <= word.size(); ++i) {
-    for (char digit = '0'; digit < '0' + base; ++digit) {
+    for (std::int64_t value = 0; value < base; ++value) {
+      const auto digit = static_cast<char>('0' + value);
       all.insert(word.substr(0, i) + digit + word.substr(i));
       if (i < word.size()) all.insert(word.substr(0, i) + digit + word.substr(i + 1));
     }
