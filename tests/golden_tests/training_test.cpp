@@ -1,9 +1,11 @@
 // Optimiser steps of the reference, replayed by the engine's own step and updater from the
-// sequences and positions of the file: losses, gradient norms, learning rates and final parameters.
+// sequences or images and the positions of the file: losses, gradient norms, learning rates and
+// final parameters.
 #include <map>
 #include <set>
 
 #include "engine/train/updater.h"
+#include "models/tasks/image_step.h"
 #include "models/tasks/lm_step.h"
 #include "tests/golden_tests/model_support.h"
 
@@ -77,7 +79,14 @@ models::Config model_config(const nlohmann::json& file) {
       {{"gelu", models::ActivationName::gelu}, {"gelu_new", models::ActivationName::gelu_new}});
   config.model.layer_norm_eps = model.at("layer_norm_eps");
   config.model.dropout = {0.0, 0.0, 0.0};
-  config.data.block_size = model.at("train_length");
+  if (model.at("kind") == "vit") {
+    config.task = models::TaskKind::vit;
+    config.model.image = model.at("image").at(0);
+    config.model.patch = model.at("patch");
+    config.model.classes = model.at("classes");
+  } else {
+    config.data.block_size = model.at("train_length");
+  }
   config.seqpe = test::seqpe_options(file.at("seqpe"));
   const auto &contrastive = file.at("contrastive"), &transfer = file.at("transfer"),
              &train = file.at("train");
@@ -93,59 +102,104 @@ models::Config model_config(const nlohmann::json& file) {
   return config;
 }
 
-/// Steps whose sequences and positions a file holds.
-class ReplayedTask final : public train::Task {
+/// What the file holds of a step's positions.
+models::StepPositions stored_positions(const test::Golden& golden, const std::string& in,
+                                       const models::Extent& window) {
+  const auto dimensions = static_cast<std::ptrdiff_t>(window.size());
+  models::StepPositions out;
+  const auto positions = golden.integers(in + "positions");
+  const auto block = static_cast<std::ptrdiff_t>(models::place_count(window)) * dimensions;
+  for (auto at = positions.begin(); at < positions.end(); at += block)
+    out.starts.insert(out.starts.end(), at, at + dimensions);
+  EXPECT_EQ(models::positions_of(models::PositionGrid{window, out.starts}), positions);
+  out.contrastive = {.pivots = golden.integers(in + "pivots"),
+                     .candidates = golden.integers(in + "candidates"),
+                     .labels = golden.integers(in + "contrastive_labels")};
+  if (!golden.has(in + "transfer_positions")) return out;
+  const auto far = golden.integers(in + "transfer_positions");
+  models::TransferSample sample{.starts = {},
+                                .indices = golden.integers(in + "transfer_indices")};
+  const std::int64_t count = golden.file.tensor(in + "transfer_indices").dim(1);
+  for (std::size_t i = 0; i < sample.indices.size(); i += static_cast<std::size_t>(count)) {
+    const auto place = models::place_in(window, sample.indices[i]);
+    for (std::size_t d = 0; d < window.size(); ++d)
+      sample.starts.push_back(far[i * window.size() + d] - place[d]);
+  }
+  EXPECT_EQ(models::positions_of(sample, window), far);
+  out.transfer = sample;
+  return out;
+}
+
+/// Steps whose samples and positions a file holds; without dropout, as one micro-batch.
+class ReplayedTask : public train::Task {
  public:
-  ReplayedTask(const test::Golden& golden, const models::LanguageModel& model, Groups groups)
+  ReplayedTask(const test::Golden& golden, const models::TaskModel& model, Groups groups)
       : golden_(golden), model_(model), groups_(std::move(groups)) {}
 
-  const char* unit() const override { return "tokens"; }
+  const char* unit() const override { return "samples"; }
   std::vector<nn::Parameter> parameters() const override {
     std::vector<nn::Parameter> all;
     for (const nn::Parameter& parameter : model_.parameters())
       all.push_back(groups_.placed(parameter));
     return all;
   }
-
-  train::StepInputs draw(std::int64_t step) override {
-    const std::string in = fmt::format("in.step{}.", step);
-    models::LmStep drawn{.step = step,
-                         .ids = golden_.file.tensor(in + "input_ids"),
-                         .labels = golden_.file.tensor(in + "labels")};
-    const std::int64_t length = drawn.ids.dim(1);
-    const auto positions = golden_.integers(in + "positions");
-    drawn.starts.clear();
-    for (std::size_t i = 0; i < positions.size(); i += static_cast<std::size_t>(length))
-      drawn.starts.push_back(positions[i]);
-    EXPECT_EQ(models::positions_of(models::line(length, drawn.starts)), positions);
-    drawn.contrastive = {.pivots = golden_.integers(in + "pivots"),
-                         .candidates = golden_.integers(in + "candidates"),
-                         .labels = golden_.integers(in + "contrastive_labels")};
-    if (golden_.has(in + "transfer_positions")) {
-      const auto far = golden_.integers(in + "transfer_positions");
-      models::TransferSample sample{.starts = {},
-                                    .indices = golden_.integers(in + "transfer_indices")};
-      const std::int64_t count = golden_.file.tensor(in + "transfer_indices").dim(1);
-      for (std::size_t i = 0; i < far.size(); i += static_cast<std::size_t>(count))
-        sample.starts.push_back(far[i] - sample.indices[i]);
-      EXPECT_EQ(models::positions_of(sample, {length}), far);
-      drawn.transfer = sample;
-    }
-    return models::step_inputs(model_, drawn);
-  }
-  /// Without dropout, as one micro-batch.
-  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
-    return models::run_step(model_, inputs, {}, inputs.at("ids").dim(0));
-  }
-
   train::Evaluation evaluate(const train::OnEvaluated&) override { return {}; }
   void save(const std::filesystem::path&) const override {}
   void load(const std::filesystem::path&) override {}
 
+ protected:
+  Tensor stored(const std::string& name) const { return golden_.file.tensor(name); }
+  models::StepPositions positions(const std::string& in) const {
+    return stored_positions(golden_, in, models::trained_extent(model_.config()));
+  }
+
  private:
   const test::Golden& golden_;
-  const models::LanguageModel& model_;
+  const models::TaskModel& model_;
   const Groups groups_;
+};
+
+class ReplayedText final : public ReplayedTask {
+ public:
+  ReplayedText(const test::Golden& golden, const models::LanguageModel& model, Groups groups)
+      : ReplayedTask(golden, model, std::move(groups)), model_(model) {}
+
+  train::StepInputs draw(std::int64_t step) override {
+    const std::string in = fmt::format("in.step{}.", step);
+    models::StepPositions drawn = positions(in);
+    return models::step_inputs(model_, {.step = step,
+                                        .ids = stored(in + "input_ids"),
+                                        .labels = stored(in + "labels"),
+                                        .starts = std::move(drawn.starts),
+                                        .contrastive = std::move(drawn.contrastive),
+                                        .transfer = std::move(drawn.transfer)});
+  }
+  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
+    return models::run_step(model_, inputs, {}, inputs.at("ids").dim(0));
+  }
+
+ private:
+  const models::LanguageModel& model_;
+};
+
+class ReplayedImages final : public ReplayedTask {
+ public:
+  ReplayedImages(const test::Golden& golden, const models::ImageClassifier& model, Groups groups)
+      : ReplayedTask(golden, model, std::move(groups)), model_(model) {}
+
+  train::StepInputs draw(std::int64_t step) override {
+    const std::string in = fmt::format("in.step{}.", step);
+    return models::step_inputs(model_, {.step = step,
+                                        .images = stored(in + "images"),
+                                        .targets = stored(in + "targets"),
+                                        .positions = positions(in)});
+  }
+  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
+    return models::run_step(model_, inputs, {}, inputs.at("images").dim(0));
+  }
+
+ private:
+  const models::ImageClassifier& model_;
 };
 
 /// out.NAME, one row a step.
@@ -190,13 +244,17 @@ void expect_update(const test::Golden& golden, const models::Config& config, std
   }
 }
 
-/// Key biases whose gradient is zero by theory: AdamW turns their rounding noise into steps.
-bool is_noise(const std::string& name, std::int64_t index, std::int64_t size) {
-  if (name.ends_with("c_attn.bias")) return index >= size / 3 && index < 2 * size / 3;
-  return name.ends_with("pe_qk.bias") && index >= size / 2;
+/// Key biases whose gradient is zero by theory: AdamW turns their rounding noise into steps. Where
+/// positions multiply queries and keys, the model's own are none.
+bool is_noise(const std::string& name, std::int64_t index, std::int64_t size, models::Apply apply) {
+  const bool multiplied = apply == models::Apply::attn_mul && !name.starts_with("encoder.");
+  if (name.ends_with("c_attn.bias") || name.ends_with("qkv.bias"))
+    return !multiplied && index >= size / 3 && index < 2 * size / 3;
+  return name.ends_with("pe_qk.bias") && !multiplied && index >= size / 2;
 }
 
-void expect_final(const test::Golden& golden, const std::vector<nn::Parameter>& parameters) {
+void expect_final(const test::Golden& golden, const models::TaskModel& model) {
+  const auto parameters = model.parameters();
   std::size_t stored = 0;
   for (const auto& entry : golden.file.entries()) stored += entry.name.starts_with("final.");
   EXPECT_EQ(stored, parameters.size());
@@ -204,30 +262,24 @@ void expect_final(const test::Golden& golden, const std::vector<nn::Parameter>& 
     const Tensor expected = golden.file.tensor("final." + parameter.name);
     const Tensor ours = parameter.value.clone();
     for (std::int64_t i = 0; i < ours.numel(); ++i) {
-      if (is_noise(parameter.name, i, ours.numel()))
+      if (is_noise(parameter.name, i, ours.numel(), model.config().seqpe.apply))
         ours.data_as<double>()[i] = expected.data_as<double>()[i];
     }
     EXPECT_LE(test::relative_error(ours, expected), 1e-9) << parameter.name;
   }
 }
 
-void replay(const test::Golden& golden, const test::Where& where) {
-  const Groups groups(golden.config.at("train").at("groups"));
-  const models::Config config = model_config(golden.config);
-  const models::LanguageModel model(
-      config, data::make_numbered_vocabulary(golden.config.at("model").at("vocab_size")),
-      where.dtype);
+void replay(const test::Golden& golden, const test::Where& where, const models::TaskModel& model,
+            ReplayedTask& task, const train::TrainConfig& train) {
   test::load_parameters(golden, model.parameters(), where.dtype);
   model.move_to(where.device);
-  ReplayedTask task(golden, model, groups);
-  const train::TrainConfig train = train_config(golden.config.at("train"), groups);
   train::Updater updater(task, train);
   const PerStep rates(golden, "learning_rate");
   const auto& file_groups = golden.config.at("train").at("groups");
   ASSERT_EQ(rates.columns(), static_cast<std::int64_t>(file_groups.size()));
   const std::int64_t steps = golden.config.at("train").at("steps");
   for (std::int64_t step = 0; step < steps; ++step) {
-    expect_update(golden, config, step, updater.start(step).wait(), where.dtype);
+    expect_update(golden, model.config(), step, updater.start(step).wait(), where.dtype);
     for (std::size_t g = 0; g < file_groups.size(); ++g) {
       const std::string first = file_groups[g].at("parameters").at(0);
       const char* group = first.starts_with("encoder.") ? "encoder" : "model";
@@ -237,17 +289,43 @@ void replay(const test::Golden& golden, const test::Where& where) {
           << group << " " << step;
     }
   }
-  if (where.dtype == DType::f64) expect_final(golden, model.parameters());
+  if (where.dtype == DType::f64) expect_final(golden, model);
 }
 
-TEST(GoldenTraining, EveryStepAndTheEnd) {
-  for (const auto& path : test::golden_files("text", "training_")) {
+void replay_text(const test::Golden& golden, const test::Where& where) {
+  const Groups groups(golden.config.at("train").at("groups"));
+  const models::LanguageModel model(
+      model_config(golden.config),
+      data::make_numbered_vocabulary(golden.config.at("model").at("vocab_size")), where.dtype);
+  ReplayedText task(golden, model, groups);
+  replay(golden, where, model, task, train_config(golden.config.at("train"), groups));
+}
+
+void replay_images(const test::Golden& golden, const test::Where& where) {
+  const Groups groups(golden.config.at("train").at("groups"));
+  const models::ImageClassifier model(model_config(golden.config), where.dtype);
+  ReplayedImages task(golden, model, groups);
+  train::TrainConfig train = train_config(golden.config.at("train"), groups);
+  train.schedule_as_timm = true;
+  replay(golden, where, model, task, train);
+}
+
+void replay_all(const char* room, void (*replay_one)(const test::Golden&, const test::Where&)) {
+  for (const auto& path : test::golden_files(room, "training_")) {
     const test::Golden golden(path);
     for (const test::Where& where : test::everywhere()) {
       SCOPED_TRACE(path.filename().string() + " " + where.name());
-      replay(golden, where);
+      replay_one(golden, where);
     }
   }
+}
+
+TEST(GoldenTraining, TextEveryStepAndTheEnd) {
+  replay_all("text", replay_text);
+}
+
+TEST(GoldenTraining, ImagesEveryStepAndTheEnd) {
+  replay_all("image", replay_images);
 }
 
 }  // namespace
