@@ -1,6 +1,7 @@
-// The launchers, which choose: at most 16 tokens go to the kernels of attention_short.h, what
-// tensor cores take to those of attention_mma.h, the rest to FMA units, whose kernels are here.
-// Those compute in float32 throughout; attention_tile.h tells how a block walks.
+// The launchers, which choose: at most 16 tokens go to the kernels of attention_short.h, the rest
+// to cuDNN if it was asked for and can (attention_cudnn.h); else what tensor cores take to the
+// kernels of attention_mma.h, and what is left to FMA units, whose kernels are here. Those compute
+// in float32 throughout; attention_tile.h tells how a block walks.
 //
 // Forward keeps for each query the running maximum, the sum of exponentials and the weighted values
 // (online softmax). Backward recomputes the weights P from the log-sum-exp. With dP = dO V^T, delta
@@ -11,6 +12,7 @@
 #include "kernels/attention.h"
 
 #include "kernels/common/error.h"
+#include "kernels/cuda/attention_cudnn.h"
 #include "kernels/cuda/attention_mma.h"
 #include "kernels/cuda/attention_position_sum.h"
 #include "kernels/cuda/attention_short.h"
@@ -324,6 +326,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
   check_attention(shape);
   if (shape.batch * shape.heads * shape.q_len == 0) return;
   if (is_for_short(args)) return attention_forward_short(context, args);
+  if (attention_forward_cudnn(context, args)) return;
   if (is_for_mma(args)) return attention_forward_mma(context, args);
   dispatch("attention", args.dtype, [&](auto tag) {
     const int width = static_cast<int>(shape.head_size + shape.pe_size);
@@ -340,6 +343,7 @@ void attention_forward(const Context& context, const AttentionForwardArgs& args)
 void attention_backward(const Context& context, const AttentionBackwardArgs& args) {
   check_attention(args.shape);
   if (is_for_short(args)) return attention_backward_short(context, args);
+  if (attention_backward_cudnn(context, args)) return;
   if (is_for_mma(args)) return attention_backward_mma(context, args);
   dispatch("attention", args.dtype,
            [&](auto tag) { backward<typename decltype(tag)::type>(context, args); });

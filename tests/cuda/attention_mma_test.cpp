@@ -29,54 +29,13 @@ const AttentionCase kCases[] = {
     {"large_heads_pe", 2, 1, 50, 70, 128, 128, false, AttentionMask::none, 0.1, 128},
 };
 
-/// As one who makes every operation on tensors of bf16: logits, weights and their gradients are
-/// rounded, as the operands of tensor cores must be.
-test::AttentionResults<bf16> run_plainly(const test::AttentionProblem<bf16>& problem) {
-  const auto heads = [](const std::vector<bf16>& data, const test::Placement& place) {
-    return place.heads_of(test::to_double(data));
-  };
-  // The reference adds to its outputs.
-  const auto before = [&](const std::vector<bf16>& initial, const test::Placement& place) {
-    if (problem.write == Write::accumulate) return heads(initial, place);
-    auto zeros = test::poisoned<double>(place.count);
-    place.for_each([&](std::size_t i) { zeros[i] = 0; });
-    return place.heads_of(std::move(zeros));
-  };
-  const auto& places = problem.places;
-  const auto& inputs = problem.inputs;
-  reference::AttentionInputs in{
-      .q = heads(inputs[0], places[0]),
-      .k = heads(inputs[1], places[1]),
-      .v = heads(inputs[2], places[2]),
-      .pe_q = heads(inputs[3], places[3]),
-      .pe_k = heads(inputs[4], places[4]),
-      .key_mask = problem.mask.empty() ? nullptr : problem.mask.data(),
-      .rounded = [](double value) { return test::to_double(test::from_double<bf16>(value)); }};
-  reference::AttentionInputs grad{.q = before(problem.initial[0], places[0]),
-                                  .k = before(problem.initial[1], places[1]),
-                                  .v = before(problem.initial[2], places[2]),
-                                  .pe_q = before(problem.initial[3], places[3]),
-                                  .pe_k = before(problem.initial[4], places[4])};
-  auto out = before(problem.initial_out, problem.out_place);
-  auto grad_out = heads(problem.grad_out, problem.out_place);
-  const AttentionShape& shape = problem.shape;
-  test::Doubles lse(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len));
-  reference::attention_forward(shape, in, out, lse);
-  reference::attention_backward(shape, in, grad_out, grad);
-  using test::as;
-  return {as<bf16>(out.data),
-          as<float>(lse),
-          {as<bf16>(grad.q.data), as<bf16>(grad.k.data), as<bf16>(grad.v.data),
-           as<bf16>(grad.pe_q.data), as<bf16>(grad.pe_k.data)}};
-}
-
 TEST(AttentionCudaTensorCores, AsGoodAsAPlainComputation) {
   for (const AttentionCase& c : kCases) {
     for (const Write write : test::kWrites) {
       SCOPED_TRACE(testing::Message()
                    << c.name << (write == Write::overwrite ? ", overwrite" : ", accumulate"));
       const test::AttentionProblem<bf16> problem(c, write);
-      test::expect_as_good_as(run_plainly(problem), problem);
+      test::expect_as_good_as(test::run_plainly(problem), problem);
     }
   }
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <functional>
 
 #include "kernels/attention.h"
 #include "tests/cuda/device_array.h"
@@ -144,10 +146,62 @@ std::vector<U> elements_of(const std::vector<U>& data, const Placement& place, c
   return elements;
 }
 
+/// Forward and backward by the definition, in doubles that are rounded as `rounded` says and given
+/// in U; `keep`: the masks of dropout (reference::AttentionInputs).
+template <typename U>
+AttentionResults<U> define_attention(const AttentionProblem<bf16>& problem,
+                                     double (*rounded)(double),
+                                     const std::function<double(std::uint64_t)>& keep = nullptr) {
+  const auto heads = [](const std::vector<bf16>& data, const Placement& place) {
+    return place.heads_of(to_double(data));
+  };
+  // The reference adds to its outputs.
+  const auto before = [&](const std::vector<bf16>& initial, const Placement& place) {
+    if (problem.write == Write::accumulate) return heads(initial, place);
+    auto zeros = poisoned<double>(place.count);
+    place.for_each([&](std::size_t i) { zeros[i] = 0; });
+    return place.heads_of(std::move(zeros));
+  };
+  const auto& places = problem.places;
+  const auto& inputs = problem.inputs;
+  reference::AttentionInputs in{.q = heads(inputs[0], places[0]),
+                                .k = heads(inputs[1], places[1]),
+                                .v = heads(inputs[2], places[2]),
+                                .pe_q = heads(inputs[3], places[3]),
+                                .pe_k = heads(inputs[4], places[4]),
+                                .key_mask = problem.mask.empty() ? nullptr : problem.mask.data(),
+                                .rounded = rounded,
+                                .keep = keep};
+  reference::AttentionInputs grad{.q = before(problem.initial[0], places[0]),
+                                  .k = before(problem.initial[1], places[1]),
+                                  .v = before(problem.initial[2], places[2]),
+                                  .pe_q = before(problem.initial[3], places[3]),
+                                  .pe_k = before(problem.initial[4], places[4])};
+  auto out = before(problem.initial_out, problem.out_place);
+  auto grad_out = heads(problem.grad_out, problem.out_place);
+  const AttentionShape& shape = problem.shape;
+  Doubles lse(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len));
+  reference::attention_forward(shape, in, out, lse);
+  reference::attention_backward(shape, in, grad_out, grad);
+  return {as<U>(out.data),
+          as<Acc<U>>(lse),
+          {as<U>(grad.q.data), as<U>(grad.k.data), as<U>(grad.v.data), as<U>(grad.pe_q.data),
+           as<U>(grad.pe_k.data)}};
+}
+
+/// As one who makes every operation on tensors of bf16: logits, weights and their gradients are
+/// rounded, as the operands of tensor cores must be.
+inline AttentionResults<bf16> run_plainly(
+    const AttentionProblem<bf16>& problem,
+    const std::function<double(std::uint64_t)>& keep = nullptr) {
+  return define_attention<bf16>(
+      problem, [](double value) { return to_double(from_double<bf16>(value)); }, keep);
+}
+
 /// Under every schedule the device may err at most twice as much as `peer`, in each result.
 template <typename T>
-void expect_as_good_as(const AttentionResults<T>& peer, const AttentionProblem<T>& problem) {
-  const auto exact = run_attention<double, HostArray>(kCpu, problem);
+void expect_as_good_as(const AttentionResults<T>& peer, const AttentionResults<double>& exact,
+                       const AttentionProblem<T>& problem) {
   under_every_schedule([&] {
     const auto device = run_attention<T, DeviceArray>(on_cuda(), problem);
     const auto compare = [&](const std::vector<T>& ours, const std::vector<T>& peers,
@@ -168,6 +222,11 @@ void expect_as_good_as(const AttentionResults<T>& peer, const AttentionProblem<T
       compare(device.gradients[n], peer.gradients[n], exact.gradients[n], problem.places[n],
               kGradientNames[n]);
   });
+}
+
+template <typename T>
+void expect_as_good_as(const AttentionResults<T>& peer, const AttentionProblem<T>& problem) {
+  expect_as_good_as(peer, run_attention<double, HostArray>(kCpu, problem), problem);
 }
 
 /// None wanted, each alone, all but each: what is wanted comes out the same, the rest is untouched.

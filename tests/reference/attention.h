@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <limits>
 
 #include "kernels/attention.h"
@@ -25,6 +27,8 @@ struct AttentionInputs {
   const std::uint8_t* key_mask = nullptr;
   /// Of logits, weights and their gradients, as where they are tensors of a narrow type.
   double (*rounded)(double) = [](double value) { return value; };
+  /// What dropout multiplies the weight of an element with; none: by the engine's masks.
+  std::function<double(std::uint64_t)> keep;
 };
 
 /// The weights of one query before dropout, and what dropout multiplies them with.
@@ -68,11 +72,13 @@ inline AttentionRow attention_row(const kernels::AttentionShape& shape, Attentio
   if (shape.dropout > 0) {
     const std::int64_t queries = shape.queries > 0 ? shape.queries : shape.q_len;
     for (std::size_t j = 0; j < count; ++j) {
-      const std::int64_t element =
-          (((shape.first_sequence + b) * shape.heads + h) * queries + shape.first_query + i) *
-          shape.kv_len;
+      const auto element =
+          static_cast<std::uint64_t>(
+              (((shape.first_sequence + b) * shape.heads + h) * queries + shape.first_query + i) *
+              shape.kv_len) +
+          j;
       row.keep[j] =
-          dropout_factor(shape.dropout_key, static_cast<std::uint64_t>(element) + j, shape.dropout);
+          in.keep ? in.keep(element) : dropout_factor(shape.dropout_key, element, shape.dropout);
     }
   }
   return row;

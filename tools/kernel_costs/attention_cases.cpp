@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "kernels/attention.h"
+#include "kernels/cuda/attention_join.h"
 #include "kernels/device.h"
 #include "tools/kernel_costs/case.h"
 
@@ -134,6 +135,42 @@ class SelfAttention {
   kernels::AttentionShape shape_;
 };
 
+/// What is done around cuDNN's attention with a second pair: of queries here, of keys likewise.
+void add_join_cases(std::vector<Case>& cases) {
+  kernels::AttentionShape shape;
+  shape.batch = 32;
+  shape.heads = 12;
+  shape.q_len = shape.kv_len = 512;
+  shape.head_size = shape.value_size = shape.pe_size = 64;
+  const std::int64_t columns = shape.heads * shape.head_size, tokens = shape.q_len,
+                     elements = shape.batch * tokens * columns;
+  const auto add = [&](const char* name, std::function<void(Arrays&)> run) {
+    cases.push_back({name, "B 32, H 12, T 512, D 64 + 64 bf16", 0, std::move(run)});
+  };
+  const std::int64_t row = 3 * columns;  // of queries, keys and values
+  add("attention_join", [=](Arrays& arrays) {
+    const bf16 *qkv = arrays.input<bf16>(3 * elements, elements),
+               *pe = arrays.input<bf16>(2 * tokens * columns, tokens * columns);
+    kernels::cuda::join_pair(kernels::device_context(), arrays.output<bf16>(2 * elements),
+                             {qkv, tokens * row, row, shape.head_size},
+                             {pe, 0, 2 * columns, shape.pe_size}, shape, tokens, 1.0);
+  });
+  add("attention_take", [=](Arrays& arrays) {
+    const bf16* rows = arrays.input<bf16>(2 * elements, elements);
+    bf16* qkv = arrays.input<bf16>(3 * elements, elements);
+    kernels::cuda::take_columns(kernels::device_context(),
+                                {qkv, tokens * row, row, shape.head_size, Write::overwrite}, rows,
+                                shape, tokens, shape.head_size, shape.head_size + shape.pe_size);
+  });
+  add("attention_sum_joined", [=](Arrays& arrays) {
+    const bf16* rows = arrays.input<bf16>(2 * elements, elements);
+    bf16* pe = arrays.input<bf16>(2 * tokens * columns, tokens * columns);
+    kernels::cuda::sum_joined_positions(kernels::device_context(),
+                                        {pe, 0, 2 * columns, shape.pe_size, Write::overwrite}, rows,
+                                        shape, tokens, 1.0);
+  });
+}
+
 }  // namespace
 
 std::vector<Case> attention_cases() {
@@ -155,6 +192,7 @@ std::vector<Case> attention_cases() {
     cases.push_back({"attention_backward", attention.name(), attention.backward_flops(),
                      [=](Arrays& arrays) { attention.backward(arrays); }});
   }
+  add_join_cases(cases);
   return cases;
 }
 

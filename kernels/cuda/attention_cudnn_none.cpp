@@ -1,0 +1,21 @@
+#include "kernels/attention_backend.h"
+#include "kernels/cuda/attention_cudnn.h"
+
+namespace seqpe::kernels::cuda {
+namespace {
+
+bool refuse() {
+  attention_falls_back("this build has no cuDNN headers");
+  return false;
+}
+
+}  // namespace
+
+bool attention_forward_cudnn(const Context& /*context*/, const AttentionForwardArgs& /*args*/) {
+  return refuse();
+}
+bool attention_backward_cudnn(const Context& /*context*/, const AttentionBackwardArgs& /*args*/) {
+  return refuse();
+}
+
+}  // namespace seqpe::kernels::cuda

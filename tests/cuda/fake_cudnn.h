@@ -1,0 +1,31 @@
+// A cuDNN that runs the graphs it is given on the CPU, operation by operation as its manual defines
+// them, on memory of the host. It refuses what is incomplete or does not fit together. What it
+// cannot prove: that the library has an engine for a graph, and what its random numbers are.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "kernels/cuda/cudnn_functions.h"
+
+namespace seqpe::test {
+
+struct FakeCudnn {
+  std::string missing;         // why there is no library, or empty
+  bool refuses_plans = false;  // every plan: its words are "no engine of the fake"
+  int plans = 0, runs = 0;
+  void* stream = nullptr;              // of the last run
+  void* workspace = nullptr;           // likewise
+  std::size_t workspace_bytes = 4096;  // that every plan asks for
+  std::set<std::int64_t> numbers;      // of the last run's memory
+};
+
+/// The fake that kernels::cuda::cudnn_functions gives.
+FakeCudnn& fake_cudnn();
+
+/// Whether the fake keeps the weight of element `index` with `probability`.
+bool fake_cudnn_keeps(double probability, std::int64_t seed, std::int64_t offset,
+                      std::int64_t index);
+
+}  // namespace seqpe::test
