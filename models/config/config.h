@@ -8,6 +8,7 @@
 #include "engine/data/image_dataset.h"
 #include "engine/data/lm_blocks.h"
 #include "engine/train/train_config.h"
+#include "kernels/attention_backend.h"
 #include "models/config/image_config.h"
 #include "models/gpt/gpt.h"
 #include "models/positions/registry.h"
@@ -68,6 +69,11 @@ struct EvalConfig {
   std::vector<std::string> sizes;  // of vit; empty: model.image
 };
 
+/// The section `kernels`: who computes what on a GPU.
+struct KernelsConfig {
+  kernels::AttentionBackend attention = kernels::AttentionBackend::own;
+};
+
 struct Config {
   Config() { train.groups["encoder"] = {}; }
 
@@ -75,6 +81,7 @@ struct Config {
   ModelConfig model;
   SeqpeOptions seqpe;
   train::TrainConfig train;
+  KernelsConfig kernels;
   DataConfig data;
   EvalConfig eval;
   train::CheckpointConfig checkpoint;

@@ -164,6 +164,10 @@ void add_train(std::vector<Field>& fields, train::TrainConfig& train) {
 }
 
 void add_rest(std::vector<Field>& fields, Config& config) {
+  fields.push_back(config::enumeration(
+      "kernels.attention", config.kernels.attention, {"own", "cudnn", "auto"},
+      "on a GPU, in bf16: cudnn: cuDNN's where it can, with dropout masks and an order of sums of "
+      "its own; auto: only where neither matters"));
   fields.push_back(config::text("data.path", config.data.path,
                                 "training text or images; builtin:NAME is an embedded text, "
                                 "builtin:shapes generated images"));

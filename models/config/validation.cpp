@@ -146,7 +146,7 @@ void validate_device(const Config& config, Device device) {
 }
 
 void validate_training(const Config& config) {
-  const auto& [task, model, seqpe, train, data, eval, checkpoint, log, compare] = config;
+  const auto& [task, model, seqpe, train, kernels, data, eval, checkpoint, log, compare] = config;
   check_size("train.batch_size", train.batch_size);
   require<ConfigError>(divides(train.micro_batch(), train.batch_size),
                        "[config] train.micro_batch_size must divide train.batch_size {}, got {}.",

@@ -1,8 +1,14 @@
 #include "models/tasks/task_model.h"
 
+#include "engine/core/warning.h"
+#include "kernels/attention_backend.h"
 #include "kernels/matmul.h"
 
 namespace seqpe::models {
+
+TaskModel::TaskModel(const Config& config) : config_(config) {
+  kernels::use_attention(config_.kernels.attention, warn);
+}
 
 std::unique_ptr<PositionEncoding> TaskModel::make_position(DType dtype) {
   const ModelConfig& model = config_.model;

@@ -35,7 +35,7 @@ class TaskModel {
   void compute_as_trained() const;
 
  protected:
-  explicit TaskModel(const Config& config) : config_(config) {}
+  explicit TaskModel(const Config& config);
   /// The encoding that the configuration names, for the Transformer to own.
   std::unique_ptr<PositionEncoding> make_position(DType dtype);
   /// True where weight decay applies.

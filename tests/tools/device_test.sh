@@ -26,6 +26,10 @@ assert cpu["device"] == "cpu" and "cuda" not in cpu, cpu
 assert cuda["device"] == "cuda" and cuda["cuda"]["device cuda"].startswith("emulated on the CPU"), cuda
 assert "driver" in cuda["cuda"], cuda
 PYTHON
+"$engine" train lm "${tiny[@]}" --run cudnn --device cuda "${short[@]}" --set train.steps=2 --set data.block_size=24 \
+  --set "eval.lengths=[24]" --set kernels.attention=cudnn 2> cudnn.err
+check "attention that this build lacks is told once" test "$(grep -c \
+  "warning: kernels.attention=cudnn: own kernels compute where cuDNN does not: this build has no cuDNN headers." cudnn.err)" -eq 1
 expect 0 "times of the emulator say nothing of a GPU" "$engine" doctor
 check "a run goes on on the other device" bash -c '"$0" train lm --config cuda/config.yaml --run cuda --resume auto --quiet \
   --device cpu --set train.steps=22 && "$0" train lm --config cpu/config.yaml --run cpu --resume auto --quiet --device cuda \

@@ -143,6 +143,7 @@ const std::set<std::string> kOfEveryModel{
                "train.threads",
                "train.seed",
                "train.eval_every",
+               "kernels.attention",
                "data.valid_path",
                "data.tokenizer",
                "eval.lengths",
