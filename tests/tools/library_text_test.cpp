@@ -24,5 +24,15 @@ TEST(LibraryText, WarnsWhereTheMajorVersionsDiffer) {
             "libcudnn9-cuda-13");
 }
 
+TEST(LibraryText, WarnsWhereItIsTooOldToBeUsed) {
+  EXPECT_EQ(library_text({91400, 91900, 91600}, "libcudnn9-cuda-13"),
+            "9.14.0, headers 9.19.0; warning: 9.16.0 is the first that is used");
+  EXPECT_EQ(library_text({91600, 91900, 91600}, "libcudnn9-cuda-13"), "9.16.0, headers 9.19.0");
+  EXPECT_EQ(library_text({std::nullopt, 91900, 91600}, "libcudnn9-cuda-13"),
+            "missing: apt install libcudnn9-cuda-13, headers 9.19.0");
+  EXPECT_EQ(library_text({0, 91900, 91600}, "libcudnn9-cuda-13"),
+            "of unknown version, headers 9.19.0");
+}
+
 }  // namespace
 }  // namespace seqpe::tools

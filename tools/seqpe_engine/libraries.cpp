@@ -11,6 +11,7 @@
 #include <optional>
 #include <sstream>
 
+#include "kernels/attention_backend.h"
 #include "kernels/header_versions.h"
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/library_text.h"
@@ -107,9 +108,9 @@ Facts cuda_libraries() {
   return {{"CUDA Toolkit", toolkit + ", " + nvcc_text("cuda-toolkit-" + release)},
           {"cuBLASLt",
            library_text({cublas, kernels::cublas_header_version()}, "libcublas-" + release)},
-          {"cuDNN", library_text({cudnn, kernels::cudnn_header_version()},
+          {"cuDNN", library_text({cudnn, kernels::cudnn_header_version(), kernels::kFirstCudnn},
                                  fmt::format("libcudnn9-cuda-{}", major)) +
-                        kUnused},
+                        " (for kernels.attention)"},
           {"NCCL",
            library_text({nccl_version(), kernels::nccl_header_version()}, "libnccl2") + kUnused}};
 }
