@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A GPT-2 124M training step of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores, or bf16 on a GPU
-(--device cuda), there also compiled with attention by cuDNN, and the published SeqPE recipe at one of its four GPUs'
-counts, with concatenated queries and keys in PyTorch.
+(--device cuda), there also each with attention by cuDNN (the engine's by kernels.attention=cudnn), and the published
+SeqPE recipe at one of its four GPUs' counts, with concatenated queries and keys in PyTorch.
 
 The programs take turns in every round, so that a machine that slows down slows all of them; the medians over all
 rounds are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only
@@ -70,6 +70,9 @@ def compile_all(args, workloads):
 def rows_of(args, model, ours, theirs, batch, tokens, steps):
     """The medians of each program on one shape."""
     programs = {"seqpe_engine": lambda: engine(args, ours, batch, tokens, steps)}
+    if args.device == "cuda":
+        by_cudnn = [*ours, "--set", "kernels.attention=cudnn"]
+        programs["seqpe_engine, cuDNN"] = lambda: engine(args, by_cudnn, batch, tokens, steps)
     if args.python:
         for name, options in peers_on(args.device).items():
             programs[name] = lambda more=options: pytorch(args, [*theirs, *more], batch, tokens, steps)
