@@ -117,8 +117,7 @@ models::StepPositions stored_positions(const test::Golden& golden, const std::st
                      .labels = golden.integers(in + "contrastive_labels")};
   if (!golden.has(in + "transfer_positions")) return out;
   const auto far = golden.integers(in + "transfer_positions");
-  models::TransferSample sample{.starts = {},
-                                .indices = golden.integers(in + "transfer_indices")};
+  models::TransferSample sample{.starts = {}, .indices = golden.integers(in + "transfer_indices")};
   const std::int64_t count = golden.file.tensor(in + "transfer_indices").dim(1);
   for (std::size_t i = 0; i < sample.indices.size(); i += static_cast<std::size_t>(count)) {
     const auto place = models::place_in(window, sample.indices[i]);

@@ -44,6 +44,21 @@ assert [row["length"] for row in cpu] == [16, 48]
 assert all(abs(a["nll"] - b["nll"]) < 1e-5 and a["tokens"] == b["tokens"] for a, b in zip(cpu, cuda)), (cpu, cuda)
 PYTHON
 
+# Images: ViT with both losses, drop path and dropout.
+for device in cpu cuda; do
+  check "10 steps of vit on $device" "$engine" train vit --config "$tests/tools/tiny_vit.yaml" --run "vit_$device" --device $device \
+    --quiet --set train.steps=10 --set data.workers=0
+done
+python "the losses of both agree on images" << 'PYTHON'
+import json
+cpu, cuda = ([json.loads(line) for line in open(f"vit_{device}/metrics.jsonl")] for device in ("cpu", "cuda"))
+assert len(cpu) == len(cuda) == 11
+for one, other in zip(cpu[:10], cuda[:10]):
+    for key in ("loss", "task_loss", "contrastive_loss", "grad_norm", "encoder_grad_norm"):
+        assert abs(one[key] - other[key]) <= 2e-5 * abs(one[key]), (one["step"], key, one[key], other[key])
+assert abs(cpu[-1]["eval"]["loss"] - cuda[-1]["eval"]["loss"]) < 1e-5
+PYTHON
+
 # The device is a step ahead of the host when that reads a loss that is not finite.
 for device in cpu cuda; do
   "$engine" train lm --config "$tests/tools/tiny.yaml" --run "failing_$device" --device $device --quiet --set train.steps=6 \

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "models/tasks/model_files.h"
 #include "tests/support/bpe_files.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/tensor_compare.h"

@@ -1,0 +1,61 @@
+#include "models/tasks/image_files.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/tensor_compare.h"
+#include "tests/support/tiny_image_classifier.h"
+
+namespace seqpe::models {
+namespace {
+
+TEST(ImageFiles, WhatIsWrittenIsReadBack) {
+  const test::TemporaryDirectory folder;
+  const ImageClassifier model = test::tiny_image_classifier({}, DType::f32);
+  save_image_classifier(model, folder.path());
+  const auto read = open_image_classifier({folder.path(), {}}, {});
+  const auto theirs = read->parameters(), ours = model.parameters();
+  ASSERT_EQ(theirs.size(), ours.size());
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    EXPECT_EQ(theirs[i].name, ours[i].name);
+    test::expect_same(theirs[i].value, ours[i].value);
+  }
+  EXPECT_NO_THROW(check_same_model(model, folder.path()));
+  EXPECT_THROW(check_same_model(test::tiny_image_classifier({"model.layers=3"}), folder.path()),
+               CheckpointError);
+}
+
+TEST(ImageFiles, RefusesWhatDoesNotFit) {
+  const test::TemporaryDirectory folder;
+  save_image_classifier(test::tiny_image_classifier({}, DType::f32), folder.path());
+  const auto open = [&](const std::string& setting) {
+    return [&, setting] { open_image_classifier({folder.path(), {}}, {setting}); };
+  };
+  const std::string file = (folder / "model.safetensors").string();
+  test::expect_error<CheckpointError>(
+      open("model.classes=100000"),
+      "[checkpoint] " + file +
+          ": 'head.weight' must have extent 100000 in dimension 0 (model.classes), it is [8, 8].");
+  test::expect_error<CheckpointError>(
+      open("model.layers=1000"),
+      "[checkpoint] " + file + " must hold 1000 layers (model.layers), it holds 2.");
+}
+
+TEST(ImageClassifierDecay, LeavesOutVectorsAndTables) {
+  const ImageClassifier model = test::tiny_image_classifier();
+  std::vector<std::string> decayed;
+  for (const nn::Parameter& parameter : model.parameters()) {
+    if (parameter.decay) decayed.push_back(parameter.name);
+    if (parameter.group == "encoder" && parameter.name.find("embed") != std::string::npos) {
+      EXPECT_FALSE(parameter.decay) << parameter.name;
+    }
+  }
+  const std::vector<std::string> first{"blocks.0.attn.pe_qk.weight", "blocks.1.attn.pe_qk.weight",
+                                       "patch_embed.proj.weight"};
+  ASSERT_GT(decayed.size(), first.size());
+  EXPECT_TRUE(std::equal(first.begin(), first.end(), decayed.begin())) << decayed[0];
+}
+
+}  // namespace
+}  // namespace seqpe::models

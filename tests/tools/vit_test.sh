@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# train vit and eval vit: a run, its resume bit for bit, any size, what is refused.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+vit=(--config "$tests/tools/tiny_vit.yaml" --quiet)
+check "12 steps" "$engine" train vit "${vit[@]}" --run whole
+check "the images that the model saw" test -s whole/images.png
+check "half of them" "$engine" train vit "${vit[@]}" --run halves --set checkpoint.every=6 --set train.eval_every=6
+rm -rf halves/checkpoints/step_00000012 halves/checkpoints/latest halves/checkpoints/best
+check "the other half, on other threads" "$engine" train vit --config halves/config.yaml --run halves --resume auto --quiet --set data.workers=0
+python "a resumed run is the uninterrupted one, bit for bit" << 'PYTHON'
+import json
+whole, halves = ({line["step"]: line for line in map(json.loads, open(f"{run}/metrics.jsonl")) if "loss" in line} for run in ("whole", "halves"))
+assert sorted(whole) == sorted(halves) == list(range(1, 13)), (sorted(whole), sorted(halves))
+for step in whole:
+    for line in (whole[step], halves[step]):
+        line.pop("seconds")
+    assert whole[step] == halves[step], (whole[step], halves[step])
+assert whole[12]["images"] == 48 and whole[12]["transfer_loss"] is not None or whole[12]["contrastive_loss"] > 0
+PYTHON
+check "the same weights" cmp whole/checkpoints/step_00000012/model.safetensors halves/checkpoints/step_00000012/model.safetensors
+
+"$engine" eval vit --checkpoint whole --sizes 16,24,16x32 --json 2> /dev/null > sizes.json
+python "evaluation at any size" << 'PYTHON'
+import json
+told = json.load(open("sizes.json"))
+assert told["task"] == "vit" and len(told["weights_sha256"]) == 64, told
+assert [row["size"] for row in told["results"]] == [16, 24, "16x32"] or told["results"][2].get("error"), told
+for row in told["results"]:
+    assert row["images"] == 1024 and 0 <= row["top1"] <= row["top5"] <= 1 and row["loss"] > 0, row
+PYTHON
+expect 0 "top-1 %" "$engine" eval vit --checkpoint whole --quiet
+expect 2 "must be for \`train lm\`" "$engine" train lm --config "$tests/tools/tiny_vit.yaml"
+expect 2 "must be for \`train vit\`" "$engine" train vit --config "$tests/tools/tiny.yaml"
+expect 5 "is a model of \`vit\`, not of \`lm\`" "$engine" eval lm --checkpoint whole
+expect 3 "eval.sizes must be a multiple of model.patch 4, got 18" "$engine" eval vit --checkpoint whole --sizes 18
+expect 3 "eval.sizes" "$engine" eval vit --checkpoint whole --sizes 16xx
+expect 3 "model.image must be a multiple of model.patch 4, got 18" "$engine" train vit "${vit[@]}" --set model.image=18
+expect 3 "model.position alibi is no encoding of images" "$engine" train vit "${vit[@]}" --set model.position=alibi
+expect 3 "model.position rotary_2d is no encoding of text" "$engine" train lm --set model.position=rotary_2d
+expect 3 "model.classes must be the 8 of the data, got 10" "$engine" train vit "${vit[@]}" --set model.classes=10
+expect 3 "data.path must name the training images" "$engine" train vit "${vit[@]}" --set 'data.path=""'
+expect 4 "nothing-here" "$engine" train vit "${vit[@]}" --set data.path=nothing-here
+expect 0 "4 images of 16 x 16, 16384 training images in 8 classes" "$engine" train vit --config "$tests/tools/tiny_vit.yaml" --dry-run
+for position in learned sinusoidal rotary rotary_2d rotary_mixed none; do
+  check "2 steps with $position" "$engine" train vit "${vit[@]}" --run "$position" --set train.steps=2 --set "model.position=$position"
+done
+
+finish
