@@ -43,8 +43,9 @@ std::optional<data::EvaluationSize> image_size_of(const std::string& text) {
   };
   if (!number(size.rows)) return std::nullopt;
   size.columns = size.rows;
-  if (at != end && *at++ == 'x' && !number(size.columns)) return std::nullopt;
-  return at == end ? std::optional(size) : std::nullopt;
+  if (at == end) return size;
+  if (*at++ != 'x' || !number(size.columns) || at != end) return std::nullopt;
+  return size;
 }
 
 std::string text_of(const data::EvaluationSize& size) {

@@ -31,7 +31,8 @@ void check_encoder(const SeqpeOptions& seqpe, const io::SafetensorsFile& file) {
   check_extent(file, "token_of_seqpe_embed.weight", 0, seqpe.base, "seqpe.base");
   check_extent(file, "token_of_seqpe_embed.weight", 1, seqpe.encoder.width, "seqpe.encoder.width");
   if (seqpe.max_digits > 0)
-    check_extent(file, "pos_of_seqpe_embed.weight", 0, seqpe.max_digits, "seqpe.max_digits");
+    check_extent(file, "pos_of_seqpe_embed.weight", 0, seqpe.dimensions * seqpe.max_digits,
+                 "seqpe.max_digits");
   check_layers(file, "transformers", "layernorm_1.weight", seqpe.encoder.layers,
                "seqpe.encoder.layers");
 }

@@ -41,7 +41,7 @@ while IFS='|' read -r file script message; do
   variant "$script" "$file"
   expect 5 "$message" "$engine" eval lm --checkpoint variant "${reference[@]}" --max-lines 5 --lengths 64
 done << 'TABLE'
-pe_config.json|s/^(PE_TYPE):.*/\1: rope9/|model.position: expected one of seqpe, learned, sinusoidal, rotary, alibi, none, got "rope9" (PE_TYPE in 
+pe_config.json|s/^(PE_TYPE):.*/\1: rope9/|model.position: expected one of seqpe, learned, sinusoidal, rotary, rotary_2d, rotary_mixed, alibi, none, got "rope9" (PE_TYPE in 
 pe_config.json|/^PE_TYPE/d|variant/pe_config.json: there is no PE_TYPE
 pe_config.json|s/^(SEQPE_ADD_OUT_PROJ):.*/\1: false/|SEQPE_ADD_OUT_PROJ must be true, got false
 pe_config.json|s/^(SEQPE_SCALE_ATTN_WEIGHTS):.*/\1: false/|SEQPE_SCALE_ATTN_WEIGHTS must be true, got false

@@ -66,9 +66,9 @@ fi
 expect 2 "--resume: must not be empty" train --resume "" --run never
 expect 2 "--run: must not be empty" "$engine" train lm --run ""
 expect 2 "'trian' is no command of 'seqpe_engine', which has: train, eval, config, data, bench, doctor. Did you mean 'train'?" "$engine" trian lm
-expect 2 "'vit' is no command of 'seqpe_engine train', which has: lm." "$engine" train vit
+expect 2 "'qa' is no command of 'seqpe_engine train', which has: lm, vit." "$engine" train qa
 expect 2 "a command must follow 'seqpe_engine', which has: train, eval, config, data, bench, doctor." "$engine"
-expect 2 "a command must follow 'seqpe_engine train', which has: lm." "$engine" train
+expect 2 "a command must follow 'seqpe_engine train', which has: lm, vit." "$engine" train
 expect 2 "a command must follow 'seqpe_engine config'" "$engine" config
 expect 2 "" "$engine" train lm --no-such-option
 for command in "train lm" "eval lm --checkpoint x" "bench train" "bench eval --lengths 4"; do

@@ -17,16 +17,16 @@ for step in whole:
     for line in (whole[step], halves[step]):
         line.pop("seconds")
     assert whole[step] == halves[step], (whole[step], halves[step])
-assert whole[12]["images"] == 48 and whole[12]["transfer_loss"] is not None or whole[12]["contrastive_loss"] > 0
+assert whole[12]["images"] == 48 and whole[12]["contrastive_loss"] > 0, whole[12]
 PYTHON
 check "the same weights" cmp whole/checkpoints/step_00000012/model.safetensors halves/checkpoints/step_00000012/model.safetensors
 
-"$engine" eval vit --checkpoint whole --sizes 16,24,16x32 --json 2> /dev/null > sizes.json
+"$engine" eval vit --checkpoint whole --sizes 16,36,40x48 --json 2> /dev/null > sizes.json
 python "evaluation at any size" << 'PYTHON'
 import json
 told = json.load(open("sizes.json"))
 assert told["task"] == "vit" and len(told["weights_sha256"]) == 64, told
-assert [row["size"] for row in told["results"]] == [16, 24, "16x32"] or told["results"][2].get("error"), told
+assert [row["size"] for row in told["results"]] == [16, 36, "40x48"], told
 for row in told["results"]:
     assert row["images"] == 1024 and 0 <= row["top1"] <= row["top5"] <= 1 and row["loss"] > 0, row
 PYTHON

@@ -146,6 +146,7 @@ TEST(ReferenceFiles, WhatWeWriteReadsBack) {
   config.seqpe.contrastive.logit_scale = config.seqpe.transfer.logit_scale = 0.3;
   config.train.groups.at("encoder").weight_decay = 0.125;
   for (const std::string& kind : position_names()) {
+    if (!position_kind(kind).can.text) continue;
     config.model.position = kind;
     const TemporaryDirectory run;
     run.write("config.json", gpt2_config_text(config, 256));
