@@ -27,7 +27,8 @@ Results<U> run(const Context& context, const Case& c, Write write) {
   const std::int64_t count = c.rows * c.cols + c.offset, wide = 2 * c.rows * c.cols + c.offset;
   const Memory<U> angles(test::as<U>(test::random_vector<T>(count, 1, -20.0, 20.0))),
       grad_out(test::as<U>(test::random_vector<T>(wide, 2))),
-      values(test::as<U>(test::random_vector<T>(wide, 3))), out(std::vector<U>(wide)),
+      values(test::as<U>(test::random_vector<T>(wide, 3))),
+      out(std::vector<U>(static_cast<std::size_t>(wide))),
       grad(test::as<U>(test::random_vector<T>(count, 4)));
   sine_cosine_forward(context, {.dtype = dtype_of<U>,
                                 .out = out.data() + c.offset,
