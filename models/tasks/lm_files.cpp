@@ -20,7 +20,7 @@ void copy_language_model(const WeightFiles& files, const LanguageModel& model) {
 
 void save_language_model(const LanguageModel& model, const fs::path& directory) {
   save_weights_and_config(model, directory);
-  Config config = model.config();
+  const Config& config = model.config();
   io::write_file_atomic(directory / "config.json",
                         gpt2_config_text(config, model.tokenizer().vocab_size()));
   io::write_file_atomic(directory / "pe_config.json", pe_config_text(config));
