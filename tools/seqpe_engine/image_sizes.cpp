@@ -23,7 +23,7 @@ std::vector<SizeResult> evaluate_sizes(const models::ImageClassifier& model,
     auto [evaluation, failure] =
         result_or_failure(what, model.device(), log, evaluate,
                           [](const models::SizeEvaluation& result) { return result.loss; });
-    results.push_back({size, std::move(evaluation), std::move(failure)});
+    results.push_back({size, evaluation, std::move(failure)});
   }
   log.clear();
   return results;

@@ -32,7 +32,7 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
     auto [evaluation, failure] =
         result_or_failure(what, model.device(), log, evaluate,
                           [](const models::LengthEvaluation& result) { return result.nll; });
-    results.push_back({length, std::move(evaluation), std::move(failure)});
+    results.push_back({length, evaluation, std::move(failure)});
   }
   log.clear();
   return results;
