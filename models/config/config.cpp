@@ -85,7 +85,7 @@ std::vector<data::EvaluationSize> evaluation_sizes(const Config& config) {
   return sizes;
 }
 
-std::vector<std::int64_t> trained_extent(const Config& config) {
+Extent trained_extent(const Config& config) {
   if (config.task == TaskKind::lm) return {config.data.block_size};
   const std::int64_t side = config.model.image / config.model.patch;
   return {side, side};

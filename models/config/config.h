@@ -114,7 +114,7 @@ void validate_device(const Config& config, Device device);
 std::vector<data::EvaluationSize> evaluation_sizes(const Config& config);
 
 /// {tokens} of a training sequence, or {rows, columns} of a training image's patches.
-std::vector<std::int64_t> trained_extent(const Config& config);
+Extent trained_extent(const Config& config);
 
 /// eval.lengths, or the trained length where it is empty.
 std::vector<std::int64_t> evaluation_lengths(const Config& config);

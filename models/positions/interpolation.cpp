@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "engine/ops/linear.h"
-#include "models/positions/position_grid.h"
 
 namespace seqpe::models {
 namespace {
@@ -44,9 +43,8 @@ std::vector<double> weights_of_axis(std::int64_t from, std::int64_t to, bool is_
 
 }  // namespace
 
-Tensor interpolate(const Tensor& pe, const std::vector<std::int64_t>& from,
-                   const std::vector<std::int64_t>& to, Interpolation mode) {
-  const std::int64_t tokens_from = at_origin(from).tokens(), tokens_to = at_origin(to).tokens();
+Tensor interpolate(const Tensor& pe, const Extent& from, const Extent& to, Interpolation mode) {
+  const std::int64_t tokens_from = place_count(from), tokens_to = place_count(to);
   std::array<std::int64_t, 2> before{1, tokens_from}, after{1, tokens_to};
   if (mode != Interpolation::linear) {
     require(from.size() == 2 && to.size() == 2,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/core/tensor.h"
+#include "models/positions/position_grid.h"
 
 namespace seqpe::models {
 
@@ -15,7 +16,6 @@ enum class Interpolation : std::uint8_t { none, linear, bilinear, bicubic };
 
 /// pe [1, tokens of `from`, W] -> [1, tokens of `to`, W]; differentiable. Throws Error for a
 /// bilinear or bicubic one of other than two dimensions.
-Tensor interpolate(const Tensor& pe, const std::vector<std::int64_t>& from,
-                   const std::vector<std::int64_t>& to, Interpolation mode);
+Tensor interpolate(const Tensor& pe, const Extent& from, const Extent& to, Interpolation mode);
 
 }  // namespace seqpe::models

@@ -7,11 +7,11 @@
 
 namespace seqpe::models {
 
-LearnedGridPosition::LearnedGridPosition(std::vector<std::int64_t> trained, std::int64_t width,
-                                         Interpolation resizing, DType dtype)
+LearnedGridPosition::LearnedGridPosition(Extent trained, std::int64_t width, Interpolation resizing,
+                                         DType dtype)
     : trained_(std::move(trained)),
       resizing_(resizing),
-      table_(add_parameter("pos_embed", {1, 1 + at_origin(trained_).tokens(), width}, dtype,
+      table_(add_parameter("pos_embed", {1, 1 + place_count(trained_), width}, dtype,
                            nn::Init::normal(0.02))) {}
 
 Tensor LearnedGridPosition::compute(const PositionGrid& grid, const nn::Pass&) const {

@@ -10,15 +10,14 @@ namespace seqpe::models {
 class LearnedGridPosition final : public PositionEncoding {
  public:
   /// `trained`: {rows, columns}; `resizing` must not be none.
-  LearnedGridPosition(std::vector<std::int64_t> trained, std::int64_t width, Interpolation resizing,
-                      DType dtype);
+  LearnedGridPosition(Extent trained, std::int64_t width, Interpolation resizing, DType dtype);
   Tensor at_input(const Tensor& x, const PreparedPositions& positions,
                   const nn::Pass& pass) const override;
 
  private:
   Tensor compute(const PositionGrid& grid, const nn::Pass& pass) const override;
 
-  std::vector<std::int64_t> trained_;
+  Extent trained_;
   Interpolation resizing_;
   Tensor table_;
 };

@@ -10,13 +10,13 @@ Tensor PositionEncoding::embed(const PositionGrid& grid, const nn::Pass& pass) c
           "[positions] interpolated positions must have the one start 0, got starts [{}].",
           fmt::join(grid.starts, ", "));
   const Tensor pe = compute(at_origin(trained_), pass);
-  const std::int64_t trained = at_origin(trained_).tokens();
+  const std::int64_t trained = place_count(trained_);
   if (pe.dim(1) == trained) return interpolate(pe, trained_, grid.extent, interpolation_);
   // With the class token in it: along the sequence.
   return interpolate(pe, {pe.dim(1)}, {grid.tokens() + pe.dim(1) - trained}, interpolation_);
 }
 
-void PositionEncoding::interpolate_from(std::vector<std::int64_t> trained, Interpolation with) {
+void PositionEncoding::interpolate_from(Extent trained, Interpolation with) {
   trained_ = std::move(trained);
   interpolation_ = with;
 }
@@ -36,6 +36,15 @@ Tensor PositionEncoding::at_input(const Tensor& x, const PreparedPositions&,
 
 void PositionEncoding::at_attention(std::int64_t, const PreparedPositions&, const nn::Pass&,
                                     nn::SelfAttention::Extra&) const {}
+
+std::function<Tensor(const Tensor&)> acting_on_queries_and_keys(const ops::PositionPair& pair,
+                                                                std::int64_t heads,
+                                                                ops::PositionAct act,
+                                                                const nn::Pass& pass) {
+  return [pair, heads, act, first = pass.first_row](const Tensor& qkv) {
+    return ops::act_on_queries_and_keys(qkv, pair, heads, act, first);
+  };
+}
 
 Tensor PositionEncoding::compute(const PositionGrid&, const nn::Pass&) const {
   return {};

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "engine/nn/transformer.h"
+#include "engine/ops/position.h"
 #include "models/positions/interpolation.h"
 #include "models/positions/position_grid.h"
 
@@ -29,7 +31,7 @@ class PositionEncoding : public nn::Module {
   Tensor embed(const PositionGrid& grid, const nn::Pass& pass) const;
   /// Embeddings of any extent but `trained` are from now on those of `trained`, resized. `with`
   /// must not be none.
-  void interpolate_from(std::vector<std::int64_t> trained, Interpolation with);
+  void interpolate_from(Extent trained, Interpolation with);
   /// True if the embeddings of fewer tokens on a line are the first rows of embed(length).
   virtual bool shorter_is_prefix(std::int64_t length) const;
   /// `dtype`: of the activations.
@@ -45,9 +47,16 @@ class PositionEncoding : public nn::Module {
   /// embed() without an interpolation.
   virtual Tensor compute(const PositionGrid& grid, const nn::Pass& pass) const;
 
-  std::vector<std::int64_t> trained_;
+  Extent trained_;
   Interpolation interpolation_ = Interpolation::none;
 };
+
+/// A SelfAttention::Extra::transform: `pair` acts on queries and keys, sequence b of the pass by
+/// block (first_row + b) mod blocks.
+std::function<Tensor(const Tensor&)> acting_on_queries_and_keys(const ops::PositionPair& pair,
+                                                                std::int64_t heads,
+                                                                ops::PositionAct act,
+                                                                const nn::Pass& pass);
 
 /// NoPE: nothing; a causal model can still tell positions apart.
 class NoPosition final : public PositionEncoding {};

@@ -3,19 +3,27 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 
 #include "kernels/common/error.h"
 
 namespace seqpe::models {
 
-std::int64_t PositionGrid::blocks() const {
-  return static_cast<std::int64_t>(starts.size()) / dimensions();
+std::int64_t place_count(const Extent& extent) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : extent) count *= size;
+  return count;
 }
 
-std::int64_t PositionGrid::tokens() const {
-  return std::accumulate(extent.begin(), extent.end(), std::int64_t{1}, std::multiplies<>());
+std::vector<std::int64_t> place_in(const Extent& extent, std::int64_t index) {
+  std::vector<std::int64_t> place(extent.size());
+  for (std::size_t axis = extent.size(); axis-- > 0; index /= extent[axis]) {
+    place[axis] = index % extent[axis];
+  }
+  return place;
+}
+
+std::int64_t PositionGrid::blocks() const {
+  return static_cast<std::int64_t>(starts.size()) / dimensions();
 }
 
 bool PositionGrid::at_origin() const {
@@ -26,7 +34,7 @@ PositionGrid line(std::int64_t length, std::vector<std::int64_t> starts) {
   return {{length}, std::move(starts)};
 }
 
-PositionGrid at_origin(std::vector<std::int64_t> extent) {
+PositionGrid at_origin(Extent extent) {
   std::vector<std::int64_t> starts(extent.size(), 0);
   return {std::move(extent), std::move(starts)};
 }
@@ -38,17 +46,13 @@ PositionGrid behind_class_token(const PositionGrid& grid) {
 }
 
 std::vector<std::int64_t> positions_of(const PositionGrid& grid) {
-  const std::size_t dimensions = grid.extent.size();
   std::vector<std::int64_t> positions;
-  positions.reserve(static_cast<std::size_t>(grid.blocks() * grid.tokens()) * dimensions);
+  positions.reserve(static_cast<std::size_t>(grid.blocks() * grid.tokens()) * grid.extent.size());
   for (std::int64_t block = 0; block < grid.blocks(); ++block) {
     const std::int64_t* start = grid.starts.data() + block * grid.dimensions();
     for (std::int64_t token = 0; token < grid.tokens(); ++token) {
-      // The last dimension runs fastest.
-      positions.resize(positions.size() + dimensions);
-      std::int64_t rest = token;
-      for (std::size_t d = dimensions; d-- > 0; rest /= grid.extent[d])
-        positions[positions.size() - dimensions + d] = start[d] + rest % grid.extent[d];
+      const std::vector<std::int64_t> place = place_in(grid.extent, token);
+      for (std::size_t d = 0; d < place.size(); ++d) positions.push_back(start[d] + place[d]);
     }
   }
   return positions;

@@ -7,16 +7,25 @@
 
 namespace seqpe::models {
 
-/// Blocks of positions of one extent: {T}, or {rows, columns}. A block begins at as many numbers of
+/// Size along each axis: {tokens}, or {rows, columns}.
+using Extent = std::vector<std::int64_t>;
+
+/// How many positions an extent has.
+std::int64_t place_count(const Extent& extent);
+
+/// Place number `index` of an extent, row by row: one integer an axis.
+std::vector<std::int64_t> place_in(const Extent& extent, std::int64_t index);
+
+/// Blocks of positions of one extent. A block begins at as many numbers of
 /// `starts` as the extent has.
 struct PositionGrid {
-  std::vector<std::int64_t> extent;
+  Extent extent;
   std::vector<std::int64_t> starts;
 
   std::int64_t dimensions() const { return static_cast<std::int64_t>(extent.size()); }
   std::int64_t blocks() const;
   /// Of a block.
-  std::int64_t tokens() const;
+  std::int64_t tokens() const { return place_count(extent); }
   /// One block from position 0.
   bool at_origin() const;
 };
@@ -24,7 +33,7 @@ struct PositionGrid {
 /// `length` tokens from each start.
 PositionGrid line(std::int64_t length, std::vector<std::int64_t> starts = {0});
 /// One block of an extent from position 0.
-PositionGrid at_origin(std::vector<std::int64_t> extent);
+PositionGrid at_origin(Extent extent);
 
 /// An image's patches and, before them, its class token, on a line. Throws Error unless the grid is
 /// one block from position 0.

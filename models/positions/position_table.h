@@ -16,13 +16,13 @@ class PositionTable final : public nn::Module {
 
   /// Keeps the rows of `extent` from position 0. A training reads them again and again, in recorded
   /// work too.
-  PositionTable(std::vector<std::int64_t> extent, std::int64_t width, Row row);
+  PositionTable(Extent extent, std::int64_t width, Row row);
 
   /// [blocks, tokens, width], f32: kept ones, or made anew.
   Tensor rows(const PositionGrid& grid) const;
 
  private:
-  std::vector<std::int64_t> extent_;
+  Extent extent_;
   Row row_;
   Tensor kept_;  // [1, tokens, width]
 };

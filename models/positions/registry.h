@@ -14,7 +14,7 @@ namespace seqpe::models {
 /// What an encoding may ask about its model.
 struct PositionSettings {
   std::int64_t layers = 0, width = 0, heads = 0;
-  std::vector<std::int64_t> trained;  // tokens of a sequence, or {rows, columns} of patches
+  Extent trained;  // tokens of a sequence, or {rows, columns} of patches
   DType dtype = DType::f32;
   double rotary_base = 10000.0;
   RotaryMixedPosition::Layout rotary_layout = RotaryMixedPosition::Layout::by_head;

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "engine/ops/position.h"
-
 namespace seqpe::models {
 
 RotaryPosition::RotaryPosition(std::int64_t train_tokens, std::int64_t heads,
@@ -35,10 +33,8 @@ PreparedPositions RotaryPosition::prepare(const Tensor& pe, DType dtype) const {
 
 void RotaryPosition::at_attention(std::int64_t, const PreparedPositions& positions,
                                   const nn::Pass& pass, nn::SelfAttention::Extra& extra) const {
-  extra.transform = [pair = positions.shared, heads = heads_,
-                     first = pass.first_row](const Tensor& qkv) {
-    return ops::act_on_queries_and_keys(qkv, pair, heads, ops::PositionAct::rotate, first);
-  };
+  extra.transform =
+      acting_on_queries_and_keys(positions.shared, heads_, ops::PositionAct::rotate, pass);
 }
 
 }  // namespace seqpe::models

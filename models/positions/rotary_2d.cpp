@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "engine/ops/position.h"
 #include "engine/ops/rows.h"
 
 namespace seqpe::models {
@@ -13,7 +12,7 @@ Tensor no_rotation(std::int64_t width, DType dtype) {
   return rotation;
 }
 
-Rotary2dPosition::Rotary2dPosition(const std::vector<std::int64_t>& trained, std::int64_t heads,
+Rotary2dPosition::Rotary2dPosition(const Extent& trained, std::int64_t heads,
                                    std::int64_t head_size, double base, DType dtype)
     : heads_(heads),
       table_(trained, head_size,
@@ -49,10 +48,8 @@ PreparedPositions Rotary2dPosition::prepare(const Tensor& pe, DType dtype) const
 
 void Rotary2dPosition::at_attention(std::int64_t, const PreparedPositions& positions,
                                     const nn::Pass& pass, nn::SelfAttention::Extra& extra) const {
-  extra.transform = [pair = positions.shared, heads = heads_,
-                     first = pass.first_row](const Tensor& qkv) {
-    return ops::act_on_queries_and_keys(qkv, pair, heads, ops::PositionAct::rotate, first);
-  };
+  extra.transform =
+      acting_on_queries_and_keys(positions.shared, heads_, ops::PositionAct::rotate, pass);
 }
 
 }  // namespace seqpe::models

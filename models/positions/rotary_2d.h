@@ -13,8 +13,8 @@ class Rotary2dPosition final : public PositionEncoding {
  public:
   /// `trained`: {rows, columns}, whose embeddings are kept. Throws ConfigError unless 4 divides the
   /// head size.
-  Rotary2dPosition(const std::vector<std::int64_t>& trained, std::int64_t heads,
-                   std::int64_t head_size, double base, DType dtype);
+  Rotary2dPosition(const Extent& trained, std::int64_t heads, std::int64_t head_size, double base,
+                   DType dtype);
   PreparedPositions prepare(const Tensor& pe, DType dtype) const override;
   void at_attention(std::int64_t layer, const PreparedPositions& positions, const nn::Pass& pass,
                     nn::SelfAttention::Extra& extra) const override;

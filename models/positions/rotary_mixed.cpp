@@ -7,7 +7,6 @@
 #include "engine/core/stream_id.h"
 #include "engine/ops/embedding.h"
 #include "engine/ops/linear.h"
-#include "engine/ops/position.h"
 #include "engine/ops/rows.h"
 #include "engine/ops/sine_cosine.h"
 #include "models/positions/rotary_2d.h"
@@ -36,8 +35,7 @@ RotaryMixedPosition::RotaryMixedPosition(const Options& options)
       freqs_(add_parameter("freqs", {2, options.layers, options.heads * options.head_size / 2},
                            options.dtype, nn::Init::zeros())),
       unturned_(add_constant(no_rotation(options.heads * options.head_size, options.dtype))),
-      reference_order_(
-          add_constant(reference_order(at_origin(options.trained).tokens(), options.heads))) {
+      reference_order_(add_constant(reference_order(place_count(options.trained), options.heads))) {
   require<ConfigError>(options.head_size % 4 == 0,
                        "[rotary_mixed] a head's size (model.width over model.heads) must be a "
                        "multiple of 4, got {}.",
@@ -98,9 +96,7 @@ void RotaryMixedPosition::at_attention(std::int64_t layer, const PreparedPositio
   // All heads are one slice: the sines of every head, then the cosines.
   const ops::PositionPair pair{
       .pe = ops::prepend_token(unturned_, turns), .split = false, .shared_by_heads = false};
-  extra.transform = [pair, heads = heads, first = pass.first_row](const Tensor& qkv) {
-    return ops::act_on_queries_and_keys(qkv, pair, heads, ops::PositionAct::rotate, first);
-  };
+  extra.transform = acting_on_queries_and_keys(pair, heads, ops::PositionAct::rotate, pass);
 }
 
 }  // namespace seqpe::models

@@ -14,7 +14,7 @@ class RotaryMixedPosition final : public PositionEncoding {
   /// rotations [heads, patches] as if it were [patches, heads]; for its checkpoints.
   enum class Layout : std::uint8_t { by_head, reference };
   struct Options {
-    std::vector<std::int64_t> trained;                  // {rows, columns}
+    Extent trained;                                     // {rows, columns}
     std::int64_t layers = 0, heads = 0, head_size = 0;  // a multiple of 4, or ConfigError
     double base = 10000.0;                              // of the initial frequencies
     Layout layout = Layout::by_head;

@@ -6,20 +6,6 @@
 
 namespace seqpe::models {
 
-std::int64_t place_count(const Extent& extent) {
-  std::int64_t count = 1;
-  for (const std::int64_t size : extent) count *= size;
-  return count;
-}
-
-std::vector<std::int64_t> place_in(const Extent& extent, std::int64_t index) {
-  std::vector<std::int64_t> place(extent.size());
-  for (std::size_t axis = extent.size(); axis-- > 0; index /= extent[axis]) {
-    place[axis] = index % extent[axis];
-  }
-  return place;
-}
-
 PositionSpace::PositionSpace(std::int64_t max_position, std::int64_t dimensions)
     : max_position_(max_position),
       dimensions_(dimensions),

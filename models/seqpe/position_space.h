@@ -6,16 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "models/positions/position_grid.h"
+
 namespace seqpe::models {
-
-/// Size of a window along each axis: {tokens} or {rows, columns}.
-using Extent = std::vector<std::int64_t>;
-
-/// How many positions a window has.
-std::int64_t place_count(const Extent& extent);
-
-/// Place number `index` of a window, row by row: one integer an axis, from the window's start.
-std::vector<std::int64_t> place_in(const Extent& extent, std::int64_t index);
 
 /// All positions of `dimensions` integers in [0, side), numbered row by row. The samplers draw
 /// numbers and hand out the integers.

@@ -4,7 +4,6 @@
 
 #include "engine/autograd/node.h"
 #include "engine/ops/elementwise.h"
-#include "engine/ops/position.h"
 #include "engine/ops/rows.h"
 
 namespace seqpe::models {
@@ -116,9 +115,7 @@ void SeqpePosition::at_attention(std::int64_t layer, const PreparedPositions& po
   }
   const auto act =
       options_.apply == Apply::attn_add ? ops::PositionAct::add : ops::PositionAct::multiply;
-  extra.transform = [pair, act, heads = heads_, first = pass.first_row](const Tensor& qkv) {
-    return ops::act_on_queries_and_keys(qkv, pair, heads, act, first);
-  };
+  extra.transform = acting_on_queries_and_keys(pair, heads_, act, pass);
 }
 
 }  // namespace seqpe::models

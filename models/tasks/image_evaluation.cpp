@@ -37,7 +37,7 @@ SizeEvaluation evaluate_size(const ImageClassifier& model, const data::ImageData
   require<DataError>(classes == vit.options().classes,
                      "[eval] the data must have the model's {} classes, they have {}.",
                      vit.options().classes, classes);
-  const std::vector<std::int64_t> grid = vit.grid_of(size.rows, size.columns);
+  const Extent grid = vit.grid_of(size.rows, size.columns);
   const Tensor pe = vit.position().embed(at_origin(grid), {});
   const std::int64_t at_once = std::max<std::int64_t>(1, kPatchesAtOnce / (grid[0] * grid[1]));
   SizeEvaluation result{.size = size, .images = images.count()};

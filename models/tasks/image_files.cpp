@@ -1,6 +1,8 @@
 #include "models/tasks/image_files.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "engine/io/file.h"
 
@@ -8,20 +10,24 @@ namespace seqpe::models {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr std::string_view kModelSection = "model.";
+
+}  // namespace
+
 void save_image_classifier(const ImageClassifier& model, const fs::path& directory) {
   save_weights_and_config(model, directory);
-  const ModelConfig& config = model.config().model;
-  const nlohmann::ordered_json told = {
-      {"layers", config.layers},
-      {"width", config.width},
-      {"heads", config.heads},
-      {"image", config.image},
-      {"patch", config.patch},
-      {"classes", config.classes},
-      {"activation", config.activation == ActivationName::gelu ? "gelu" : "gelu_new"},
-      {"layer_norm_eps", config.layer_norm_eps},
-      {"drop_path", config.drop_path},
-      {"position", config.position}};
+  Config config = model.config();
+  nlohmann::ordered_json told;
+  for (const config::Field& field : fields_of(config)) {
+    if (!field.key.starts_with(kModelSection)) continue;
+    std::string place = field.key.substr(kModelSection.size() - 1);
+    std::replace(place.begin(), place.end(), '.', '/');
+    const auto value = nlohmann::ordered_json::parse(field.get(), nullptr, false);
+    told[nlohmann::ordered_json::json_pointer(place)] =
+        value.is_discarded() ? nlohmann::ordered_json(field.get()) : value;
+  }
   io::write_file_atomic(directory / "config.json", told.dump(1) + "\n");
 }
 

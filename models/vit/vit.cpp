@@ -71,7 +71,7 @@ Vit::Vit(const VitOptions& options, std::unique_ptr<PositionEncoding> position)
   set_name("");
 }
 
-std::vector<std::int64_t> Vit::grid_of(std::int64_t height, std::int64_t width) const {
+Extent Vit::grid_of(std::int64_t height, std::int64_t width) const {
   const std::int64_t patch = options_.patch;
   require(height >= patch && width >= patch && height % patch == 0 && width % patch == 0,
           "[vit] height and width of an image must be multiples of the patch {}, got {} and {}.",

@@ -41,7 +41,7 @@ class Vit final : public nn::Module {
   Tensor forward(const Tensor& images, const Tensor& pe, const nn::Pass& pass) const;
 
   /// {rows, columns} of the patches of an image. Throws Error unless the patch divides both sides.
-  std::vector<std::int64_t> grid_of(std::int64_t height, std::int64_t width) const;
+  Extent grid_of(std::int64_t height, std::int64_t width) const;
 
   PositionEncoding& position() { return *position_; }
   const PositionEncoding& position() const { return *position_; }

@@ -9,7 +9,7 @@
 namespace seqpe {
 namespace {
 
-using Extent = std::vector<std::int64_t>;
+using models::Extent;
 
 /// The bounds of the goldens' README, but where the reference itself computed in float32.
 double bound_of(const std::string& position, double bound) {

@@ -116,7 +116,7 @@ class Session {
     if (!options_.dry_run) model.initialize(static_cast<std::uint64_t>(config.train.seed));
     if (!options_.init_from.empty()) out->load(models::find_model(options_.init_from).weights);
     if (!options_.dry_run) model.move_to(device_);  // the emulated device writes it all
-    out->open(log);
+    out->open();
     log.detail(version_text());
     log.detail(fmt::format("threads {}", omp_get_max_threads()));
     say_plan(model, out->step_size(device_), device_, log);

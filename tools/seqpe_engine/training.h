@@ -18,7 +18,7 @@ class Training {
   virtual ~Training() = default;
   virtual const models::TaskModel& model() const = 0;
   /// Reads the data, and makes the task.
-  virtual void open(train::Log& log) = 0;
+  virtual void open() = 0;
   /// After open().
   virtual train::Task& task() = 0;
   virtual StepSize step_size(Device device) const = 0;

@@ -21,7 +21,7 @@ class LmTraining final : public Training {
       : model_(config, data::load_tokenizer(config.data.tokenizer)) {}
 
   const models::LanguageModel& model() const override { return model_; }
-  void open(train::Log&) override { task_.emplace(model_); }
+  void open() override { task_.emplace(model_); }
   models::LmTask& task() override { return *task_; }
 
   StepSize step_size(Device device) const override {

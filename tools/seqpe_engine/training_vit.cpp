@@ -29,7 +29,7 @@ class VitTraining final : public Training {
         model_(models::with_classes(config, *images_)) {}
 
   const models::ImageClassifier& model() const override { return model_; }
-  void open(train::Log&) override { task_.emplace(model_, images_, validation_); }
+  void open() override { task_.emplace(model_, images_, validation_); }
   models::ImageTask& task() override { return *task_; }
 
   StepSize step_size(Device) const override {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "engine/io/file.h"
+
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tensor_compare.h"
@@ -21,6 +25,11 @@ TEST(ImageFiles, WhatIsWrittenIsReadBack) {
     EXPECT_EQ(theirs[i].name, ours[i].name);
     test::expect_same(theirs[i].value, ours[i].value);
   }
+  const auto told = nlohmann::json::parse(io::read_text(folder / "config.json"));
+  EXPECT_EQ(told.at("layers"), 2);
+  EXPECT_EQ(told.at("classes"), 8);
+  EXPECT_EQ(told.at("position"), "seqpe");
+  EXPECT_EQ(told.at("dropout").at("residual"), 0.0);
   EXPECT_NO_THROW(check_same_model(model, folder.path()));
   EXPECT_THROW(check_same_model(test::tiny_image_classifier({"model.layers=3"}), folder.path()),
                CheckpointError);

@@ -113,8 +113,7 @@ TEST(Vit, GradientsOfEveryEncoding) {
   }
 }
 
-TEST(Vit, DropPathGrowsOverTheDepth) {
-  // Of two blocks the first drops nothing, the second whole branches of a sequence.
+TEST(Vit, DropPathActsInTrainingAlone) {
   VitOptions options = options_of(0.0);
   options.drop_path = 0.5;
   Vit vit(options, std::make_unique<NoPosition>());
@@ -125,6 +124,11 @@ TEST(Vit, DropPathGrowsOverTheDepth) {
   const Tensor dropped = vit.forward(images, {}, kTraining), kept = plain.forward(images, {}, {});
   EXPECT_FALSE(test::same_bits(dropped, kept));
   test::expect_same(vit.forward(images, {}, {}), kept);
+  // It grows over the depth from 0, so the first of two blocks and a single one drop nothing.
+  options.layers = 1;
+  Vit single(options, std::make_unique<NoPosition>());
+  test::randomize(single);
+  test::expect_same(single.forward(images, {}, kTraining), single.forward(images, {}, {}));
 }
 
 TEST(Vit, Errors) {
