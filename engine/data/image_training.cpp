@@ -16,7 +16,7 @@ Box draw_crop(std::int64_t height, std::int64_t width, const ImageTrainingOption
                      "(they are resized at sizes above {} only), got height {} and width {}.",
                      size, size, kLargestUncroppedSize, height, width);
   const auto draw_offset = [&] {
-    return generator.uniform_int(2 * kSmallImagePadding + 1) - kSmallImagePadding;
+    return generator.uniform_int(2 * options.padding + 1) - options.padding;
   };
   const std::int64_t top = draw_offset(), left = draw_offset();
   return {top, left, size, size};
@@ -38,6 +38,8 @@ ImageTrainingDraws draw_image_training(std::int64_t height, std::int64_t width,
                                        PhiloxGenerator& generator) {
   require(options.size >= 1, "[augmentation] training: expected a size >= 1, got {}.",
           options.size);
+  require(options.padding >= 0, "[augmentation] training: expected a padding >= 0, got {}.",
+          options.padding);
   require(options.flip_probability >= 0 && options.flip_probability <= 1,
           "[augmentation] training: expected a probability of flipping from 0 to 1, got {}.",
           options.flip_probability);

@@ -21,6 +21,9 @@ namespace seqpe::data {
 struct ImageTrainingOptions {
   std::int64_t size = 224;  // of the result, height and width
   BoxRange crop = kRandomCropRange;
+  /// Images of at most kLargestUncroppedSize come in their size and are not resized: their crop is
+  /// a box of that size at a random place of the image with so many black pixels around it.
+  std::int64_t padding = 4;
   double flip_probability = 0.5;
   std::optional<RandAugmentOptions> rand_augment = RandAugmentOptions{};
   /// Drawn only without RandAugment, as timm does.
@@ -28,10 +31,6 @@ struct ImageTrainingOptions {
   double erasing_probability = 0.25;
   BoxRange erasing = kRandomErasingRange;
 };
-
-/// Up to kLargestUncroppedSize images come in their size and are not resized: the crop is a box of
-/// that size at a random place of the image with so many black pixels around it.
-inline constexpr std::int64_t kSmallImagePadding = 4;
 
 /// Everything random about one image in one epoch.
 struct ImageTrainingDraws {

@@ -24,7 +24,7 @@ class Stopwatch {
 /// A line every `every` steps.
 class TrainingProgress {
  public:
-  /// `unit`: Task::unit.
+  /// `unit`: Objective::unit.
   TrainingProgress(Log& log, std::int64_t first_step, std::int64_t steps, std::int64_t every,
                    std::string unit)
       : log_(log), first_step_(first_step), steps_(steps), every_(every), unit_(std::move(unit)) {}

@@ -20,7 +20,7 @@ namespace seqpe::train {
 struct StepTerms {
   Tensor loss;  // total
   std::vector<std::pair<std::string, Tensor>> terms;
-  std::int64_t samples = 0;  // of Task::unit
+  std::int64_t samples = 0;  // of Objective::unit
 };
 
 /// One line of an evaluation: "length" 512, "nll" 2.3 ... in the order to show.
@@ -36,9 +36,10 @@ struct Evaluation {
 /// Told during an evaluation how much of it is done; may throw to end it.
 using OnEvaluated = std::function<void(std::int64_t done, std::int64_t total)>;
 
-class Task {
+/// What the optimiser's steps are taken on.
+class Objective {
  public:
-  virtual ~Task() = default;
+  virtual ~Objective() = default;
 
   /// What progress and metrics count: "tokens", "images".
   virtual const char* unit() const = 0;
@@ -51,6 +52,11 @@ class Task {
   /// differs from step to step must come from them, for a device may record this and play it again
   /// for inputs that are alike. Does not wait for the device.
   virtual StepTerms forward_backward(const StepInputs& inputs) = 0;
+};
+
+/// An objective with validation data and files.
+class Task : public Objective {
+ public:
   /// Empty without validation data.
   virtual Evaluation evaluate(const OnEvaluated& on_evaluated) = 0;
   /// Writes and reads the model's files in a checkpoint folder.

@@ -73,7 +73,7 @@ Update PendingUpdate::wait() const {
 /// Forward, backward and update, of inputs on the device.
 StepResult Updater::compute(const StepInputs& inputs) {
   for (const auto& group : groups_) group.clear_gradients();
-  const StepTerms terms = task_.forward_backward(inputs);
+  const StepTerms terms = objective_.forward_backward(inputs);
   const kernels::TraceRange trace("update");
   std::vector<double> limits;
   for (const auto& group : groups_) {
@@ -92,7 +92,7 @@ StepResult Updater::compute(const StepInputs& inputs) {
 
 PendingUpdate Updater::start(std::int64_t step) {
   const kernels::TraceRange trace("step");
-  StepInputs inputs = task_.draw(step);
+  StepInputs inputs = objective_.draw(step);
   std::vector<std::string> names;
   for (const auto& group : groups_) {
     names.push_back(group.name());

@@ -1,5 +1,5 @@
-// One optimiser update: forward and backward of a task, clipping by group, AdamW by schedule. The
-// device is told what to do; what came of it the host asks for later.
+// One optimiser update: forward and backward of an objective, clipping by group, AdamW by schedule.
+// The device is told what to do; what came of it the host asks for later.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct Update {
   std::vector<std::pair<std::string, std::optional<double>>> terms;  // as StepTerms
   std::vector<std::pair<std::string, double>> norms;  // gradient norm by group, before clipping
   double learning_rate = 0.0;                         // of the group "model"
-  std::int64_t samples = 0;                           // of Task::unit
+  std::int64_t samples = 0;                           // of Objective::unit
   bool finite = true;  // false: neither this update nor a later one changed anything
 };
 
@@ -42,11 +42,11 @@ class PendingUpdate {
 
 class Updater {
  public:
-  /// Moves the task's parameters into flat buffers. Both arguments must outlive this.
-  Updater(Task& task, const TrainConfig& config)
-      : task_(task),
+  /// Moves the parameters of the objective into flat buffers. Both arguments must outlive this.
+  Updater(Objective& objective, const TrainConfig& config)
+      : objective_(objective),
         config_(config),
-        groups_(optim::make_groups(task.parameters(), config.compute_dtype())),
+        groups_(optim::make_groups(objective.parameters(), config.compute_dtype())),
         clipping_(groups_),
         plans_(device(), config.cuda_graphs) {
     kernels::allow_tf32(config.precision == Precision::tf32);
@@ -67,7 +67,7 @@ class Updater {
   const GroupConfig& options_of(const std::string& group) const;
   StepResult compute(const StepInputs& inputs);
 
-  Task& task_;
+  Objective& objective_;
   const TrainConfig& config_;
   std::vector<optim::ParameterGroup> groups_;
   optim::Clipping clipping_;

@@ -10,6 +10,7 @@ data::ImageTrainingOptions AugmentConfig::training_options(std::int64_t size) co
   data::ImageTrainingOptions options{
       .size = size,
       .crop = {crop_scale[0], crop_scale[1], crop_ratio[0], crop_ratio[1]},
+      .padding = pad,
       .flip_probability = flip,
       .rand_augment = std::nullopt,
       .color_jitter = std::nullopt,

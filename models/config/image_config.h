@@ -19,6 +19,7 @@ struct AugmentConfig {
     double magnitude = 9.0, deviation = 0.5, probability = 0.5;
   };
   std::vector<double> crop_scale{0.08, 1.0}, crop_ratio{3.0 / 4.0, 4.0 / 3.0};
+  std::int64_t pad = 4;
   double flip = 0.5;
   double color_jitter = 0.0;
   RandAugment rand_augment;

@@ -26,9 +26,13 @@ void add_image_data(std::vector<Field>& fields, DataConfig& data) {
   AugmentConfig& augment = data.augment;
   fields.push_back(config::numbers("data.augment.crop_scale", augment.crop_scale, 2,
                                    "share of an image that a random crop takes, [least, most]; "
-                                   "images up to 32 pixels are moved by up to 4 pixels instead"));
+                                   "of model.image above 32"));
   fields.push_back(config::numbers("data.augment.crop_ratio", augment.crop_ratio, 2,
                                    "width over height of a random crop, [least, most]"));
+  fields.push_back(config::integer("data.augment.pad", augment.pad,
+                                   "pixels by which an image is moved at most, black beyond it; of "
+                                   "model.image up to 32, which is not cropped otherwise",
+                                   0, 32));
   fields.push_back(config::number("data.augment.flip", augment.flip,
                                   "probability that left and right are exchanged", 0.0, 1.0));
   fields.push_back(config::number("data.augment.color_jitter", augment.color_jitter,

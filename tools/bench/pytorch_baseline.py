@@ -4,7 +4,9 @@
 The model is GPT-2 as PyTorch users write it: fused QKV, scaled_dot_product_attention, tied head, dropout 0.1,
 cross-entropy over all logits, clip_grad_norm_ and the fused AdamW. With --seqpe positions come from SeqPE's encoder
 instead of a table, act by concatenated queries and keys ([q ; pe_q] . [k ; pe_k], width 2 D), and both of its losses
-are added; what the samplers would draw is drawn uniformly.
+are added; what the samplers would draw is drawn uniformly. With --vit SIZE it is a ViT with patches of 16 on images of
+224 pixels, class token, learned positions and soft targets of 1000 classes, on the same random images every step;
+--timm takes the package's own model of that size instead.
 """
 import argparse
 import json
@@ -18,10 +20,10 @@ import torch.nn.functional as F
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads, dropout, attention_dropout):
+    def __init__(self, width, heads, dropout, attention_dropout, causal=True, gelu="tanh", epsilon=1e-5):
         super().__init__()
-        self.heads, self.dropout = heads, attention_dropout
-        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.heads, self.dropout, self.causal, self.gelu = heads, attention_dropout, causal, gelu
+        self.ln_1, self.ln_2 = nn.LayerNorm(width, epsilon), nn.LayerNorm(width, epsilon)
         self.c_attn, self.attn_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.c_fc, self.mlp_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.drop = nn.Dropout(dropout)
@@ -33,10 +35,10 @@ class Block(nn.Module):
         if pe:
             q, k = (torch.cat((t, p.expand(batch, -1, -1, -1)), dim=-1) for t, p in zip((q, k), pe))
         attended = F.scaled_dot_product_attention(
-            q, k, v, dropout_p=self.dropout if self.training else 0.0, is_causal=True, scale=v.size(-1) ** -0.5)
+            q, k, v, dropout_p=self.dropout if self.training else 0.0, is_causal=self.causal, scale=v.size(-1) ** -0.5)
         attended = attended.transpose(1, 2).reshape(batch, tokens, width)
         x = x + self.drop(self.attn_proj(attended))
-        return x + self.drop(self.mlp_proj(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")))
+        return x + self.drop(self.mlp_proj(F.gelu(self.c_fc(self.ln_2(x)), approximate=self.gelu)))
 
 
 class Gpt2(nn.Module):
@@ -106,6 +108,36 @@ class SeqPE(nn.Module):
         return pair, self.WEIGHT * (contrastive + transfer)
 
 
+class Vit(nn.Module):
+    """Named by timm's name of the same architecture: width and heads; 12 layers."""
+
+    SIZES = {"vit_tiny_patch16_224": (192, 3), "vit_small_patch16_224": (384, 6), "vit_base_patch16_224": (768, 12)}
+    IMAGE, PATCH, CLASSES, LAYERS = 224, 16, 1000, 12
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, self.PATCH, self.PATCH)
+        self.cls = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.zeros(1, 1 + (self.IMAGE // self.PATCH) ** 2, width))
+        self.blocks = nn.ModuleList(
+            Block(width, heads, 0.0, 0.0, causal=False, gelu="none", epsilon=1e-6) for _ in range(self.LAYERS))
+        self.ln_f, self.head = nn.LayerNorm(width, 1e-6), nn.Linear(width, self.CLASSES)
+
+    def forward(self, images):
+        x = self.patches(images).flatten(2).transpose(1, 2)
+        x = torch.cat((self.cls.expand(len(x), -1, -1), x), dim=1) + self.positions
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.ln_f(x)[:, 0])
+
+
+def vit_model(args):
+    if not args.timm:
+        return Vit(*Vit.SIZES[args.vit])
+    import timm
+    return timm.create_model(args.vit)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=4)
@@ -117,6 +149,8 @@ def main():
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--seqpe", action="store_true", help="SeqPE's encoder and losses instead of a table")
+    parser.add_argument("--vit", choices=Vit.SIZES, help="a ViT; of the sizes above only --batch counts then")
+    parser.add_argument("--timm", action="store_true", help="with --vit: the model of the package timm")
     parser.add_argument("--max-position", type=int, default=20000)
     parser.add_argument("--pivots", type=int, default=16)
     parser.add_argument("--candidates", type=int, default=32)
@@ -137,10 +171,15 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
     torch.set_default_device(args.device)
-    seqpe = SeqPE(args.width, args.heads, args.dropout) if args.seqpe else None
-    model = Gpt2(args.vocab, args.layers, args.width, args.heads, args.tokens, args.dropout, seqpe)
+    if args.vit:
+        model = vit_model(args).to(args.device)
+        images = torch.randn(args.batch, 3, Vit.IMAGE, Vit.IMAGE)
+        targets = F.one_hot(torch.randint(Vit.CLASSES, (args.batch,)), Vit.CLASSES).float()
+    else:
+        seqpe = SeqPE(args.width, args.heads, args.dropout) if args.seqpe else None
+        model = Gpt2(args.vocab, args.layers, args.width, args.heads, args.tokens, args.dropout, seqpe)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-    loss_of = torch.compile(model) if args.compile else model
+    forward = torch.compile(model) if args.compile else model
 
     def draw_positions():
         return (torch.randint(args.max_position, (args.pivots,)),
@@ -148,11 +187,18 @@ def main():
                 torch.randint(args.tokens // 4, args.max_position - args.tokens, (args.starts,)),
                 torch.randint(args.tokens, (args.starts, args.indices)))
 
-    def step():
+    def loss_of_step():
+        if args.vit:
+            with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
+                logits = forward(images)
+            return F.cross_entropy(logits.float(), targets)
         ids = torch.randint(args.vocab, (args.batch, args.tokens))
         positions = draw_positions() if args.seqpe else None
         with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
-            loss = loss_of(ids, ids.roll(-1, 1), positions)
+            return forward(ids, ids.roll(-1, 1), positions)
+
+    def step():
+        loss = loss_of_step()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A GPT-2 124M training step of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores, or bf16 on a GPU
-(--device cuda), there also each with attention by cuDNN (the engine's by kernels.attention=cudnn), and the published
-SeqPE recipe at one of its four GPUs' counts, with concatenated queries and keys in PyTorch.
+"""A training step of GPT-2 124M and of ViT-S/16 of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores,
+there the ViT of the package timm, or bf16 on a GPU (--device cuda), there also each with attention by cuDNN (the engine's
+by kernels.attention=cudnn), and the published SeqPE recipe at one of its four GPUs' counts, with concatenated queries and
+keys in PyTorch.
 
 The programs take turns in every round, so that a machine that slows down slows all of them; the medians over all
 rounds are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only
@@ -21,9 +22,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 GPT2 = ["--set", "model.position=learned"]
 SEQPE = ["--config", "lm_wikitext103_seqpe", "--set", "seqpe.shift.rate=0", "--set", "seqpe.contrastive.pivots=16",
          "--set", "seqpe.transfer.starts=16"]
+VIT = ["--config", "vit_s16_imagenet_learned", "--set", "train.micro_batch_size=auto"]
+THEIR_VIT = ["--vit", "vit_small_patch16_224"]
+VIT_TOKENS = 1 + (224 // 16) ** 2
 # model, options of the engine, of PyTorch, batch, tokens, steps a round
-CPU = [("GPT-2", GPT2, [], 4, 64, 6), ("GPT-2", GPT2, [], 4, 512, 2)]
-GPU = [("GPT-2", GPT2, [], 32, 512, 20), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 20)]
+CPU = [("GPT-2", GPT2, [], 4, 64, 6), ("GPT-2", GPT2, [], 4, 512, 2),
+       ("ViT-S/16", VIT, [*THEIR_VIT, "--timm"], 8, VIT_TOKENS, 3)]
+GPU = [("GPT-2", GPT2, [], 32, 512, 20), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 20),
+       ("ViT-S/16", VIT, THEIR_VIT, 256, VIT_TOKENS, 10)]
 PEERS = {"PyTorch eager": [], "PyTorch compiled": ["--compile"]}
 GPU_PEERS = {**PEERS, "PyTorch compiled, cuDNN": ["--compile", "--cudnn"]}
 
@@ -40,7 +46,7 @@ def run(command, device):
 
 
 def engine(args, options, batch, tokens, steps):
-    settings = {"train.batch_size": batch, "data.block_size": tokens, "train.device": args.device}
+    settings = {"train.batch_size": batch, "data.block_size": tokens, "train.device": args.device}  # a ViT reads no blocks
     settings.update({"train.precision": "bf16"} if args.device == "cuda" else {"train.threads": 2})
     command = [args.binary, "bench", "train", "--json", "--steps", steps, "--warmup", 2, *options]
     for key, value in settings.items():
@@ -109,12 +115,15 @@ def main():
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; of GPT-2; default: those of the device")
+    parser.add_argument("--model", choices=["GPT-2", "SeqPE", "ViT-S/16"], help="this model alone")
     parser.add_argument("--json", help="a file for the results")
     parser.add_argument("--compile-only", action="store_true", help="fill PyTorch's cache and time nothing")
     args = parser.parse_args()
     workloads = GPU if args.device == "cuda" else CPU
     if args.shape:
         workloads = [("GPT-2", GPT2, [], batch, tokens, 2) for batch, tokens in args.shape]
+    if args.model:
+        workloads = [workload for workload in workloads if workload[0] == args.model]
     if args.compile_only:
         if not args.python:
             parser.error("--compile-only needs --python")

@@ -85,6 +85,7 @@ const std::set<std::string> kOfEveryModel{
                "data.workers",
                "data.augment.crop_scale",
                "data.augment.crop_ratio",
+               "data.augment.pad",
                "data.augment.flip",
                "data.augment.color_jitter",
                "data.augment.randaugment.operations",

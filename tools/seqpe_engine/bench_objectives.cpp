@@ -1,0 +1,71 @@
+#include "tools/seqpe_engine/bench_objectives.h"
+
+#include <optional>
+
+#include "engine/core/random.h"
+#include "models/tasks/image_step.h"
+#include "models/tasks/lm_task.h"
+
+namespace seqpe::tools {
+namespace {
+
+constexpr std::int64_t kClasses = 1000;  // of ImageNet-1k
+
+class RandomImages final : public train::Objective {
+ public:
+  explicit RandomImages(const models::ImageClassifier& model) : model_(model) {
+    const models::Config& config = model.config();
+    const std::int64_t batch = config.train.batch_size, size = config.model.image,
+                       classes = config.model.classes;
+    PhiloxGenerator random({.seed = 1});
+    images_ = Tensor::empty({batch, models::Vit::kChannels, size, size}, DType::f32);
+    for (float& value : images_.span<float>()) value = static_cast<float>(random.normal());
+    targets_ = Tensor::zeros({batch, classes}, DType::f32);
+    for (std::int64_t row = 0; row < batch; ++row)
+      targets_.data_as<float>()[row * classes + random.uniform_int(classes)] = 1;
+    if (model.seqpe() == nullptr) return;
+    samplers_.emplace(config.seqpe, model.seqpe()->encoder().out_dim(),
+                      models::trained_extent(config), batch,
+                      static_cast<std::uint64_t>(config.train.seed));
+  }
+
+  const char* unit() const override { return "images"; }
+  std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
+  train::StepInputs draw(std::int64_t step) override {
+    models::ImageStep out{.step = step, .images = images_, .targets = targets_, .positions = {}};
+    if (samplers_) out.positions = models::draw_positions(*samplers_, step, 2);
+    return step_inputs(model_, out);
+  }
+  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
+    const train::TrainConfig& config = model_.config().train;
+    const nn::Pass pass{.training = true, .seed = static_cast<std::uint64_t>(config.seed)};
+    return run_step(model_, inputs, pass, config.micro_batch());
+  }
+
+ private:
+  const models::ImageClassifier& model_;
+  Tensor images_, targets_;
+  std::optional<models::TrainingSamplers> samplers_;  // of SeqPE alone
+};
+
+}  // namespace
+
+BenchObjective language_model_objective(const models::Config& config, std::int64_t vocab_size) {
+  const std::int64_t tokens = config.train.batch_size * config.data.block_size;
+  auto model = std::make_unique<models::LanguageModel>(random_language_model(config, vocab_size));
+  auto task = std::make_unique<models::LmTask>(*model, random_tokens(vocab_size, tokens + 1),
+                                               data::Chunks{});
+  return {std::move(model), std::move(task), tokens};
+}
+
+BenchObjective image_objective(models::Config config) {
+  if (config.model.classes == 0) config.model.classes = kClasses;
+  const Device device = use_device(config);
+  auto model = std::make_unique<models::ImageClassifier>(config);
+  model->initialize(static_cast<std::uint64_t>(config.train.seed));
+  model->move_to(device);
+  auto objective = std::make_unique<RandomImages>(*model);
+  return {std::move(model), std::move(objective), config.train.batch_size};
+}
+
+}  // namespace seqpe::tools
