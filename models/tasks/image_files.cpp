@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/io/file.h"
+#include "engine/io/json_error.h"
 
 namespace seqpe::models {
 
@@ -13,10 +14,13 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kModelSection = "model.";
+constexpr const char* kArchitectureFile = "config.json";
+constexpr const char* kLabelNames = "label_names";
 
 }  // namespace
 
-void save_image_classifier(const ImageClassifier& model, const fs::path& directory) {
+void save_image_classifier(const ImageClassifier& model, const std::vector<std::string>& classes,
+                           const fs::path& directory) {
   save_weights_and_config(model, directory);
   Config config = model.config();
   nlohmann::ordered_json told;
@@ -28,7 +32,31 @@ void save_image_classifier(const ImageClassifier& model, const fs::path& directo
     told[nlohmann::ordered_json::json_pointer(place)] =
         value.is_discarded() ? nlohmann::ordered_json(field.get()) : value;
   }
-  io::write_file_atomic(directory / "config.json", told.dump(1) + "\n");
+  told[kLabelNames] = classes;
+  io::write_file_atomic(directory / kArchitectureFile, told.dump(1) + "\n");
+}
+
+void check_same_classes(const std::vector<std::string>& classes, const fs::path& directory) {
+  const fs::path path = directory / kArchitectureFile;
+  if (!fs::exists(path)) return;
+  std::vector<std::string> trained;
+  try {
+    const auto told = nlohmann::json::parse(io::read_text<CheckpointError>(path));
+    if (!told.contains(kLabelNames)) return;
+    trained = told.at(kLabelNames).get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception& error) {
+    throw CheckpointError(fmt::format("[checkpoint] {}: {}.", path.string(), io::reason_of(error)));
+  }
+  const auto [theirs, ours] =
+      std::mismatch(trained.begin(), trained.end(), classes.begin(), classes.end());
+  const auto name = [](const std::vector<std::string>& names, auto at) {
+    return at == names.end() ? "none" : "'" + *at + "'";
+  };
+  require<DataError>(theirs == trained.end() && ours == classes.end(),
+                     "[data] the images must have the classes of the model, by their names: class "
+                     "{} is {} in {} and {} in the data.",
+                     theirs - trained.begin(), name(trained, theirs), path.string(),
+                     name(classes, ours));
 }
 
 void check_same_model(const ImageClassifier& model, const fs::path& directory) {

@@ -12,9 +12,16 @@
 
 namespace seqpe::models {
 
-/// Writes model.safetensors, model_1.safetensors, config.yaml and config.json (the section
-/// `model`).
-void save_image_classifier(const ImageClassifier& model, const std::filesystem::path& directory);
+/// Writes model.safetensors, model_1.safetensors, config.yaml and config.json (the section `model`,
+/// and as `label_names` the names of the classes by number, timm's key for them).
+void save_image_classifier(const ImageClassifier& model, const std::vector<std::string>& classes,
+                           const std::filesystem::path& directory);
+
+/// Throws DataError with the first class that differs unless `classes` are named and numbered as
+/// those that the model in `directory` was trained on. One without names there (config.json) is
+/// taken to be.
+void check_same_classes(const std::vector<std::string>& classes,
+                        const std::filesystem::path& directory);
 
 /// As check_same_configuration.
 void check_same_model(const ImageClassifier& model, const std::filesystem::path& directory);

@@ -81,11 +81,12 @@ train::Evaluation ImageTask::evaluate(const train::OnEvaluated& on_evaluated) {
 }
 
 void ImageTask::save(const std::filesystem::path& directory) const {
-  save_image_classifier(model_, directory);
+  save_image_classifier(model_, training_->classes(), directory);
 }
 
 void ImageTask::load(const std::filesystem::path& directory) {
   check_same_model(model_, directory);
+  check_same_classes(training_->classes(), directory);
   warn_of_other_data(model_, directory);
   load_weights(model_, directory);
   evaluated_.reset();

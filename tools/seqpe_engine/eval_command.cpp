@@ -144,6 +144,7 @@ void run_vit(const Options& options) {
   log.say("checkpoint " + told(stored));
   const auto images = models::open_images(config, data::Split::test,
                                           train::EvaluationProgress(log, "decoding images"));
+  models::check_same_classes(images->classes(), stored.weights);
   const std::string path =
       config.data.valid_path.empty() ? config.data.path : config.data.valid_path;
   print_results(options, "vit", stored, path, evaluate_sizes(*model, *images, log));

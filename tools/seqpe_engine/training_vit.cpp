@@ -29,7 +29,10 @@ class VitTraining final : public Training {
         model_(models::with_classes(config, *images_)) {}
 
   const models::ImageClassifier& model() const override { return model_; }
-  void open() override { task_.emplace(model_, images_, validation_); }
+  void open() override {
+    task_.emplace(model_, images_, validation_);
+    watch_ = {};
+  }
   models::ImageTask& task() override { return *task_; }
 
   StepSize step_size(Device) const override {
@@ -43,6 +46,7 @@ class VitTraining final : public Training {
             .bytes = 2.0 * static_cast<double>(batch * models::Vit::kChannels * image * image) *
                      sizeof(float)};
   }
+  double seconds() const { return watch_.seconds(); }
   void load(const fs::path& weights) const override { models::load_weights(model_, weights); }
   void check_same(const fs::path& checkpoint) const override {
     models::check_same_model(model_, checkpoint);
@@ -52,6 +56,7 @@ class VitTraining final : public Training {
   std::shared_ptr<const data::ImageDataset> images_, validation_;
   models::ImageClassifier model_;
   std::optional<models::ImageTask> task_;
+  train::Stopwatch watch_;  // since it was opened
 };
 
 /// Images as training sees them: cropped, flipped, changed, not yet mixed.
@@ -88,7 +93,8 @@ class VitTrainings final : public TrainingKind {
   void evaluate(Training& training, train::Log& log) override {
     auto& trained = static_cast<VitTraining&>(training);
     const models::ImageTask& task = trained.task();
-    log.detail(fmt::format("{:.1f} s waited for images", task.waited_seconds()));
+    log.say(fmt::format("waited for images {:.1f} s, {:.1f} % of the training",
+                        task.waited_seconds(), 100 * task.waited_seconds() / trained.seconds()));
     table_.emplace_back(trained.model().config().model.position,
                         evaluate_sizes(trained.model(), task.validation(), log, task.evaluated()));
   }
