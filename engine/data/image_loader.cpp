@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -99,7 +100,11 @@ std::shared_ptr<ImageLoader::Slot> ImageLoader::schedule(std::int64_t step) {
   auto slot = std::make_shared<Slot>();
   const std::int64_t size = options_.training.size;
   slot->batch.step = step;
-  slot->batch.images = Tensor::empty({options_.batch_size, Image::channels, size, size});
+  slot->batch.pixels = Tensor::empty({options_.batch_size, size, size, Image::channels}, DType::u8);
+  slot->batch.placements = Tensor::empty(
+      {options_.batch_size, static_cast<std::int64_t>(sizeof(kernels::ImagePlacement))}, DType::u8);
+  slot->batch.mix =
+      Tensor::empty({static_cast<std::int64_t>(sizeof(kernels::ImageMix))}, DType::u8);
   slot->batch.labels = Tensor::empty({options_.batch_size}, DType::i64);
   slot->batch.targets = Tensor::empty({options_.batch_size, options_.classes});
   for (std::int64_t i = 0; i < options_.batch_size; ++i) {
@@ -115,13 +120,16 @@ void ImageLoader::prepare(Slot& slot, std::size_t i) const {
   const Slot::Item& item = slot.items[i];
   const ImageTrainingOptions& training = options_.training;
   const Image image = dataset_->image(item.image);
-  PhiloxGenerator generator =
-      image_training_generator(options_.seed, item.epoch, static_cast<std::uint64_t>(item.image));
+  const auto index = static_cast<std::uint64_t>(item.image);
+  PhiloxGenerator generator = image_training_generator(options_.seed, item.epoch, index);
   const ImageTrainingDraws draws =
       draw_image_training(image.height, image.width, training, generator);
-  const std::int64_t floats = Image::channels * training.size * training.size;
-  training_planes(image, training.size, draws, options_.statistics,
-                  slot.batch.images.data_as<float>() + static_cast<std::int64_t>(i) * floats);
+  const auto [prepared, placement] =
+      prepare_image(image, training.size, draws, image_noise_key(options_.seed, item.epoch, index));
+  std::copy(prepared.pixels.begin(), prepared.pixels.end(),
+            slot.batch.pixels.data_as<std::uint8_t>() + i * prepared.pixels.size());
+  std::memcpy(slot.batch.placements.data_as<std::uint8_t>() + i * sizeof(placement), &placement,
+              sizeof(placement));
 }
 
 void ImageLoader::finish(Slot& slot) const {
@@ -132,8 +140,9 @@ void ImageLoader::finish(Slot& slot) const {
                                .stream = stream_id("image_mix"),
                                .step = static_cast<std::uint32_t>(slot.batch.step)});
     mix = draw_mix(size, size, *options_.mixup, generator);
-    mix_images(mix, options_.batch_size, size, size, slot.batch.images.data_as<float>());
   }
+  const kernels::ImageMix of_images = image_mix(mix);
+  std::memcpy(slot.batch.mix.data(), &of_images, sizeof(of_images));
   soft_targets(slot.batch.labels.span<std::int64_t>(), options_.classes, options_.label_smoothing,
                mix.lambda, slot.batch.targets.data_as<float>());
 }

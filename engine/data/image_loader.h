@@ -15,6 +15,7 @@
 #include "engine/data/epoch_order.h"
 #include "engine/data/image_dataset.h"
 #include "engine/data/image_evaluation.h"
+#include "engine/data/image_normalization.h"
 #include "engine/data/image_training.h"
 #include "engine/data/mixup.h"
 
@@ -22,15 +23,17 @@ namespace seqpe::data {
 
 struct ImageBatch {
   std::int64_t step = 0;
-  Tensor images;   // f32 [B, 3, S, S]
-  Tensor labels;   // i64 [B]
-  Tensor targets;  // f32 [B, classes]
+  // For ops::image_batch, which makes of them what a model takes.
+  Tensor pixels;      // u8 [B, S, S, 3]
+  Tensor placements;  // u8 [B, bytes of a kernels::ImagePlacement]
+  Tensor mix;         // u8 [bytes of a kernels::ImageMix]
+  Tensor labels;      // i64 [B]
+  Tensor targets;     // f32 [B, classes]
 };
 
 struct ImageLoaderOptions {
   std::int64_t batch_size = 1;
   ImageTrainingOptions training;
-  ImageStatistics statistics = kImageNetStatistics;
   std::optional<MixupOptions> mixup;
   double label_smoothing = 0;
   std::int64_t classes = 0;  // of the targets; 0: as many as the data set has
@@ -40,9 +43,9 @@ struct ImageLoaderOptions {
 };
 
 /// Batch number `step` holds items step * B to step * B + B - 1 of an EpochOrder of all images
-/// (stream "data.order"), each changed by image_training_generator(seed, epoch, image), then mixed
-/// by one draw (stream "image_mix", the step). So a batch is a function of (seed, step), whatever
-/// the number of threads and whichever steps came before. For one caller.
+/// (stream "data.order"), each changed by image_training_generator(seed, epoch, image), all
+/// mixed by one draw (stream "image_mix", the step). So a batch is a function of (seed, step),
+/// whatever the number of threads and whichever steps came before. For one caller.
 class ImageLoader {
  public:
   /// Throws Error for a size of batches, a number of workers or of classes that cannot be.

@@ -1,5 +1,8 @@
 #include "engine/data/image_training.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "engine/core/stream_id.h"
 #include "engine/data/image_evaluation.h"
 
@@ -22,15 +25,27 @@ Box draw_crop(std::int64_t height, std::int64_t width, const ImageTrainingOption
   return {top, left, size, size};
 }
 
+PhiloxKey key_of_image(std::string_view name, std::uint64_t seed, std::uint32_t epoch,
+                       std::uint64_t index) {
+  // A key has no room for a third number: one block of the epoch's stream is the image's own key.
+  const auto [words] = philox({.seed = seed, .stream = stream_id(name), .step = epoch}, index);
+  const std::uint64_t high = words[0];
+  return {.seed = high << 32 | words[1], .stream = words[2], .step = words[3]};
+}
+
+bool is_square(std::int64_t height, std::int64_t width, std::int64_t size) {
+  return height == size && width == size;
+}
+
 }  // namespace
 
 PhiloxGenerator image_training_generator(std::uint64_t seed, std::uint32_t epoch,
                                          std::uint64_t index) {
-  // A key has no room for a third number: one block of the epoch's stream is the image's own key.
-  const auto [words] =
-      philox({.seed = seed, .stream = stream_id("image_training"), .step = epoch}, index);
-  const std::uint64_t high = words[0];
-  return PhiloxGenerator({.seed = high << 32 | words[1], .stream = words[2], .step = words[3]});
+  return PhiloxGenerator(key_of_image("image_training", seed, epoch, index));
+}
+
+PhiloxKey image_noise_key(std::uint64_t seed, std::uint32_t epoch, std::uint64_t index) {
+  return key_of_image("image_noise", seed, epoch, index);
 }
 
 ImageTrainingDraws draw_image_training(std::int64_t height, std::int64_t width,
@@ -51,8 +66,8 @@ ImageTrainingDraws draw_image_training(std::int64_t height, std::int64_t width,
   } else if (options.color_jitter) {
     draws.color_changes = draw_color_jitter(*options.color_jitter, generator);
   }
-  draws.erasing = draw_random_erasing(options.size, options.size, options.erasing_probability,
-                                      options.erasing, generator);
+  draws.erasing = draw_erasing_box(options.size, options.size, options.erasing_probability,
+                                   options.erasing, generator);
   return draws;
 }
 
@@ -62,10 +77,35 @@ Image training_image(const Image& image, std::int64_t size, const ImageTrainingD
   return change_colors(rand_augment_image(result, draws.rand_augment), draws.color_changes);
 }
 
-void training_planes(const Image& image, std::int64_t size, const ImageTrainingDraws& draws,
-                     const ImageStatistics& statistics, float* planes) {
-  normalize_image(training_image(image, size, draws), statistics, planes);
-  if (draws.erasing) erase_box(*draws.erasing, size, size, planes);
+PreparedImage prepare_image(const Image& image, std::int64_t size, const ImageTrainingDraws& draws,
+                            const PhiloxKey& noise) {
+  PreparedImage prepared;
+  kernels::ImagePlacement& placement = prepared.placement;
+  if (!draws.rand_augment.empty() || !draws.color_changes.empty()) {
+    prepared.image = training_image(image, size, draws);
+  } else {
+    placement.flipped = draws.flip ? 1 : 0;
+    if (is_square(image.height, image.width, size) &&
+        is_square(draws.crop.height, draws.crop.width, size)) {
+      prepared.image = image;
+      // A crop that is further off is as black.
+      placement.top = static_cast<std::int32_t>(std::clamp(draws.crop.top, -size, size));
+      placement.left = static_cast<std::int32_t>(std::clamp(draws.crop.left, -size, size));
+    } else {
+      prepared.image = resized_crop(image, draws.crop, size);
+    }
+  }
+  if (!draws.erasing) return prepared;
+  const Box& box = draws.erasing->box;
+  placement.erased_top = static_cast<std::int32_t>(box.top);
+  placement.erased_left = static_cast<std::int32_t>(box.left);
+  placement.erased_height = static_cast<std::int32_t>(box.height);
+  placement.erased_width = static_cast<std::int32_t>(box.width);
+  placement.noise_seed_low = static_cast<std::uint32_t>(noise.seed);
+  placement.noise_seed_high = static_cast<std::uint32_t>(noise.seed >> 32);
+  placement.noise_stream = noise.stream;
+  placement.noise_step = noise.step;
+  return prepared;
 }
 
 }  // namespace seqpe::data

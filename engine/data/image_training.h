@@ -1,6 +1,6 @@
-// From an image of any size to what a model is trained on: crop, flip, changes of content,
-// normalisation, erasing. First everything random is drawn, then it is done, so the same draws give
-// the same bits.
+// From an image of any size to what a model is trained on: crop, flip, changes of content; what
+// comes then is left to the model's device. First everything random is drawn, then it is done, so
+// the same draws give the same bits.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 #include "engine/core/random.h"
 #include "engine/data/color_jitter.h"
 #include "engine/data/image_cropping.h"
-#include "engine/data/image_normalization.h"
 #include "engine/data/rand_augment.h"
 #include "engine/data/random_erasing.h"
 #include "engine/data/random_resized_crop.h"
+#include "kernels/image_batch.h"
 
 namespace seqpe::data {
 
@@ -38,13 +38,15 @@ struct ImageTrainingDraws {
   bool flip = false;
   std::vector<AugmentStep> rand_augment;
   std::vector<ColorChange> color_changes;
-  std::optional<RandomErasing> erasing;
+  std::optional<ErasingBox> erasing;
 };
 
 /// The random numbers of image number `index` of the data set when it is seen in `epoch`: a
 /// function of these and `seed` alone, whichever thread or rank asks.
 PhiloxGenerator image_training_generator(std::uint64_t seed, std::uint32_t epoch,
                                          std::uint64_t index);
+/// The key of its noise, likewise.
+PhiloxKey image_noise_key(std::uint64_t seed, std::uint32_t epoch, std::uint64_t index);
 
 /// For an image of height and width. Throws Error for options out of range, DataError for an image
 /// of another size than `options.size` where that is at most kLargestUncroppedSize.
@@ -55,8 +57,14 @@ ImageTrainingDraws draw_image_training(std::int64_t height, std::int64_t width,
 /// Crop, resize, flip, RandAugment, changes of colour: [size, size, 3].
 Image training_image(const Image& image, std::int64_t size, const ImageTrainingDraws& draws);
 
-/// That image, normalised, then erased: `planes` [3, size, size].
-void training_planes(const Image& image, std::int64_t size, const ImageTrainingDraws& draws,
-                     const ImageStatistics& statistics, float* planes);
+/// The bytes of an image and what is left to do on the model's device (kernels/image_batch.h), all
+/// together training_image, normalised and erased. Without changes of content that is also the flip
+/// and, of an image that is not resized, the crop.
+struct PreparedImage {
+  Image image;  // [size, size, 3]
+  kernels::ImagePlacement placement;
+};
+PreparedImage prepare_image(const Image& image, std::int64_t size, const ImageTrainingDraws& draws,
+                            const PhiloxKey& noise);
 
 }  // namespace seqpe::data

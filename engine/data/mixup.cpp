@@ -41,24 +41,6 @@ struct Blend {
   float own_share, partner_share;
 };
 
-void blend_pair(const Blend& blend, std::int64_t count, float* first, float* last) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float own = first[i], partner = last[i];
-    first[i] = blend(own, partner);
-    last[i] = blend(partner, own);
-  }
-}
-
-void swap_boxes(const Box& box, std::int64_t height, std::int64_t width, float* first,
-                float* last) {
-  for (std::int64_t channel = 0; channel < Image::channels; ++channel) {
-    for (std::int64_t y = box.top; y < box.top + box.height; ++y) {
-      const std::int64_t begin = (channel * height + y) * width + box.left;
-      std::swap_ranges(first + begin, first + begin + box.width, last + begin);
-    }
-  }
-}
-
 }  // namespace
 
 double draw_beta(double alpha, PhiloxGenerator& generator) {
@@ -117,26 +99,15 @@ Mix draw_mix(std::int64_t height, std::int64_t width, const MixupOptions& option
   return cutmix_at(lambda, center_y, center_x, height, width);
 }
 
-void mix_images(const Mix& mix, std::int64_t batch, std::int64_t height, std::int64_t width,
-                float* images) {
-  check_share("lambda", mix.lambda);
-  const Box box = mix.box.value_or(Box{});
-  require(box.top >= 0 && box.left >= 0 && box.height >= 0 && box.width >= 0 &&
-              box.top + box.height <= height && box.left + box.width <= width,
-          "[augmentation] CutMix: expected a box inside of height {} and width {}, got top {}, "
-          "left {}, height {}, width {}.",
-          height, width, box.top, box.left, box.height, box.width);
-  const std::int64_t count = Image::channels * height * width;
-  const Blend blend(mix.lambda);
-  for (std::int64_t i = 0; i < batch / 2; ++i) {
-    float* const first = images + i * count;
-    float* const last = images + (batch - 1 - i) * count;
-    if (mix.box) {
-      swap_boxes(box, height, width, first, last);
-    } else if (mix.lambda < 1) {
-      blend_pair(blend, count, first, last);
-    }
+kernels::ImageMix image_mix(const Mix& mix) {
+  if (!mix.box) {
+    return {.own_share = static_cast<float>(mix.lambda),
+            .partner_share = static_cast<float>(1 - mix.lambda)};
   }
+  return {.top = static_cast<std::int32_t>(mix.box->top),
+          .left = static_cast<std::int32_t>(mix.box->left),
+          .height = static_cast<std::int32_t>(mix.box->height),
+          .width = static_cast<std::int32_t>(mix.box->width)};
 }
 
 void soft_targets(std::span<const std::int64_t> labels, std::int64_t classes, double smoothing,

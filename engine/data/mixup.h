@@ -9,6 +9,7 @@
 
 #include "engine/core/random.h"
 #include "engine/data/image_cropping.h"
+#include "kernels/image_batch.h"
 
 namespace seqpe::data {
 
@@ -40,11 +41,9 @@ Mix draw_mix(std::int64_t height, std::int64_t width, const MixupOptions& option
 Mix cutmix_at(double lambda, std::int64_t center_y, std::int64_t center_x, std::int64_t height,
               std::int64_t width);
 
-/// `images` [batch, 3, height, width], in place: lambda x + (1 - lambda) partner, or the box from
-/// the partner. The middle image of an odd batch is its own partner and stays. Throws Error unless
-/// lambda is in [0, 1] and the box in the image.
-void mix_images(const Mix& mix, std::int64_t batch, std::int64_t height, std::int64_t width,
-                float* images);
+/// The same for the kernel that mixes images: an image's box replaces its pixels, so its shares are
+/// 1 and 0.
+kernels::ImageMix image_mix(const Mix& mix);
 
 /// `targets` [batch, classes]: the label's row (1 - smoothing + smoothing / classes on the label,
 /// smoothing / classes elsewhere) times lambda, plus the partner's times 1 - lambda. Throws Error

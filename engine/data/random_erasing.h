@@ -1,9 +1,9 @@
-// Random erasing (Zhong et al., arXiv 1708.04896): a box of a normalised image becomes noise.
+// Random erasing (Zhong et al., arXiv 1708.04896): a box of a normalised image becomes noise,
+// which is drawn where it is wanted (kernels/common/image_number.h).
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "engine/core/random.h"
 #include "engine/data/image_cropping.h"
@@ -28,20 +28,5 @@ struct ErasingBox {
 std::optional<ErasingBox> draw_erasing_box(std::int64_t height, std::int64_t width,
                                            double probability, const BoxRange& range,
                                            PhiloxGenerator& generator);
-
-struct RandomErasing {
-  Box box;
-  std::vector<float> noise;  // [3, box.height, box.width]
-};
-
-/// Such a box with an N(0, 1) number for every pixel and channel.
-std::optional<RandomErasing> draw_random_erasing(std::int64_t height, std::int64_t width,
-                                                 double probability, const BoxRange& range,
-                                                 PhiloxGenerator& generator);
-
-/// Puts the noise into `planes`, [3, height, width]. Throws Error unless the box lies inside and
-/// has as much noise as it needs.
-void erase_box(const RandomErasing& erasing, std::int64_t height, std::int64_t width,
-               float* planes);
 
 }  // namespace seqpe::data

@@ -123,6 +123,13 @@ __forceinline__ void __syncthreads() {
 inline float rsqrtf(float x) {
   return 1.0f / std::sqrt(x);
 }
+/// Never part of a fused multiply-add: the host's are compiled for processors without one.
+inline float __fmul_rn(float a, float b) {
+  return a * b;
+}
+inline float __fadd_rn(float a, float b) {
+  return a + b;
+}
 inline int __popc(unsigned bits) {
   return __builtin_popcount(bits);
 }

@@ -1,38 +1,51 @@
 #include "models/tasks/image_step.h"
 
+#include "engine/data/image_normalization.h"
 #include "engine/ops/cross_entropy.h"
+#include "engine/ops/image_batch.h"
 
 namespace seqpe::models {
 namespace {
 
-constexpr const char* kImages = "images";
+constexpr const char* kPixels = "pixels";
+constexpr const char* kPlacements = "placements";
+constexpr const char* kMix = "mix";
 constexpr const char* kTargets = "targets";
-
-Extent grid_of(const ImageClassifier& model, const Tensor& images) {
-  return model.vit().grid_of(images.dim(2), images.dim(3));
-}
 
 }  // namespace
 
 train::StepInputs step_inputs(const ImageClassifier& model, const ImageStep& step) {
   train::StepInputs inputs;
-  inputs.add(kImages, step.images);
+  inputs.add(kPixels, step.pixels);
+  inputs.add(kPlacements, step.placements);
+  inputs.add(kMix, step.mix);
   inputs.add(kTargets, step.targets);
-  add_step(inputs, model, grid_of(model, step.images), step.step, step.positions);
+  const Extent grid = model.vit().grid_of(step.pixels.dim(1), step.pixels.dim(2));
+  add_step(inputs, model, grid, step.step, step.positions);
   return inputs;
 }
 
 train::StepTerms run_step(const ImageClassifier& model, const train::StepInputs& inputs,
                           const nn::Pass& settings, std::int64_t micro_batch) {
-  const Tensor &images = inputs.at(kImages), &targets = inputs.at(kTargets);
+  const data::ImageStatistics& statistics = data::kImageNetStatistics;
+  const Tensor images =
+      ops::image_batch(inputs.at(kPixels), inputs.at(kPlacements), inputs.at(kMix), statistics.mean,
+                       statistics.standard_deviation);
+  return run_step(model, images, inputs, settings, micro_batch);
+}
+
+train::StepTerms run_step(const ImageClassifier& model, const Tensor& images,
+                          const train::StepInputs& inputs, const nn::Pass& settings,
+                          std::int64_t micro_batch) {
+  const Tensor& targets = inputs.at(kTargets);
   const std::int64_t batch = images.dim(0);
   const auto loss_of = [&](std::int64_t begin, std::int64_t end, const Tensor& pe,
                            const nn::Pass& pass) {
     const Tensor logits = model.vit().forward(images.rows(begin, end), pe, pass);
     return ops::soft_cross_entropy(logits, targets.rows(begin, end), static_cast<double>(batch));
   };
-  train::StepTerms terms =
-      run_step(model, inputs, grid_of(model, images), settings, batch, micro_batch, loss_of);
+  const Extent grid = model.vit().grid_of(images.dim(2), images.dim(3));
+  train::StepTerms terms = run_step(model, inputs, grid, settings, batch, micro_batch, loss_of);
   terms.samples = batch;
   return terms;
 }

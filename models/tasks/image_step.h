@@ -9,17 +9,28 @@ namespace seqpe::models {
 
 struct ImageStep {
   std::int64_t step = 0;
-  Tensor images;   // f32 [B, 3, S, S], normalised; the whole batch
-  Tensor targets;  // f32 [B, classes]
+  // The whole batch, as data::ImageBatch has it.
+  Tensor pixels;      // u8 [B, S, S, 3]
+  Tensor placements;  // u8 [B, bytes of a kernels::ImagePlacement]
+  Tensor mix;         // u8 [bytes of a kernels::ImageMix]
+  Tensor targets;     // f32 [B, classes]
   StepPositions positions;
 };
 
-/// The step as tensors and sizes, for run_step: images, targets, and what add_step adds (step.h).
+/// The step as tensors and sizes, for run_step: pixels, placements, mix, targets, and what add_step
+/// adds (step.h).
 train::StepInputs step_inputs(const ImageClassifier& model, const ImageStep& step);
 
-/// Forward and backward, `micro_batch` images at a time, as run_step of step.h. The loss is the
-/// mean over the images of the cross-entropy with their targets. Inputs on the model's device.
+/// What becomes of the pixels (ops::image_batch, ImageNet's statistics), then the step on it.
+/// Inputs on the model's device.
 train::StepTerms run_step(const ImageClassifier& model, const train::StepInputs& inputs,
                           const nn::Pass& settings, std::int64_t micro_batch);
+
+/// Forward and backward of images f32 [B, 3, S, S] as the model takes them, `micro_batch` at a
+/// time, as run_step of step.h; of the inputs it asks for targets and what add_step adds. The loss
+/// is the mean over the images of the cross-entropy with their targets.
+train::StepTerms run_step(const ImageClassifier& model, const Tensor& images,
+                          const train::StepInputs& inputs, const nn::Pass& settings,
+                          std::int64_t micro_batch);
 
 }  // namespace seqpe::models

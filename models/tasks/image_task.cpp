@@ -61,7 +61,12 @@ ImageTask::ImageTask(const ImageClassifier& model,
 train::StepInputs ImageTask::draw(std::int64_t step) {
   evaluated_.reset();  // here, where every step comes by: a device may play the rest
   const data::ImageBatch batch = loader_.next(step);
-  ImageStep out{.step = step, .images = batch.images, .targets = batch.targets, .positions = {}};
+  ImageStep out{.step = step,
+                .pixels = batch.pixels,
+                .placements = batch.placements,
+                .mix = batch.mix,
+                .targets = batch.targets,
+                .positions = {}};
   if (samplers_) out.positions = draw_positions(*samplers_, step, 2);
   return step_inputs(model_, out);
 }

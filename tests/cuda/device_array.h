@@ -47,18 +47,6 @@ class DeviceArray {
   T* data_;
 };
 
-/// The same interface in the host's memory.
-template <typename T>
-class HostArray {
- public:
-  explicit HostArray(std::vector<T> values) : values_(std::move(values)) {}
-  T* data() const { return const_cast<T*>(values_.data()); }
-  const std::vector<T>& read() const { return values_; }
-
- private:
-  std::vector<T> values_;
-};
-
 template <typename U, typename T>
 std::vector<U> as(const std::vector<T>& values) {
   std::vector<U> converted;

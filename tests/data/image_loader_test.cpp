@@ -6,13 +6,14 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <functional>
 #include <set>
 #include <thread>
 
 #include "engine/core/stream_id.h"
 #include "engine/data/parallel_each.h"
+#include "engine/ops/image_batch.h"
+#include "tests/reference/image_batch.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/tiny_images.h"
 
@@ -24,6 +25,11 @@ std::vector<float> floats_of(const Tensor& tensor) {
   return {values.begin(), values.end()};
 }
 
+std::vector<std::uint8_t> bytes_of(const Tensor& tensor) {
+  const auto values = tensor.span<std::uint8_t>();
+  return {values.begin(), values.end()};
+}
+
 std::vector<std::int64_t> labels_of(const Tensor& tensor) {
   const auto values = tensor.span<std::int64_t>();
   return {values.begin(), values.end()};
@@ -31,7 +37,9 @@ std::vector<std::int64_t> labels_of(const Tensor& tensor) {
 
 void expect_same(const ImageBatch& batch, const ImageBatch& other) {
   EXPECT_EQ(batch.step, other.step);
-  EXPECT_EQ(floats_of(batch.images), floats_of(other.images));
+  EXPECT_EQ(bytes_of(batch.pixels), bytes_of(other.pixels));
+  EXPECT_EQ(bytes_of(batch.placements), bytes_of(other.placements));
+  EXPECT_EQ(bytes_of(batch.mix), bytes_of(other.mix));
   EXPECT_EQ(labels_of(batch.labels), labels_of(other.labels));
   EXPECT_EQ(floats_of(batch.targets), floats_of(other.targets));
 }
@@ -56,7 +64,6 @@ ImageLoaderOptions order_alone(int workers) {
   options.training.rand_augment.reset();
   options.training.color_jitter.reset();
   options.training.erasing_probability = 0;
-  options.statistics = {{0, 0, 0}, {1, 1, 1}};
   options.seed = 3;
   options.workers = workers;
   return options;
@@ -87,16 +94,16 @@ TEST(ImageLoader, BatchesAreFunctionsOfSeedAndStep) {
   }
   ImageLoaderOptions other = all_of_it(0);
   other.seed = 4;
-  EXPECT_NE(floats_of(ImageLoader(images_of(12), other).next(0).images),
-            floats_of(expected[0].images));
+  EXPECT_NE(bytes_of(ImageLoader(images_of(12), other).next(0).pixels),
+            bytes_of(expected[0].pixels));
 }
 
-TEST(ImageLoader, ABatchIsMadeOfItsParts) {
-  const ImageLoaderOptions options = all_of_it(0);
+/// Changed by the CPU and the device, or by the device alone.
+void expect_parts(const ImageLoaderOptions& options) {
   const auto images = images_of(12);
   const std::int64_t step = 2;  // items 10 and 11 of epoch 0, 0 to 2 of epoch 1
   const ImageBatch batch = ImageLoader(images, options).next(step);
-  EXPECT_EQ(batch.images.shape(), (Shape{5, 3, 8, 8}));
+  EXPECT_EQ(batch.pixels.shape(), (Shape{5, 8, 8, 3}));
   EXPECT_EQ(batch.labels.shape(), (Shape{5}));
   EXPECT_EQ(batch.targets.shape(), (Shape{5, 4}));
 
@@ -105,20 +112,36 @@ TEST(ImageLoader, ABatchIsMadeOfItsParts) {
   std::vector<std::int64_t> labels;
   for (std::int64_t n = 10; n < 15; ++n) {
     const std::int64_t image = order.at(n);
+    const auto index = static_cast<std::uint64_t>(image);
+    const std::uint32_t epoch = n < 12 ? 0 : 1;
     labels.push_back(images->label(image));
-    PhiloxGenerator generator =
-        image_training_generator(3, n < 12 ? 0 : 1, static_cast<std::uint64_t>(image));
+    PhiloxGenerator generator = image_training_generator(3, epoch, index);
     const auto draws = draw_image_training(8, 8, options.training, generator);
-    training_planes(images->image(image), 8, draws, kImageNetStatistics,
-                    planes.data() + (n - 10) * 192);
+    float* const own = planes.data() + (n - 10) * 192;
+    normalize_image(training_image(images->image(image), 8, draws), kImageNetStatistics, own);
+    const auto prepared =
+        prepare_image(images->image(image), 8, draws, image_noise_key(3, epoch, index));
+    reference::erase_box(prepared.placement, 8, 8, own);
   }
   PhiloxGenerator generator({.seed = 3, .stream = stream_id("image_mix"), .step = 2});
   const Mix mix = draw_mix(8, 8, MixupOptions{}, generator);
-  mix_images(mix, 5, 8, 8, planes.data());
+  reference::mix_images(mix, 5, 8, 8, planes.data());
   soft_targets(labels, 4, 0.1, mix.lambda, targets.data());
   EXPECT_EQ(labels_of(batch.labels), labels);
-  EXPECT_EQ(floats_of(batch.images), planes);
+  EXPECT_EQ(
+      floats_of(ops::image_batch(batch.pixels, batch.placements, batch.mix,
+                                 kImageNetStatistics.mean, kImageNetStatistics.standard_deviation)),
+      planes);
   EXPECT_EQ(floats_of(batch.targets), targets);
+}
+
+TEST(ImageLoader, ABatchIsMadeOfItsParts) {
+  ImageLoaderOptions options = all_of_it(0);
+  options.training.erasing_probability = 1;
+  expect_parts(options);
+  options.training.rand_augment.reset();
+  options.training.color_jitter.reset();
+  expect_parts(options);
 }
 
 TEST(ImageLoader, AnEpochShowsEveryImageOnce) {
@@ -129,12 +152,8 @@ TEST(ImageLoader, AnEpochShowsEveryImageOnce) {
     std::vector<std::int64_t> epoch, first_epoch;
     for (std::int64_t step = 0; step < 8; ++step) {
       const ImageBatch batch = loader.next(step);
-      const auto pixels = batch.images.span<float>();
       for (std::size_t i = 0; i < 5; ++i) {
-        // The image is of its number, what is around it is black.
-        const auto image = pixels.subspan(192 * i, 192);
-        const std::int64_t number =
-            std::lround(*std::max_element(image.begin(), image.end()) * 255);
+        const std::int64_t number = batch.pixels.span<std::uint8_t>()[192 * i];
         EXPECT_EQ(number % 4, batch.labels.span<std::int64_t>()[i]);
         epoch.push_back(number);
       }
@@ -162,9 +181,9 @@ TEST(ImageLoader, WithoutMixTargetsAreTheLabels) {
 TEST(ImageLoader, BatchesKeepTheirTensors) {
   ImageLoader loader(images_of(12), all_of_it(2));
   const ImageBatch first = loader.next(0);
-  const std::vector<float> before = floats_of(first.images);
+  const std::vector<std::uint8_t> before = bytes_of(first.pixels);
   for (std::int64_t step = 1; step < 6; ++step) loader.next(step);
-  EXPECT_EQ(floats_of(first.images), before);
+  EXPECT_EQ(bytes_of(first.pixels), before);
 }
 
 /// Counts the images that were asked for; some are bad.

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 
+#include "engine/data/image_normalization.h"
+#include "engine/ops/image_batch.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/gray_image.h"
 
@@ -26,8 +29,11 @@ std::vector<double> numbers_of(const ImageTrainingDraws& draws) {
     numbers.push_back(step.negated);
   }
   for (const ColorChange& change : draws.color_changes) numbers.push_back(change.amount);
-  if (draws.erasing)
-    numbers.insert(numbers.end(), draws.erasing->noise.begin(), draws.erasing->noise.end());
+  if (draws.erasing) {
+    const Box& box = draws.erasing->box;
+    for (const std::int64_t side : {box.top, box.left, box.height, box.width})
+      numbers.push_back(static_cast<double>(side));
+  }
   return numbers;
 }
 
@@ -152,18 +158,72 @@ TEST(ImageTraining, BlackAroundASmallImage) {
             (std::vector<std::uint8_t>{0, 0, 2, 0}));
 }
 
-TEST(ImageTraining, ErasesWhatIsNormalised) {
-  ImageTrainingDraws draws;
-  draws.crop = {0, 0, 2, 2};
-  draws.color_changes = {{ColorProperty::brightness, 0.5}};
-  draws.erasing = {{0, 1, 1, 1}, {7, 8, 9}};
-  const ImageStatistics statistics{{0, 0.2F, 0}, {1, 1, 2}};
-  std::vector<float> planes(12);
-  training_planes(gray_image(2, 2, {102, 102, 102, 204}), 2, draws, statistics, planes.data());
-  const float dark = 51 / 255.0F, bright = 102 / 255.0F;
-  EXPECT_EQ(planes, (std::vector<float>{dark, 7, dark, bright,                       //
-                                        dark - 0.2F, 8, dark - 0.2F, bright - 0.2F,  //
-                                        dark / 2, 9, dark / 2, bright / 2}));
+TEST(ImageTraining, NoiseHasAKeyOfItsOwn) {
+  const auto key = [](std::uint64_t seed, std::uint32_t epoch, std::uint64_t index) {
+    const PhiloxKey noise = image_noise_key(seed, epoch, index);
+    return std::tuple(noise.seed, noise.stream, noise.step);
+  };
+  EXPECT_EQ(std::set({key(1, 2, 3), key(2, 2, 3), key(1, 3, 3), key(1, 2, 4)}).size(), 4U);
+  EXPECT_EQ(key(1, 2, 3), key(1, 2, 3));
+  // Other numbers than those of the image's draws.
+  EXPECT_NE(PhiloxGenerator(image_noise_key(1, 2, 3)).next_u64(),
+            image_training_generator(1, 2, 3).next_u64());
+}
+
+Image some_image(std::int64_t height, std::int64_t width) {
+  Image image = make_image(height, width, "test");
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<std::uint8_t>(philox_word({.seed = 4}, i));
+  return image;
+}
+
+/// What the model's device makes of it, alone in its batch.
+std::vector<float> finished(const PreparedImage& prepared) {
+  const Image& image = prepared.image;
+  const Tensor pixels =
+      Tensor::from<std::uint8_t>({1, image.height, image.width, Image::channels}, image.pixels);
+  const Tensor planes =
+      ops::image_batch(pixels, ops::image_placements({prepared.placement}), ops::image_mix({}),
+                       kImageNetStatistics.mean, kImageNetStatistics.standard_deviation);
+  const auto values = planes.span<float>();
+  return {values.begin(), values.end()};
+}
+
+TEST(ImageTraining, WhatIsLeftToTheDeviceMakesItWhole) {
+  struct Case {
+    std::int64_t height, width, size;
+    ImageTrainingDraws draws;
+    bool moved;  // by the device
+  };
+  const std::vector<AugmentStep> shift{{AugmentOperation::translate_x, 5}};
+  const std::vector<ColorChange> darker{{ColorProperty::brightness, 0.5}};
+  const ErasingBox erasing{{3, 2, 5, 4}, 1};
+  const std::vector<Case> cases{
+      {9, 9, 9, {.crop = {-2, 3, 9, 9}, .flip = true, .erasing = erasing}, true},
+      {9, 9, 9, {.crop = {100, 0, 9, 9}}, true},
+      {9, 9, 9, {.crop = {0, -1, 9, 9}, .flip = true, .rand_augment = shift}, false},
+      {9, 9, 9, {.crop = {1, -1, 9, 9}, .color_changes = darker, .erasing = erasing}, false},
+      {40, 50, 9, {.crop = {3, 4, 20, 30}, .flip = true, .erasing = erasing}, false},
+      {40, 50, 9, {.crop = {3, 4, 9, 9}}, false},
+      {9, 9, 9, {.crop = {1, 2, 5, 6}, .flip = true}, false}};
+  const PhiloxKey noise{.seed = 0x500000007, .stream = 8, .step = 9};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(testing::Message() << &c - cases.data());
+    const Image image = some_image(c.height, c.width);
+    const PreparedImage prepared = prepare_image(image, c.size, c.draws, noise);
+    EXPECT_EQ(prepared.placement.top != 0 || prepared.placement.left != 0, c.moved);
+    EXPECT_EQ(prepared.placement.flipped == 1,
+              c.draws.flip && c.draws.rand_augment.empty() && c.draws.color_changes.empty());
+    std::vector<float> planes(static_cast<std::size_t>(3 * c.size * c.size));
+    normalize_image(training_image(image, c.size, c.draws), kImageNetStatistics, planes.data());
+    for (std::size_t i = 0; c.draws.erasing && i < 5 * 4; ++i) {
+      float numbers[3];
+      image_noise(noise, i, numbers);
+      for (std::size_t channel = 0; channel < 3; ++channel)
+        planes[(channel * 9 + 3 + i / 4) * 9 + 2 + i % 4] = numbers[channel];
+    }
+    EXPECT_EQ(finished(prepared), planes);
+  }
 }
 
 TEST(ImageTraining, WrongOptionsAreRefused) {

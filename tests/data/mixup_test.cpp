@@ -11,33 +11,17 @@ namespace {
 
 using Floats = std::vector<float>;
 
-TEST(Mixup, PartnersAreTheReversedBatch) {
-  // Four images of one pixel; the same shares for both of a pair.
-  Floats images{0, 0, 0, 4, 4, 4, 8, 8, 8, 16, 16, 16};
-  mix_images({0.25, std::nullopt}, 4, 1, 1, images.data());
-  EXPECT_EQ(images, (Floats{12, 12, 12, 7, 7, 7, 5, 5, 5, 4, 4, 4}));
-}
-
-TEST(Mixup, TheMiddleOfAnOddBatchStays) {
-  Floats images{0, 0, 0, 5, 6, 7, 8, 8, 8};
-  mix_images({0.5, std::nullopt}, 3, 1, 1, images.data());
-  EXPECT_EQ(images, (Floats{4, 4, 4, 5, 6, 7, 4, 4, 4}));
-}
-
-TEST(Mixup, Lambda1ChangesNothingNotEvenInfinity) {
-  const Floats images{1, 2, 3, std::numeric_limits<float>::infinity(), 5, 6};
-  Floats mixed = images;
-  mix_images({}, 2, 1, 1, mixed.data());
-  EXPECT_EQ(mixed, images);
-}
-
-TEST(Mixup, CutMixExchangesABox) {
-  // Two images of 2 x 2 pixels, the box is the lower right one.
-  Floats images(24);
-  for (std::size_t i = 0; i < 24; ++i) images[i] = static_cast<float>(i);
-  mix_images({0.75, Box{1, 1, 1, 1}}, 2, 2, 2, images.data());
-  EXPECT_EQ(images, (Floats{0,  1,  2,  15, 4,  5,  6,  19, 8,  9,  10, 23,
-                            12, 13, 14, 3,  16, 17, 18, 7,  20, 21, 22, 11}));
+TEST(Mixup, SharesAndBoxForTheKernel) {
+  const auto expect = [](const kernels::ImageMix& mix, float own, float partner,
+                         std::array<std::int32_t, 4> box) {
+    EXPECT_EQ(mix.own_share, own);
+    EXPECT_EQ(mix.partner_share, partner);
+    EXPECT_EQ((std::array{mix.top, mix.left, mix.height, mix.width}), box);
+  };
+  expect(image_mix({}), 1, 0, {});
+  expect(image_mix({0.25, std::nullopt}), 0.25F, 0.75F, {});
+  expect(image_mix({1 - 1e-9, std::nullopt}), 1, static_cast<float>(1 - (1 - 1e-9)), {});
+  expect(image_mix({0.5, Box{1, 2, 3, 4}}), 1, 0, {1, 2, 3, 4});
 }
 
 TEST(Mixup, CutMixBoxes) {
@@ -155,18 +139,6 @@ TEST(Mixup, WrongArgumentsAreRefused) {
                      "[augmentation] CutMix: expected a centre inside of height 2 and width 3, got "
                      "(0, 3).");
   Floats numbers(12);
-  test::expect_error(
-      [&] {
-        mix_images({std::numeric_limits<double>::quiet_NaN(), std::nullopt}, 2, 1, 2,
-                   numbers.data());
-      },
-      "[augmentation] mixup: expected a lambda from 0 to 1, got nan.");
-  test::expect_error(
-      [&] {
-        mix_images({0.5, Box{0, 1, 1, 2}}, 2, 1, 2, numbers.data());
-      },
-      "[augmentation] CutMix: expected a box inside of height 1 and width 2, got "
-      "top 0, left 1, height 1, width 2.");
   const std::vector<std::int64_t> labels{0, 3};
   test::expect_error([&] { soft_targets(labels, 3, 0.1, 0.5, numbers.data()); },
                      "[augmentation] targets: expected labels from 0 to 2, got 3 at 1.");

@@ -2,20 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <algorithm>
 
 #include "tests/support/expect_error.h"
 
 namespace seqpe::data {
 namespace {
-
-TEST(RandomErasing, ABoxOfEveryChannelBecomesNoise) {
-  std::vector<float> planes(3 * 2 * 3);
-  erase_box({{0, 1, 2, 1}, {1, 2, 3, 4, 5, 6}}, 2, 3, planes.data());
-  EXPECT_EQ(planes, (std::vector<float>{0, 1, 0, 0, 2, 0,  //
-                                        0, 3, 0, 0, 4, 0,  //
-                                        0, 5, 0, 0, 6, 0}));
-}
 
 TEST(RandomErasing, BoxesAreSmallerThanTheImage) {
   PhiloxGenerator generator({.seed = 1});
@@ -49,24 +41,13 @@ TEST(RandomErasing, NoneWithoutLuckOrRoom) {
   PhiloxGenerator generator({.seed = 2});
   int erased = 0;
   for (int i = 0; i < 1000; ++i) {
-    EXPECT_FALSE(draw_random_erasing(9, 9, 0, kRandomErasingRange, generator));
-    EXPECT_FALSE(draw_random_erasing(1, 1, 1, kRandomErasingRange, generator));
-    EXPECT_FALSE(draw_random_erasing(1, 50, 1, kRandomErasingRange, generator));
-    EXPECT_FALSE(draw_random_erasing(9, 9, 1, {1, 1, 1, 1}, generator));
-    erased += draw_random_erasing(32, 32, 0.25, kRandomErasingRange, generator).has_value();
+    EXPECT_FALSE(draw_erasing_box(9, 9, 0, kRandomErasingRange, generator));
+    EXPECT_FALSE(draw_erasing_box(1, 1, 1, kRandomErasingRange, generator));
+    EXPECT_FALSE(draw_erasing_box(1, 50, 1, kRandomErasingRange, generator));
+    EXPECT_FALSE(draw_erasing_box(9, 9, 1, {1, 1, 1, 1}, generator));
+    erased += draw_erasing_box(32, 32, 0.25, kRandomErasingRange, generator).has_value();
   }
   EXPECT_NEAR(erased, 250, 60);
-}
-
-TEST(RandomErasing, NoiseOfEveryPixelIsItsOwn) {
-  PhiloxGenerator generator({.seed = 3}), same({.seed = 3});
-  const auto erasing = draw_random_erasing(64, 64, 1, kRandomErasingRange, generator);
-  ASSERT_TRUE(erasing);
-  EXPECT_EQ(std::ssize(erasing->noise), 3 * erasing->box.height * erasing->box.width);
-  std::vector<float> sorted = erasing->noise;
-  std::sort(sorted.begin(), sorted.end());
-  EXPECT_EQ(std::adjacent_find(sorted.begin(), sorted.end()), sorted.end());
-  EXPECT_EQ(draw_random_erasing(64, 64, 1, kRandomErasingRange, same)->noise, erasing->noise);
 }
 
 TEST(RandomErasing, WrongArgumentsAreRefused) {
@@ -79,19 +60,6 @@ TEST(RandomErasing, WrongArgumentsAreRefused) {
       },
       "[augmentation] random erasing: expected 0 < smallest area <= largest area "
       "<= 1, got 0 and 1.");
-  std::vector<float> planes(12);
-  test::expect_error(
-      [&] {
-        erase_box({{1, 0, 2, 1}, std::vector<float>(6)}, 2, 2, planes.data());
-      },
-      "[augmentation] random erasing: expected a box inside of height 2 and width "
-      "2, got top 1, left 0, height 2, width 1.");
-  test::expect_error(
-      [&] {
-        erase_box({{0, 0, 2, 1}, std::vector<float>(5)}, 2, 2, planes.data());
-      },
-      "[augmentation] random erasing: expected noise for 3 channels, height 2 and "
-      "width 1, 6 numbers, got 5.");
 }
 
 }  // namespace

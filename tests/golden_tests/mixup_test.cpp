@@ -6,6 +6,7 @@
 
 #include "tests/golden_tests/golden_statistics.h"
 #include "tests/golden_tests/image_golden.h"
+#include "tests/reference/image_batch.h"
 
 namespace seqpe {
 namespace {
@@ -38,7 +39,7 @@ TEST(GoldenMixup, ImagesAndTargets) {
     const std::string out = "out." + row.at("key").get<std::string>();
     const data::Mix mix = mix_of(row, shape.at(2), shape.at(3));
     auto images = golden.values<float>("in.x");
-    data::mix_images(mix, shape.at(0), shape.at(2), shape.at(3), images.data());
+    reference::mix_images(mix, shape.at(0), shape.at(2), shape.at(3), images.data());
     EXPECT_EQ(images, golden.values<float>(out + ".x"));
     const std::int64_t classes = golden.config.at("classes");
     std::vector<float> targets(labels.size() * static_cast<std::size_t>(classes));
@@ -70,7 +71,7 @@ TEST(GoldenMixup, AsTheReferenceCallsIt) {
     }
     const auto shape = golden.shape("in.images");
     auto images = golden.values<float>("in.images");
-    data::mix_images(mix, shape.at(0), shape.at(2), shape.at(3), images.data());
+    reference::mix_images(mix, shape.at(0), shape.at(2), shape.at(3), images.data());
     EXPECT_LE(error_of(images, golden.values<double>("out.images")), 2e-5);
     const auto labels = golden.values<std::int64_t>("in.labels");
     const std::int64_t classes = golden.config.at("classes");

@@ -3,6 +3,7 @@
 
 #include "engine/data/random_erasing.h"
 #include "engine/data/random_resized_crop.h"
+#include "kernels/common/image_number.h"
 #include "tests/golden_tests/golden_statistics.h"
 
 namespace seqpe {
@@ -90,12 +91,11 @@ TEST(GoldenImageRandomBox, Erasing) {
 }
 
 TEST(GoldenImageRandomBox, NoiseOfErasing) {
-  PhiloxGenerator generator({.seed = 8});
   std::vector<double> noise;
-  while (noise.size() < 400'000) {
-    const auto erasing =
-        data::draw_random_erasing(224, 224, 1, data::kRandomErasingRange, generator);
-    if (erasing) noise.insert(noise.end(), erasing->noise.begin(), erasing->noise.end());
+  for (std::uint64_t pixel = 0; noise.size() < 400'000; ++pixel) {
+    float numbers[kImageChannels];
+    image_noise({.seed = 8}, pixel, numbers);
+    noise.insert(noise.end(), std::begin(numbers), std::end(numbers));
   }
   test::expect_quantiles(noise, test::golden_statistics("random_erasing_stats").at("noise"),
                          "noise");

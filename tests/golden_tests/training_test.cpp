@@ -188,13 +188,16 @@ class ReplayedImages final : public ReplayedTask {
 
   train::StepInputs draw(std::int64_t step) override {
     const std::string in = fmt::format("in.step{}.", step);
-    return models::step_inputs(model_, {.step = step,
-                                        .images = stored(in + "images"),
-                                        .targets = stored(in + "targets"),
-                                        .positions = positions(in)});
+    // The reference's images are noise, which no bytes give.
+    train::StepInputs inputs;
+    inputs.add("images", stored(in + "images"));
+    inputs.add("targets", stored(in + "targets"));
+    models::add_step(inputs, model_, models::trained_extent(model_.config()), step, positions(in));
+    return inputs;
   }
   train::StepTerms forward_backward(const train::StepInputs& inputs) override {
-    return models::run_step(model_, inputs, {}, inputs.at("images").dim(0));
+    const Tensor& images = inputs.at("images");
+    return models::run_step(model_, images, inputs, {}, images.dim(0));
   }
 
  private:

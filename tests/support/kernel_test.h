@@ -12,6 +12,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/common/context.h"
@@ -62,6 +63,19 @@ std::vector<T> random_vector(std::int64_t count, std::uint64_t seed, double low 
   }
   return values;
 }
+
+/// A vector's elements for a kernel on the CPU; read() gives them back. tests/cuda/device_array.h
+/// has the same for a device.
+template <typename T>
+class HostArray {
+ public:
+  explicit HostArray(std::vector<T> values) : values_(std::move(values)) {}
+  T* data() const { return const_cast<T*>(values_.data()); }
+  const std::vector<T>& read() const { return values_; }
+
+ private:
+  std::vector<T> values_;
+};
 
 /// An output that must be overwritten: whoever reads it gets NaN.
 template <typename T>

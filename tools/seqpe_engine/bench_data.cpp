@@ -9,6 +9,7 @@
 
 #include "engine/data/image_loader.h"
 #include "engine/data/parallel_each.h"
+#include "engine/ops/image_batch.h"
 #include "engine/train/progress.h"
 #include "tools/seqpe_engine/commands.h"
 
@@ -30,7 +31,7 @@ double read_seconds(const data::ImageDataset& images, const Options& options) {
   return watch.seconds();
 }
 
-/// By a loader whose workers are the threads; one thread does it within next().
+/// By a loader whose workers are the threads, and by the step; one thread does it within next().
 double train_seconds(const std::shared_ptr<const data::ImageDataset>& images,
                      const Options& options) {
   data::ImageLoaderOptions loading;
@@ -41,7 +42,9 @@ double train_seconds(const std::shared_ptr<const data::ImageDataset>& images,
   data::ImageLoader loader(images, loading);
   std::int64_t done = 0;
   for (std::int64_t step = 0; done < options.images; ++step) {
-    loader.next(step);
+    const data::ImageBatch batch = loader.next(step);
+    ops::image_batch(batch.pixels, batch.placements, batch.mix, data::kImageNetStatistics.mean,
+                     data::kImageNetStatistics.standard_deviation);
     done += loading.batch_size;
   }
   return watch.seconds() * static_cast<double>(options.images) / static_cast<double>(done);

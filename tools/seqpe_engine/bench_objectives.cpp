@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/core/random.h"
+#include "engine/ops/image_batch.h"
 #include "models/tasks/image_step.h"
 #include "models/tasks/lm_task.h"
 
@@ -18,11 +19,15 @@ class RandomImages final : public train::Objective {
     const std::int64_t batch = config.train.batch_size, size = config.model.image,
                        classes = config.model.classes;
     PhiloxGenerator random({.seed = 1});
-    images_ = Tensor::empty({batch, models::Vit::kChannels, size, size}, DType::f32);
-    for (float& value : images_.span<float>()) value = static_cast<float>(random.normal());
-    targets_ = Tensor::zeros({batch, classes}, DType::f32);
+    drawn_.pixels = Tensor::empty({batch, size, size, models::Vit::kChannels}, DType::u8);
+    for (std::uint8_t& value : drawn_.pixels.span<std::uint8_t>())
+      value = static_cast<std::uint8_t>(random.next_u32());
+    drawn_.placements = ops::image_placements(
+        std::vector<kernels::ImagePlacement>(static_cast<std::size_t>(batch)));
+    drawn_.mix = ops::image_mix({});
+    drawn_.targets = Tensor::zeros({batch, classes}, DType::f32);
     for (std::int64_t row = 0; row < batch; ++row)
-      targets_.data_as<float>()[row * classes + random.uniform_int(classes)] = 1;
+      drawn_.targets.data_as<float>()[row * classes + random.uniform_int(classes)] = 1;
     if (model.seqpe() == nullptr) return;
     samplers_.emplace(config.seqpe, model.seqpe()->encoder().out_dim(),
                       models::trained_extent(config), batch,
@@ -32,7 +37,8 @@ class RandomImages final : public train::Objective {
   const char* unit() const override { return "images"; }
   std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
   train::StepInputs draw(std::int64_t step) override {
-    models::ImageStep out{.step = step, .images = images_, .targets = targets_, .positions = {}};
+    models::ImageStep out = drawn_;
+    out.step = step;
     if (samplers_) out.positions = models::draw_positions(*samplers_, step, 2);
     return step_inputs(model_, out);
   }
@@ -44,7 +50,7 @@ class RandomImages final : public train::Objective {
 
  private:
   const models::ImageClassifier& model_;
-  Tensor images_, targets_;
+  models::ImageStep drawn_;                           // without step and positions
   std::optional<models::TrainingSamplers> samplers_;  // of SeqPE alone
 };
 

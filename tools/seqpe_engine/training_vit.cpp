@@ -42,9 +42,9 @@ class VitTraining final : public Training {
     return {.told = fmt::format("{} images of {} x {}, {} training images in {} classes", batch,
                                 image, image, images_->count(), config.model.classes),
             .tokens = config.train.micro_batch() * (1 + patches),
-            // The batch as it is drawn, and that of the step before.
-            .bytes = 2.0 * static_cast<double>(batch * models::Vit::kChannels * image * image) *
-                     sizeof(float)};
+            // The batch in bytes as it is drawn, that of the step before, and what the model takes.
+            .bytes = static_cast<double>(batch * models::Vit::kChannels * image * image) *
+                     (2.0 + sizeof(float))};
   }
   double seconds() const { return watch_.seconds(); }
   void load(const fs::path& weights) const override { models::load_weights(model_, weights); }

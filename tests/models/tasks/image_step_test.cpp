@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "engine/autograd/node.h"
+#include "engine/data/image_normalization.h"
 #include "engine/ops/cross_entropy.h"
+#include "engine/ops/image_batch.h"
 #include "tests/support/random_tensor.h"
 #include "tests/support/tensor_compare.h"
 #include "tests/support/tiny_image_classifier.h"
@@ -15,8 +17,14 @@ namespace {
 constexpr std::int64_t kBatch = 4;
 
 ImageStep some_step(std::vector<std::int64_t> starts) {
+  const Tensor pixels = Tensor::empty({kBatch, 16, 16, 3}, DType::u8);
+  for (std::int64_t i = 0; i < pixels.numel(); ++i)
+    pixels.data_as<std::uint8_t>()[i] =
+        static_cast<std::uint8_t>(philox_word({.seed = 1}, static_cast<std::uint64_t>(i)));
   return {.step = 0,
-          .images = test::random_tensor({kBatch, 3, 16, 16}, 1, DType::f32),
+          .pixels = pixels,
+          .placements = ops::image_placements({{.top = 2, .flipped = 1}, {}, {.left = -3}, {}}),
+          .mix = ops::image_mix({.own_share = 0.75F, .partner_share = 0.25F}),
           .targets = test::random_tensor({kBatch, 8}, 2, DType::f32, 0.0, 1.0),
           .positions = {.starts = std::move(starts)}};
 }
@@ -33,13 +41,16 @@ ImageClassifier lively_model() {
 TEST(ImageStep, EachImageHasTheBlockOfItsNumber) {
   const ImageClassifier model = lively_model();
   const ImageStep step = some_step({0, 0, 3, 9});
+  const auto& [mean, standard_deviation] = data::kImageNetStatistics;
+  const Tensor images =
+      ops::image_batch(step.pixels, step.placements, step.mix, mean, standard_deviation);
   double loss = 0;
   for (std::int64_t b = 0; b < kBatch; ++b) {
     const autograd::NoGradGuard no_grad;
     const std::vector<std::int64_t> start =
         b % 2 == 0 ? std::vector<std::int64_t>{0, 0} : std::vector<std::int64_t>{3, 9};
     const Tensor pe = model.position().embed({{4, 4}, start}, {});
-    const Tensor logits = model.vit().forward(step.images.rows(b, b + 1), pe, {});
+    const Tensor logits = model.vit().forward(images.rows(b, b + 1), pe, {});
     loss += ops::soft_cross_entropy(logits, step.targets.rows(b, b + 1)).item() / kBatch;
   }
   for (const std::int64_t micro_batch : {1, 2, 4}) {
