@@ -3,7 +3,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-expect 0 "| layer_norm_forward          | 16384 x 768 bf16 |" "$engine" bench kernels --emulated --only layer_norm_forward
+expect 0 "| layer_norm_forward          | 16384 x 768 bf16 " "$engine" bench kernels --emulated --only layer_norm_forward
 expect 0 "layer_norm_forward_warp_per_row_kernel" "$engine" bench kernels --emulated --only layer_norm_forward --launches
 expect 0 "kernels/cuda/layer_norm_rows.h:" "$engine" bench kernels --emulated --only layer_norm_forward --lines
 expect 2 "no kernel has 'norm_layer' in its name" "$engine" bench kernels --emulated --only norm_layer

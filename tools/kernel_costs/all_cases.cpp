@@ -7,7 +7,7 @@ namespace seqpe::costs {
 
 std::vector<Case> all_cases() {
   std::vector<Case> all = row_cases();
-  for (const auto& cases : {table_cases(), attention_cases()})
+  for (const auto& cases : {table_cases(), attention_cases(), image_cases()})
     all.insert(all.end(), cases.begin(), cases.end());
   return all;
 }

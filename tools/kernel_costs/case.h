@@ -82,6 +82,8 @@ std::vector<Case> row_cases();
 /// Tables and positions: embedding, cross entropy, positions.
 std::vector<Case> table_cases();
 std::vector<Case> attention_cases();
+/// Of image models: a batch of images, patches, targets, drop path.
+std::vector<Case> image_cases();
 /// All of them.
 std::vector<Case> all_cases();
 /// Those with `part` in their name. Throws UsageError if there are none.
