@@ -17,6 +17,13 @@ constexpr std::string_view kModelSection = "model.";
 constexpr const char* kArchitectureFile = "config.json";
 constexpr const char* kLabelNames = "label_names";
 
+/// Names as JSON can hold them: bytes that are no UTF-8 are replaced.
+std::vector<std::string> as_text(const std::vector<std::string>& names) {
+  const std::string text =
+      nlohmann::json(names).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return nlohmann::json::parse(text).get<std::vector<std::string>>();
+}
+
 }  // namespace
 
 void save_image_classifier(const ImageClassifier& model, const std::vector<std::string>& classes,
@@ -32,31 +39,37 @@ void save_image_classifier(const ImageClassifier& model, const std::vector<std::
     told[nlohmann::ordered_json::json_pointer(place)] =
         value.is_discarded() ? nlohmann::ordered_json(field.get()) : value;
   }
-  told[kLabelNames] = classes;
+  told[kLabelNames] = as_text(classes);
   io::write_file_atomic(directory / kArchitectureFile, told.dump(1) + "\n");
 }
 
-void check_same_classes(const std::vector<std::string>& classes, const fs::path& directory) {
+std::string other_class(const std::vector<std::string>& classes, const fs::path& directory) {
   const fs::path path = directory / kArchitectureFile;
-  if (!fs::exists(path)) return;
+  if (!fs::exists(path)) return "";
   std::vector<std::string> trained;
   try {
     const auto told = nlohmann::json::parse(io::read_text<CheckpointError>(path));
-    if (!told.contains(kLabelNames)) return;
+    if (!told.contains(kLabelNames)) return "";
     trained = told.at(kLabelNames).get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& error) {
     throw CheckpointError(fmt::format("[checkpoint] {}: {}.", path.string(), io::reason_of(error)));
   }
+  const std::vector<std::string> names = as_text(classes);
   const auto [theirs, ours] =
-      std::mismatch(trained.begin(), trained.end(), classes.begin(), classes.end());
-  const auto name = [](const std::vector<std::string>& names, auto at) {
-    return at == names.end() ? "none" : "'" + *at + "'";
+      std::mismatch(trained.begin(), trained.end(), names.begin(), names.end());
+  if (theirs == trained.end() && ours == names.end()) return "";
+  const auto name = [](const std::vector<std::string>& all, auto at) {
+    return at == all.end() ? "none" : "'" + *at + "'";
   };
-  require<DataError>(theirs == trained.end() && ours == classes.end(),
-                     "[data] the images must have the classes of the model, by their names: class "
-                     "{} is {} in {} and {} in the data.",
-                     theirs - trained.begin(), name(trained, theirs), path.string(),
-                     name(classes, ours));
+  return fmt::format("class {} is {} in {} and {} in the data", theirs - trained.begin(),
+                     name(trained, theirs), path.string(), name(names, ours));
+}
+
+void check_same_classes(const std::vector<std::string>& classes, const fs::path& directory) {
+  const std::string other = other_class(classes, directory);
+  require<DataError>(other.empty(),
+                     "[data] the images must have the classes of the model, by their names: {}.",
+                     other);
 }
 
 void check_same_model(const ImageClassifier& model, const fs::path& directory) {

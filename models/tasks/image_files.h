@@ -17,9 +17,13 @@ namespace seqpe::models {
 void save_image_classifier(const ImageClassifier& model, const std::vector<std::string>& classes,
                            const std::filesystem::path& directory);
 
-/// Throws DataError with the first class that differs unless `classes` are named and numbered as
-/// those that the model in `directory` was trained on. One without names there (config.json) is
-/// taken to be.
+/// The first class that is not named and numbered as the one that the model in `directory` was
+/// trained on, as "class 1 is 'b' in FILE and 'c' in the data"; empty where all are, or the model
+/// has no names (config.json).
+std::string other_class(const std::vector<std::string>& classes,
+                        const std::filesystem::path& directory);
+
+/// Throws DataError with the other class, if there is one.
 void check_same_classes(const std::vector<std::string>& classes,
                         const std::filesystem::path& directory);
 

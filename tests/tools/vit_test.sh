@@ -31,6 +31,17 @@ for row in told["results"]:
     assert row["images"] == 1024 and 0 <= row["top1"] <= row["top5"] <= 1 and row["loss"] > 0, row
 PYTHON
 expect 0 "top-1 %" "$engine" eval vit --checkpoint whole --quiet
+expect 0 "waited for images" "$engine" train vit --config "$tests/tools/tiny_vit.yaml" --run told --set train.steps=2
+mkdir images
+for class in zero one two three four five six seven; do
+  mkdir -p "images/$class"
+  cp whole/images.png "images/$class/"
+done
+other="and 'five' in the data"
+expect 4 "$other" "$engine" eval vit --checkpoint whole --data images
+expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 --set data.path=images
+expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 --set data.path=images --dry-run
+expect 0 "warning: [train] the weights are those of other classes" "$engine" train vit "${vit[@]}" --init-from whole --set data.path=images --dry-run --run new
 expect 2 "must be for \`train lm\`" "$engine" train lm --config "$tests/tools/tiny_vit.yaml"
 expect 2 "must be for \`train vit\`" "$engine" train vit --config "$tests/tools/tiny.yaml"
 expect 5 "is a model of \`vit\`, not of \`lm\`" "$engine" eval lm --checkpoint whole

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/core/warning.h"
 #include "engine/data/contact_sheet.h"
 #include "engine/data/png_encoding.h"
 #include "engine/train/progress.h"
@@ -42,14 +43,19 @@ class VitTraining final : public Training {
     return {.told = fmt::format("{} images of {} x {}, {} training images in {} classes", batch,
                                 image, image, images_->count(), config.model.classes),
             .tokens = config.train.micro_batch() * (1 + patches),
-            // The batch in bytes as it is drawn, that of the step before, and what the model takes.
+            // The bytes of the batch and of two that are prepared ahead, and what the model takes.
             .bytes = static_cast<double>(batch * models::Vit::kChannels * image * image) *
-                     (2.0 + sizeof(float))};
+                     (3.0 + sizeof(float))};
   }
   double seconds() const { return watch_.seconds(); }
-  void load(const fs::path& weights) const override { models::load_weights(model_, weights); }
+  void load(const fs::path& weights) const override {
+    const std::string other = models::other_class(images_->classes(), weights);
+    if (!other.empty()) warn("[train] the weights are those of other classes: " + other + ".");
+    models::load_weights(model_, weights);
+  }
   void check_same(const fs::path& checkpoint) const override {
     models::check_same_model(model_, checkpoint);
+    models::check_same_classes(images_->classes(), checkpoint);
   }
 
  private:

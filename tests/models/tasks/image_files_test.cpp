@@ -71,6 +71,13 @@ TEST(ImageFiles, HoldsTheClassesAgainstThoseOfTheData) {
                                 rule + "1 is 'b' in " + file + " and 'c' in the data.");
   test::expect_error<DataError>(check({"a", "b"}),
                                 rule + "2 is 'c' in " + file + " and none in the data.");
+  EXPECT_EQ(other_class({"a", "b"}, folder.path()),
+            "class 2 is 'c' in " + file + " and none in the data");
+  // Names of files may hold bytes that are no UTF-8.
+  const std::vector<std::string> latin{"caf\xe9", "b", "c", "d", "e", "f", "g", "h"};
+  save_image_classifier(test::tiny_image_classifier({}, DType::f32), latin, folder.path());
+  check_same_classes(latin, folder.path());
+  EXPECT_THROW(check_same_classes(kNames, folder.path()), DataError);
   io::write_file_atomic(file, R"({"label_names": 3})");
   test::expect_error<CheckpointError>(
       check(kNames), "[checkpoint] " + file + ": type must be array, but is number.");
