@@ -124,10 +124,10 @@ void ImageLoader::prepare(Slot& slot, std::size_t i) const {
   PhiloxGenerator generator = image_training_generator(options_.seed, item.epoch, index);
   const ImageTrainingDraws draws =
       draw_image_training(image.height, image.width, training, generator);
-  const auto [prepared, placement] =
+  const auto [bytes, placement] =
       prepare_image(image, training.size, draws, image_noise_key(options_.seed, item.epoch, index));
-  std::copy(prepared.pixels.begin(), prepared.pixels.end(),
-            slot.batch.pixels.data_as<std::uint8_t>() + i * prepared.pixels.size());
+  std::copy(bytes.pixels.begin(), bytes.pixels.end(),
+            slot.batch.pixels.data_as<std::uint8_t>() + i * bytes.pixels.size());
   std::memcpy(slot.batch.placements.data_as<std::uint8_t>() + i * sizeof(placement), &placement,
               sizeof(placement));
 }

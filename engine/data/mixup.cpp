@@ -31,7 +31,7 @@ double draw_gamma(double shape, PhiloxGenerator& generator) {
   }
 }
 
-/// `mixed` = lambda own + (1 - lambda) partner, products and sum rounded to float32.
+/// lambda own + (1 - lambda) partner, products and sum rounded to float32.
 struct Blend {
   explicit Blend(double lambda)
       : own_share(static_cast<float>(lambda)), partner_share(static_cast<float>(1 - lambda)) {}

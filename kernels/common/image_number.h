@@ -1,5 +1,5 @@
 // The numbers that images become: a byte normalised, and the noise of an erased pixel. The same on
-// every device, noise but for its last bits: logarithms differ.
+// every device, noise but for its last bits: logarithms and fused products differ.
 #pragma once
 
 #include <cmath>

@@ -99,6 +99,12 @@ TEST(ImageTraining, SmallImagesAreShiftedBy4AtMost) {
   EXPECT_EQ(corners.size(), 81U);
   EXPECT_EQ(corners.begin()->first, -4);
   EXPECT_EQ(corners.rbegin()->second, 4);
+  for (int i = 0; i < 100; ++i) {
+    const Box whole = draw_image_training(32, 32, {.size = 32, .padding = 0}, generator).crop;
+    EXPECT_EQ(std::pair(whole.top, whole.left), std::pair(0L, 0L));
+    const Box moved = draw_image_training(32, 32, {.size = 32, .padding = 1}, generator).crop;
+    EXPECT_LE(std::max(std::abs(moved.top), std::abs(moved.left)), 1);
+  }
 }
 
 TEST(ImageTraining, LargerOnesAreCropped) {
@@ -234,6 +240,8 @@ TEST(ImageTraining, WrongOptionsAreRefused) {
       "resized at sizes above 32 only), got height 28 and width 32.");
   test::expect_error([&] { draw_image_training(28, 28, {.size = 0}, generator); },
                      "[augmentation] training: expected a size >= 1, got 0.");
+  test::expect_error([&] { draw_image_training(28, 28, {.size = 28, .padding = -1}, generator); },
+                     "[augmentation] training: expected a padding >= 0, got -1.");
   test::expect_error([&] { draw_image_training(64, 64, {.flip_probability = 2}, generator); },
                      "[augmentation] training: expected a probability of flipping from 0 to 1, got "
                      "2.");

@@ -163,6 +163,8 @@ def main():
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--cudnn", action="store_true", help="attention by cuDNN alone; default: what PyTorch chooses")
     args = parser.parse_args()
+    if args.timm and not args.vit or args.seqpe and args.vit:
+        parser.error("--timm goes with --vit, --seqpe without it")
     if args.cudnn:
         for other in ("flash", "mem_efficient", "math"):
             getattr(torch.backends.cuda, f"enable_{other}_sdp")(False)

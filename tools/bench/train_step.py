@@ -123,7 +123,10 @@ def main():
     if args.shape:
         workloads = [("GPT-2", GPT2, [], batch, tokens, 2) for batch, tokens in args.shape]
     if args.model:
+        there = sorted({workload[0] for workload in workloads})
         workloads = [workload for workload in workloads if workload[0] == args.model]
+        if not workloads:
+            parser.error(f"--model must be one of {', '.join(there)} here, got {args.model}")
     if args.compile_only:
         if not args.python:
             parser.error("--compile-only needs --python")

@@ -31,7 +31,7 @@ double read_seconds(const data::ImageDataset& images, const Options& options) {
   return watch.seconds();
 }
 
-/// By a loader whose workers are the threads, and by the step; one thread does it within next().
+/// By a loader whose workers are the threads, without any for one, and by the step on as many.
 double train_seconds(const std::shared_ptr<const data::ImageDataset>& images,
                      const Options& options) {
   data::ImageLoaderOptions loading;
@@ -51,6 +51,7 @@ double train_seconds(const std::shared_ptr<const data::ImageDataset>& images,
 }
 
 void run(const Options& options) {
+  set_threads(options.threads);
   const std::shared_ptr<const data::ImageDataset> images =
       data::open_image_dataset(options.path, data::Split::train);
   read_seconds(*images, options);  // the files are in memory then

@@ -22,9 +22,10 @@ class RandomImages final : public train::Objective {
     drawn_.pixels = Tensor::empty({batch, size, size, models::Vit::kChannels}, DType::u8);
     for (std::uint8_t& value : drawn_.pixels.span<std::uint8_t>())
       value = static_cast<std::uint8_t>(random.next_u32());
-    drawn_.placements = ops::image_placements(
-        std::vector<kernels::ImagePlacement>(static_cast<std::size_t>(batch)));
-    drawn_.mix = ops::image_mix({});
+    std::vector<kernels::ImagePlacement> placements(static_cast<std::size_t>(batch));
+    for (std::size_t i = 1; i < placements.size(); i += 2) placements[i].flipped = 1;
+    drawn_.placements = ops::image_placements(placements);
+    drawn_.mix = ops::image_mix({.own_share = 0.5F, .partner_share = 0.5F});
     drawn_.targets = Tensor::zeros({batch, classes}, DType::f32);
     for (std::int64_t row = 0; row < batch; ++row)
       drawn_.targets.data_as<float>()[row * classes + random.uniform_int(classes)] = 1;

@@ -17,7 +17,8 @@ struct BenchObjective {
 /// On random tokens. Throws as LanguageModel and use_device.
 BenchObjective language_model_objective(const models::Config& config, std::int64_t vocab_size);
 
-/// On one batch of random images, the same every step; with model.classes auto of 1000 classes.
+/// On one batch of random images, every other one flipped, mixed by halves, the same every step;
+/// with model.classes auto of 1000 classes.
 BenchObjective image_objective(models::Config config);
 
 }  // namespace seqpe::tools

@@ -34,8 +34,10 @@ TEST(AugmentConfig, BecomesTheOptionsOfTheData) {
   augment.rand_augment.operations = 0;
   augment.color_jitter = 0.3;
   augment.mixup = augment.cutmix = 0.0;
+  augment.pad = 2;
   const auto plain = augment.training_options(32);
   EXPECT_FALSE(plain.rand_augment.has_value());
+  EXPECT_EQ(plain.padding, 2);
   EXPECT_EQ(plain.color_jitter.value().saturation, 0.3);
   EXPECT_FALSE(augment.mixup_options().has_value());
 }
