@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -101,10 +100,7 @@ std::shared_ptr<ImageLoader::Slot> ImageLoader::schedule(std::int64_t step) {
   const std::int64_t size = options_.training.size;
   slot->batch.step = step;
   slot->batch.pixels = Tensor::empty({options_.batch_size, size, size, Image::channels}, DType::u8);
-  slot->batch.placements = Tensor::empty(
-      {options_.batch_size, static_cast<std::int64_t>(sizeof(kernels::ImagePlacement))}, DType::u8);
-  slot->batch.mix =
-      Tensor::empty({static_cast<std::int64_t>(sizeof(kernels::ImageMix))}, DType::u8);
+  slot->batch.placements.resize(static_cast<std::size_t>(options_.batch_size));
   slot->batch.labels = Tensor::empty({options_.batch_size}, DType::i64);
   slot->batch.targets = Tensor::empty({options_.batch_size, options_.classes});
   for (std::int64_t i = 0; i < options_.batch_size; ++i) {
@@ -128,8 +124,7 @@ void ImageLoader::prepare(Slot& slot, std::size_t i) const {
       prepare_image(image, training.size, draws, image_noise_key(options_.seed, item.epoch, index));
   std::copy(bytes.pixels.begin(), bytes.pixels.end(),
             slot.batch.pixels.data_as<std::uint8_t>() + i * bytes.pixels.size());
-  std::memcpy(slot.batch.placements.data_as<std::uint8_t>() + i * sizeof(placement), &placement,
-              sizeof(placement));
+  slot.batch.placements[i] = placement;
 }
 
 void ImageLoader::finish(Slot& slot) const {
@@ -141,8 +136,7 @@ void ImageLoader::finish(Slot& slot) const {
                                .step = static_cast<std::uint32_t>(slot.batch.step)});
     mix = draw_mix(size, size, *options_.mixup, generator);
   }
-  const kernels::ImageMix of_images = image_mix(mix);
-  std::memcpy(slot.batch.mix.data(), &of_images, sizeof(of_images));
+  slot.batch.mix = mix_of_images(mix);
   soft_targets(slot.batch.labels.span<std::int64_t>(), options_.classes, options_.label_smoothing,
                mix.lambda, slot.batch.targets.data_as<float>());
 }

@@ -24,11 +24,11 @@ namespace seqpe::data {
 struct ImageBatch {
   std::int64_t step = 0;
   // For ops::image_batch, which makes of them what a model takes.
-  Tensor pixels;      // u8 [B, S, S, 3]
-  Tensor placements;  // u8 [B, bytes of a kernels::ImagePlacement]
-  Tensor mix;         // u8 [bytes of a kernels::ImageMix]
-  Tensor labels;      // i64 [B]
-  Tensor targets;     // f32 [B, classes]
+  Tensor pixels;                                    // u8 [B, S, S, 3]
+  std::vector<kernels::ImagePlacement> placements;  // B
+  kernels::ImageMix mix;
+  Tensor labels;   // i64 [B]
+  Tensor targets;  // f32 [B, classes]
 };
 
 struct ImageLoaderOptions {

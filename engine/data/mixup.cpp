@@ -99,7 +99,7 @@ Mix draw_mix(std::int64_t height, std::int64_t width, const MixupOptions& option
   return cutmix_at(lambda, center_y, center_x, height, width);
 }
 
-kernels::ImageMix image_mix(const Mix& mix) {
+kernels::ImageMix mix_of_images(const Mix& mix) {
   if (!mix.box) {
     return {.own_share = static_cast<float>(mix.lambda),
             .partner_share = static_cast<float>(1 - mix.lambda)};

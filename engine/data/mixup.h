@@ -43,7 +43,7 @@ Mix cutmix_at(double lambda, std::int64_t center_y, std::int64_t center_x, std::
 
 /// The same for the kernel that mixes images: an image's box replaces its pixels, so its shares are
 /// 1 and 0.
-kernels::ImageMix image_mix(const Mix& mix);
+kernels::ImageMix mix_of_images(const Mix& mix);
 
 /// `targets` [batch, classes]: the label's row (1 - smoothing + smoothing / classes on the label,
 /// smoothing / classes elsewhere) times lambda, plus the partner's times 1 - lambda. Throws Error

@@ -17,8 +17,8 @@ constexpr const char* kTargets = "targets";
 train::StepInputs step_inputs(const ImageClassifier& model, const ImageStep& step) {
   train::StepInputs inputs;
   inputs.add(kPixels, step.pixels);
-  inputs.add(kPlacements, step.placements);
-  inputs.add(kMix, step.mix);
+  inputs.add(kPlacements, ops::image_placements(step.placements));
+  inputs.add(kMix, ops::image_mix(step.mix));
   inputs.add(kTargets, step.targets);
   const Extent grid = model.vit().grid_of(step.pixels.dim(1), step.pixels.dim(2));
   add_step(inputs, model, grid, step.step, step.positions);

@@ -2,6 +2,9 @@
 // what it computes from them.
 #pragma once
 
+#include <vector>
+
+#include "kernels/image_batch.h"
 #include "models/tasks/image_classifier.h"
 #include "models/tasks/step.h"
 
@@ -10,10 +13,10 @@ namespace seqpe::models {
 struct ImageStep {
   std::int64_t step = 0;
   // The whole batch, as data::ImageBatch has it.
-  Tensor pixels;      // u8 [B, S, S, 3]
-  Tensor placements;  // u8 [B, bytes of a kernels::ImagePlacement]
-  Tensor mix;         // u8 [bytes of a kernels::ImageMix]
-  Tensor targets;     // f32 [B, classes]
+  Tensor pixels;                                    // u8 [B, S, S, 3]
+  std::vector<kernels::ImagePlacement> placements;  // B
+  kernels::ImageMix mix;
+  Tensor targets;  // f32 [B, classes]
   StepPositions positions;
 };
 

@@ -51,12 +51,8 @@ ImageTask::ImageTask(const ImageClassifier& model,
     : model_(model),
       training_(std::move(training)),
       validation_(std::move(validation)),
-      loader_(training_, loader_options(model.config())) {
-  if (model.seqpe() == nullptr) return;
-  const Config& config = model.config();
-  samplers_.emplace(config.seqpe, model.seqpe()->encoder().out_dim(), trained_extent(config),
-                    config.train.batch_size, static_cast<std::uint64_t>(config.train.seed));
-}
+      loader_(training_, loader_options(model.config())),
+      samplers_(training_samplers(model, trained_extent(model.config()))) {}
 
 train::StepInputs ImageTask::draw(std::int64_t step) {
   evaluated_.reset();  // here, where every step comes by: a device may play the rest
@@ -72,9 +68,7 @@ train::StepInputs ImageTask::draw(std::int64_t step) {
 }
 
 train::StepTerms ImageTask::forward_backward(const train::StepInputs& inputs) {
-  const train::TrainConfig& config = model_.config().train;
-  const nn::Pass pass{.training = true, .seed = static_cast<std::uint64_t>(config.seed)};
-  return run_step(model_, inputs, pass, config.micro_batch());
+  return run_step(model_, inputs, training_pass(model_), model_.config().train.micro_batch());
 }
 
 train::Evaluation ImageTask::evaluate(const train::OnEvaluated& on_evaluated) {

@@ -30,7 +30,10 @@ LmTask::LmTask(const LanguageModel& model)
     : LmTask(model, read_training(model), read_validation(model)) {}
 
 LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation)
-    : model_(model), training_(std::move(training)), validation_(std::move(validation)) {
+    : model_(model),
+      training_(std::move(training)),
+      validation_(std::move(validation)),
+      samplers_(training_samplers(model, {model.config().data.block_size})) {
   const Config& config = model.config();
   const std::int64_t length = config.data.block_size;
   blocks_ = data::training_blocks(training_, length, config.data.reference_blocks);
@@ -40,11 +43,8 @@ LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks v
                      config.data.reference_blocks
                          ? " beside the last one of a chunk, which data.reference_blocks drops"
                          : "");
-  const auto seed = static_cast<std::uint64_t>(config.train.seed);
-  order_.emplace(static_cast<std::int64_t>(blocks_.size()), seed, "data.order");
-  if (model.seqpe() == nullptr) return;
-  samplers_.emplace(config.seqpe, model.seqpe()->encoder().out_dim(), Extent{length},
-                    config.train.batch_size, seed);
+  order_.emplace(static_cast<std::int64_t>(blocks_.size()),
+                 static_cast<std::uint64_t>(config.train.seed), "data.order");
 }
 
 std::int64_t LmTask::training_tokens() const {
@@ -72,9 +72,7 @@ train::StepInputs LmTask::draw(std::int64_t step) {
 }
 
 train::StepTerms LmTask::forward_backward(const train::StepInputs& inputs) {
-  const train::TrainConfig& config = model_.config().train;
-  const nn::Pass pass{.training = true, .seed = static_cast<std::uint64_t>(config.seed)};
-  return run_step(model_, inputs, pass, config.micro_batch());
+  return run_step(model_, inputs, training_pass(model_), model_.config().train.micro_batch());
 }
 
 train::Evaluation LmTask::evaluate(const train::OnEvaluated& on_evaluated) {

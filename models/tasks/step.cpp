@@ -106,6 +106,18 @@ EncodedPositions encode_positions(const TaskModel& model, const train::StepInput
 
 }  // namespace
 
+std::optional<TrainingSamplers> training_samplers(const TaskModel& model, const Extent& window) {
+  if (model.seqpe() == nullptr) return std::nullopt;
+  const Config& config = model.config();
+  return std::optional<TrainingSamplers>(
+      std::in_place, config.seqpe, model.seqpe()->encoder().out_dim(), window,
+      config.train.batch_size, static_cast<std::uint64_t>(config.train.seed));
+}
+
+nn::Pass training_pass(const TaskModel& model) {
+  return {.training = true, .seed = static_cast<std::uint64_t>(model.config().train.seed)};
+}
+
 StepPositions draw_positions(TrainingSamplers& samplers, std::int64_t step,
                              std::int64_t dimensions) {
   StepPositions out{.starts = samplers.shift.starts(step)};

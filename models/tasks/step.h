@@ -12,6 +12,13 @@
 
 namespace seqpe::models {
 
+/// The samplers of a training on windows of `window`; none but with SeqPE. Throws as
+/// TrainingSamplers.
+std::optional<TrainingSamplers> training_samplers(const TaskModel& model, const Extent& window);
+
+/// A pass of training: with dropout, drawn by train.seed.
+nn::Pass training_pass(const TaskModel& model);
+
 /// The positions of a step; of SeqPE alone, other encodings begin at the origin.
 struct StepPositions {
   std::vector<std::int64_t> starts;  // of the blocks, as in PositionGrid

@@ -38,8 +38,9 @@ std::vector<std::int64_t> labels_of(const Tensor& tensor) {
 void expect_same(const ImageBatch& batch, const ImageBatch& other) {
   EXPECT_EQ(batch.step, other.step);
   EXPECT_EQ(bytes_of(batch.pixels), bytes_of(other.pixels));
-  EXPECT_EQ(bytes_of(batch.placements), bytes_of(other.placements));
-  EXPECT_EQ(bytes_of(batch.mix), bytes_of(other.mix));
+  EXPECT_EQ(bytes_of(ops::image_placements(batch.placements)),
+            bytes_of(ops::image_placements(other.placements)));
+  EXPECT_EQ(bytes_of(ops::image_mix(batch.mix)), bytes_of(ops::image_mix(other.mix)));
   EXPECT_EQ(labels_of(batch.labels), labels_of(other.labels));
   EXPECT_EQ(floats_of(batch.targets), floats_of(other.targets));
 }
@@ -128,10 +129,10 @@ void expect_parts(const ImageLoaderOptions& options) {
   reference::mix_images(mix, 5, 8, 8, planes.data());
   soft_targets(labels, 4, 0.1, mix.lambda, targets.data());
   EXPECT_EQ(labels_of(batch.labels), labels);
-  EXPECT_EQ(
-      floats_of(ops::image_batch(batch.pixels, batch.placements, batch.mix,
-                                 kImageNetStatistics.mean, kImageNetStatistics.standard_deviation)),
-      planes);
+  EXPECT_EQ(floats_of(ops::image_batch(batch.pixels, ops::image_placements(batch.placements),
+                                       ops::image_mix(batch.mix), kImageNetStatistics.mean,
+                                       kImageNetStatistics.standard_deviation)),
+            planes);
   EXPECT_EQ(floats_of(batch.targets), targets);
 }
 

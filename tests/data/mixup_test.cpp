@@ -18,10 +18,10 @@ TEST(Mixup, SharesAndBoxForTheKernel) {
     EXPECT_EQ(mix.partner_share, partner);
     EXPECT_EQ((std::array{mix.top, mix.left, mix.height, mix.width}), box);
   };
-  expect(image_mix({}), 1, 0, {});
-  expect(image_mix({0.25, std::nullopt}), 0.25F, 0.75F, {});
-  expect(image_mix({1 - 1e-9, std::nullopt}), 1, static_cast<float>(1 - (1 - 1e-9)), {});
-  expect(image_mix({0.5, Box{1, 2, 3, 4}}), 1, 0, {1, 2, 3, 4});
+  expect(mix_of_images({}), 1, 0, {});
+  expect(mix_of_images({0.25, std::nullopt}), 0.25F, 0.75F, {});
+  expect(mix_of_images({1 - 1e-9, std::nullopt}), 1, static_cast<float>(1 - (1 - 1e-9)), {});
+  expect(mix_of_images({0.5, Box{1, 2, 3, 4}}), 1, 0, {1, 2, 3, 4});
 }
 
 TEST(Mixup, CutMixBoxes) {

@@ -76,7 +76,7 @@ std::vector<float> run_image_batch(const Context& context, const ImageBatchCase&
   const Memory<float> out(poisoned<float>(count));
   const Memory<std::uint8_t> images(random_bytes(count));
   const Memory<kernels::ImagePlacement> placements(image_placements(c, erase));
-  const Memory<kernels::ImageMix> shares({data::image_mix(mix)});
+  const Memory<kernels::ImageMix> shares({data::mix_of_images(mix)});
   kernels::image_batch(context, {.out = out.data(),
                                  .images = images.data(),
                                  .placements = placements.data(),

@@ -43,7 +43,8 @@ double train_seconds(const std::shared_ptr<const data::ImageDataset>& images,
   std::int64_t done = 0;
   for (std::int64_t step = 0; done < options.images; ++step) {
     const data::ImageBatch batch = loader.next(step);
-    ops::image_batch(batch.pixels, batch.placements, batch.mix, data::kImageNetStatistics.mean,
+    ops::image_batch(batch.pixels, ops::image_placements(batch.placements),
+                     ops::image_mix(batch.mix), data::kImageNetStatistics.mean,
                      data::kImageNetStatistics.standard_deviation);
     done += loading.batch_size;
   }

@@ -14,7 +14,9 @@ constexpr std::int64_t kClasses = 1000;  // of ImageNet-1k
 
 class RandomImages final : public train::Objective {
  public:
-  explicit RandomImages(const models::ImageClassifier& model) : model_(model) {
+  explicit RandomImages(const models::ImageClassifier& model)
+      : model_(model),
+        samplers_(models::training_samplers(model, models::trained_extent(model.config()))) {
     const models::Config& config = model.config();
     const std::int64_t batch = config.train.batch_size, size = config.model.image,
                        classes = config.model.classes;
@@ -22,17 +24,12 @@ class RandomImages final : public train::Objective {
     drawn_.pixels = Tensor::empty({batch, size, size, models::Vit::kChannels}, DType::u8);
     for (std::uint8_t& value : drawn_.pixels.span<std::uint8_t>())
       value = static_cast<std::uint8_t>(random.next_u32());
-    std::vector<kernels::ImagePlacement> placements(static_cast<std::size_t>(batch));
-    for (std::size_t i = 1; i < placements.size(); i += 2) placements[i].flipped = 1;
-    drawn_.placements = ops::image_placements(placements);
-    drawn_.mix = ops::image_mix({.own_share = 0.5F, .partner_share = 0.5F});
+    drawn_.placements.resize(static_cast<std::size_t>(batch));
+    for (std::size_t i = 1; i < drawn_.placements.size(); i += 2) drawn_.placements[i].flipped = 1;
+    drawn_.mix = {.own_share = 0.5F, .partner_share = 0.5F};
     drawn_.targets = Tensor::zeros({batch, classes}, DType::f32);
     for (std::int64_t row = 0; row < batch; ++row)
       drawn_.targets.data_as<float>()[row * classes + random.uniform_int(classes)] = 1;
-    if (model.seqpe() == nullptr) return;
-    samplers_.emplace(config.seqpe, model.seqpe()->encoder().out_dim(),
-                      models::trained_extent(config), batch,
-                      static_cast<std::uint64_t>(config.train.seed));
   }
 
   const char* unit() const override { return "images"; }
@@ -44,9 +41,8 @@ class RandomImages final : public train::Objective {
     return step_inputs(model_, out);
   }
   train::StepTerms forward_backward(const train::StepInputs& inputs) override {
-    const train::TrainConfig& config = model_.config().train;
-    const nn::Pass pass{.training = true, .seed = static_cast<std::uint64_t>(config.seed)};
-    return run_step(model_, inputs, pass, config.micro_batch());
+    return run_step(model_, inputs, models::training_pass(model_),
+                    model_.config().train.micro_batch());
   }
 
  private:

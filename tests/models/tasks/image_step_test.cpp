@@ -23,8 +23,8 @@ ImageStep some_step(std::vector<std::int64_t> starts) {
         static_cast<std::uint8_t>(philox_word({.seed = 1}, static_cast<std::uint64_t>(i)));
   return {.step = 0,
           .pixels = pixels,
-          .placements = ops::image_placements({{.top = 2, .flipped = 1}, {}, {.left = -3}, {}}),
-          .mix = ops::image_mix({.own_share = 0.75F, .partner_share = 0.25F}),
+          .placements = {{.top = 2, .flipped = 1}, {}, {.left = -3}, {}},
+          .mix = {.own_share = 0.75F, .partner_share = 0.25F},
           .targets = test::random_tensor({kBatch, 8}, 2, DType::f32, 0.0, 1.0),
           .positions = {.starts = std::move(starts)}};
 }
@@ -42,8 +42,8 @@ TEST(ImageStep, EachImageHasTheBlockOfItsNumber) {
   const ImageClassifier model = lively_model();
   const ImageStep step = some_step({0, 0, 3, 9});
   const auto& [mean, standard_deviation] = data::kImageNetStatistics;
-  const Tensor images =
-      ops::image_batch(step.pixels, step.placements, step.mix, mean, standard_deviation);
+  const Tensor images = ops::image_batch(step.pixels, ops::image_placements(step.placements),
+                                         ops::image_mix(step.mix), mean, standard_deviation);
   double loss = 0;
   for (std::int64_t b = 0; b < kBatch; ++b) {
     const autograd::NoGradGuard no_grad;
