@@ -19,7 +19,7 @@ void save_image_classifier(const ImageClassifier& model, const std::vector<std::
 
 /// The first class that is not named and numbered as the one that the model in `directory` was
 /// trained on, as "class 1 is 'b' in FILE and 'c' in the data"; empty where all are, or the model
-/// has no names (config.json).
+/// has no names (config.json). Throws CheckpointError where that file is damaged.
 std::string other_class(const std::vector<std::string>& classes,
                         const std::filesystem::path& directory);
 
