@@ -245,8 +245,8 @@ __global__ void __launch_bounds__(32 * kLayerNormWarps) layer_norm_backward_row_
   }
 }
 
-/// The same for rows of any length, read twice. Shared: the sums [2, cols]; thread t owns columns
-/// t, t + blockDim.x, ...
+/// The same for longer rows, up to 20,000 columns, read twice. Shared: the sums [2, cols]; thread t
+/// owns columns t, t + blockDim.x, ...
 template <typename T, typename Sink>
 __global__ void __launch_bounds__(32 * kLayerNormWarps)
     layer_norm_backward_any_row_kernel(const Sink sink, float* __restrict__ partial,

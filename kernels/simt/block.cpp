@@ -307,10 +307,11 @@ std::byte* BlockRunner::shared_variable(SharedVariable& variable, std::size_t by
   if (variable.launch[worker] != grid_.number) {
     const std::uint32_t offset =
         round_up(shared_top_ + kRedZone, static_cast<std::uint32_t>(alignment));
-    if (shared_bytes() + bytes > kMostShared) {  // no exception leaves a fiber
+    const std::size_t all = shared_bytes() + bytes, most = most_shared(grid_.shared_bytes);
+    if (all > most) {  // no exception leaves a fiber
       report_at({site}, *current_thread,
-                "a block has at most {} bytes of shared memory, asked {} at {}", kMostShared,
-                shared_bytes() + bytes, source_line(site));
+                "a block has at most {} bytes of shared memory, asked {} at {}", most, all,
+                source_line(site));
       return shared_.get();
     }
     shared_top_ = offset + static_cast<std::uint32_t>(bytes) + kRedZone;

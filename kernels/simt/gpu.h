@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/simt/launch.h"
+#include "kernels/simt/limits.h"
 #include "kernels/simt/pack.h"
 
 #define SEQPE_SHARED(Type, name)   \
@@ -26,8 +27,7 @@ template <typename... Parameters, typename... Arguments>
 void launch(const Context& context, const Launch& shape, void (*kernel)(Parameters...),
             Arguments... arguments) {
   check_launch(shape);
-  constexpr std::size_t kWithoutAsking = std::size_t{48} << 10;
-  if (shape.shared_bytes > kWithoutAsking) {
+  if (asks_for_more_shared(shape.shared_bytes)) {
     check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                                     cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     static_cast<int>(shape.shared_bytes)),

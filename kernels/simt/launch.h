@@ -19,7 +19,8 @@ struct Launch {
 };
 
 /// Throws Error with the kernel's name and the sizes unless a block has 1 to 1024 threads, at most
-/// 163 KiB of dynamic shared memory, and the grid at least one block, at most 65535 in y and z.
+/// 163 KiB of dynamic shared memory (the emulator holds static memory to it, too), and the grid at
+/// least one block, at most 65535 in y and z.
 void check_launch(const Launch& launch);
 
 }  // namespace seqpe::simt

@@ -17,8 +17,8 @@ struct Case {
 
 // Rows in registers with 1 to 8 packs a lane, rows that no pack divides, rows longer than the
 // registers hold.
-const Case kCases[] = {{0, 8},    {1, 1},     {5, 8},   {3, 33},   {7, 768}, {2, 771},
-                       {37, 132}, {300, 136}, {4, 512}, {2, 2048}, {1, 4096}};
+const Case kCases[] = {{0, 8},    {1, 1},     {5, 8},   {3, 33},   {7, 768},  {2, 771},
+                       {37, 132}, {300, 136}, {4, 512}, {2, 2048}, {1, 4096}, {1, 6144}};
 
 /// Inputs, rounded to T.
 template <typename T>

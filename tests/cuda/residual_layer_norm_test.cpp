@@ -34,6 +34,7 @@ const Case kCases[] = {
     {.rows = 2, .cols = 1536, .probability = 0.9, .first_element = std::uint64_t{1} << 35},
     {.rows = 2, .cols = 2048, .probability = 0.1, .run = 1 << 10, .run_stride = 1LL << 34},
     {.rows = 1, .cols = 4096, .probability = 0.1},
+    {.rows = 1, .cols = 6144},
 };
 
 /// Which of the backward's pointers are null.

@@ -311,6 +311,15 @@ TEST(SimtLaunch, StaticAndDynamicSharedMemoryCountTogether) {
                "tests/simt/warp_functions.cu:[0-9]+");
 }
 
+// A launch asks CUDA for more than 48 KiB by its dynamic part, for it knows no other.
+TEST(SimtLaunch, SharedMemoryThatALaunchDoesNotAskForHasALowerLimit) {
+  constexpr std::size_t kUnasked = std::size_t{32} << 10;
+  EXPECT_EQ(much_shared_after(kUnasked + 1), 31);
+  expect_match(reports_of([] { much_shared_after(kUnasked); }),
+               "a block has at most 49152 bytes of shared memory, asked 49280 at "
+               "tests/simt/warp_functions.cu:[0-9]+");
+}
+
 TEST(SimtLaunch, RefusesWhatNoGpuCouldRun) {
   simt::check_launch({"empty", dim3(1), dim3(1, 1, 64)});
   test::expect_error(

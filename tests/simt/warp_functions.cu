@@ -88,12 +88,21 @@ __global__ void two_lines_kernel(float* out) {
 
 __global__ void empty_kernel() {}
 
-/// 128 bytes of shared memory beside what the launch asks for.
+/// N floats of shared memory beside what the launch asks for.
+template <int N>
 __global__ void static_shared_kernel(float* out) {
-  SEQPE_SHARED(float[32], values);
+  SEQPE_SHARED(float[N], values);
   values[threadIdx.x] = static_cast<float>(threadIdx.x);
   __syncthreads();
   if (threadIdx.x == 0) *out = values[31];
+}
+
+template <int N>
+float static_shared_after(std::size_t dynamic_bytes) {
+  return filled<float>(1, 0.0f, [=](float* out) {
+    launch(kDevice, {"static_shared", dim3(1), dim3(32), dynamic_bytes}, static_shared_kernel<N>,
+           out);
+  })[0];
 }
 
 }  // namespace
@@ -145,9 +154,10 @@ void launch_empty(unsigned threads, unsigned blocks_y, std::size_t shared_bytes)
 }
 
 float shared_after(std::size_t dynamic_bytes) {
-  return filled<float>(1, 0.0f, [=](float* out) {
-    launch(kDevice, {"static_shared", dim3(1), dim3(32), dynamic_bytes}, static_shared_kernel, out);
-  })[0];
+  return static_shared_after<32>(dynamic_bytes);
+}
+float much_shared_after(std::size_t dynamic_bytes) {
+  return static_shared_after<4096 + 32>(dynamic_bytes);
 }
 
 }  // namespace seqpe::test

@@ -25,6 +25,8 @@ std::vector<float> product_of_fragments();
 void race_of_two_lines();
 /// 31, from a variable of 128 bytes behind so much dynamic shared memory.
 float shared_after(std::size_t dynamic_bytes);
+/// The same with a variable of 16 KiB and 128 bytes.
+float much_shared_after(std::size_t dynamic_bytes);
 void launch_empty(unsigned threads, unsigned blocks_y, std::size_t shared_bytes);
 
 }  // namespace seqpe::test

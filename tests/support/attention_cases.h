@@ -78,6 +78,7 @@ inline const AttentionCase kAttentionCases[] = {
     {"pe_head_major", 2, 2, 9, 7, 4, 4, false, AttentionMask::none, 0, 4, 2, 0, 2, false,
      AttentionLayout::head_major},
     {"pe_largest_heads", 1, 1, 18, 18, 128, 128, true, AttentionMask::none, 0, 128},
+    {"pe_wide_heads", 1, 1, 17, 17, 80, 80, true, AttentionMask::none, 0, 80},
     {"one_of_several_queries", 3, 2, 1, 6, 8, 8, true, AttentionMask::none, 0.2, 0, 1, 0, 1, false,
      AttentionLayout::token_major, 5, 6},
     {"pe_empty_sequence", 2, 2, 5, 5, 4, 4, false, AttentionMask::first_sequence_empty, 0.1, 4, 2},
