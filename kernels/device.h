@@ -48,14 +48,17 @@ inline Context device_context() {
 /// DeviceError where there is no device. Giving it back waits for the device.
 void* allocate_on_device(std::size_t bytes);
 void free_on_device(void* block);
+/// What the device has left, whoever holds the rest, for the end of a message: ", 0.4 GB of 79.6 GB
+/// are free". Empty where nobody tells.
+std::string memory_left_on_device();
 
 /// Working memory that kernels' launchers keep on the device, and its release but for recorded
 /// work.
 std::size_t scratch_on_device();
 void release_scratch_on_device();
-/// `release`: called before scratch is refused, to give back memory that others keep waiting. Not
-/// while work is recorded, which must free nothing.
-void on_scratch_shortage_on_device(void (*release)());
+/// `release`: called before memory of kernels is refused, to give back what others keep waiting.
+/// Not while work is recorded, which must free nothing.
+void on_memory_shortage_on_device(void (*release)());
 
 /// What the profile (kernels/common/profile.h) calls the host's waiting for the device.
 inline constexpr const char* kWait = "wait_for_device";

@@ -28,11 +28,15 @@ void* allocate_on_device(std::size_t) {
 
 void free_on_device(void*) {}
 
+std::string memory_left_on_device() {
+  return "";
+}
+
 std::size_t scratch_on_device() {
   return 0;
 }
 void release_scratch_on_device() {}
-void on_scratch_shortage_on_device(void (*)()) {}
+void on_memory_shortage_on_device(void (*)()) {}
 
 void copy_to_device(const Context&, void*, const void*, std::size_t) {
   throw_built_without_cuda("copy_to_device");

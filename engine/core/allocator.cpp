@@ -41,6 +41,7 @@ struct Source {
   void (*free)(void* block);
   std::size_t (*kept_by_kernels)();
   void (*release_kept)();
+  std::string (*memory_left)();  // for a message
   bool records;
 };
 
@@ -55,9 +56,10 @@ class CachingAllocator final : public Allocator {
     void* block = bytes <= kLargestRequest ? find_block(block_size(bytes)) : nullptr;
     require<OutOfMemoryError>(
         block != nullptr,
-        "[{}] out of memory; asked {} bytes, {} bytes are in live tensors, {} are held. Hint: "
+        "[{}] out of memory; asked {} bytes, {} bytes are in live tensors, {} are held{}. Hint: "
         "smaller micro-batches (train.micro_batch_size) or shorter sequences.",
-        source_.name, bytes, stats_.current, stats_.reserved + source_.kept_by_kernels());
+        source_.name, bytes, stats_.current, stats_.reserved + source_.kept_by_kernels(),
+        source_.memory_left());
     stats_.current += bytes;
     stats_.peak = std::max(stats_.peak, stats_.current);
     return block;
@@ -147,16 +149,17 @@ Allocator& allocator(Device device) {
     kernels::Scratch::on_shortage([] { allocator(Device::cpu).release_cached(); });
     return new CachingAllocator(
         {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free,
-         kernels::Scratch::reserved, kernels::Scratch::release_cached, false});
+         kernels::Scratch::reserved, kernels::Scratch::release_cached, [] { return std::string(); },
+         false});
   }();
   if (device == Device::cpu) return *cpu;
   require<DeviceError>(kernels::cuda_device() != kernels::CudaDevice::none,
                        "[allocator] this build has no device {}.", name_of(device));
   static auto* const cuda = [] {
-    kernels::on_scratch_shortage_on_device([] { allocator(Device::cuda).release_cached(); });
+    kernels::on_memory_shortage_on_device([] { allocator(Device::cuda).release_cached(); });
     return new CachingAllocator({"cuda", kernels::allocate_on_device, kernels::free_on_device,
                                  kernels::scratch_on_device, kernels::release_scratch_on_device,
-                                 true});
+                                 kernels::memory_left_on_device, true});
   }();
   return *cuda;
 }

@@ -21,8 +21,7 @@ void check_cuda(int status, const char* what) {
   const auto error = static_cast<cudaError_t>(status);
   if (error == cudaSuccess) return;
   cudaGetLastError();  // told here; the next launch must not find it
-  require<OutOfMemoryError>(error != cudaErrorMemoryAllocation, "[cuda] out of memory in {}.",
-                            what);
+  require<OutOfMemoryError>(error != cudaErrorMemoryAllocation, "[cuda] out of memory: {}.", what);
   throw DeviceError(
       fmt::format("[cuda] {}: {} ({}).", what, cudaGetErrorString(error), cudaGetErrorName(error)));
 }
@@ -120,6 +119,16 @@ void free_on_device(void* block) {
   // cudaFree need not wait for the work that uses the block.
   check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   check_cuda(cudaFree(block), "cudaFree");
+}
+
+std::string memory_left_on_device() {
+  std::size_t left = 0, all = 0;
+  if (cudaMemGetInfo(&left, &all) != cudaSuccess) {
+    cudaGetLastError();
+    return "";
+  }
+  const auto gigabytes = [](std::size_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+  return fmt::format(", {:.1f} GB of {:.1f} GB are free", gigabytes(left), gigabytes(all));
 }
 
 void copy_to_device(const Context& context, void* to, const void* from, std::size_t bytes) {

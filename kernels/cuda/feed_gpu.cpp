@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "kernels/common/error.h"
 #include "kernels/cuda/check_cuda.h"
+#include "kernels/cuda/memory_shortage.h"
 #include "kernels/cuda/staging.h"
 #include "kernels/cuda/stream.h"
 #include "kernels/device.h"
@@ -27,9 +27,9 @@ struct Landing {
   void* memory = nullptr;
   cudaEvent_t arrived = nullptr, left = nullptr;
 
-  explicit Landing(std::size_t bytes) : memory(allocate_on_device(bytes)) {
-    require<OutOfMemoryError>(memory != nullptr,
-                              "[cuda] out of memory: {} bytes for inputs from the host.", bytes);
+  explicit Landing(std::size_t bytes)
+      : memory(cuda::allocate_or_ask(bytes, "inputs from the host",
+                                     [&] { return allocate_on_device(bytes); })) {
     for (cudaEvent_t* event : {&arrived, &left})
       check_cuda(cudaEventCreateWithFlags(event, cudaEventDisableTiming),
                  "cudaEventCreateWithFlags");

@@ -16,6 +16,8 @@
 
 #include "kernels/common/error.h"
 #include "kernels/cuda/check_cuda.h"
+#include "kernels/cuda/memory_shortage.h"
+#include "kernels/device.h"
 #include "kernels/gelu.h"
 #include "kernels/matmul.h"
 
@@ -118,7 +120,8 @@ class Products {
  public:
   Products() {
     check(cublasLtCreate(&handle_), "handle");
-    simt::check_cuda(cudaMalloc(&workspace_, kWorkspace), "workspace of cuBLASLt");
+    workspace_ = allocate_or_ask(kWorkspace, "the workspace of cuBLASLt",
+                                 [] { return allocate_on_device(kWorkspace); });
   }
 
   /// False, and nothing done, if the library has no such product.
@@ -220,8 +223,9 @@ class Products {
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
         handle_, product.description.get(), product.b.get(), product.a.get(), product.out.get(),
         product.out.get(), made, 1, &result, &found);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED || found == 0) return std::nullopt;
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) return std::nullopt;
     check(status, "choice of an algorithm");
+    if (found == 0) return std::nullopt;
     return result.algo;
   }
 

@@ -1,18 +1,25 @@
-// Scratch that the device has no memory for asks others to give theirs back, before it is refused.
+// Memory that kernels keep for themselves: where the device has none left, others are asked to give
+// theirs back before it is refused.
 #pragma once
+
+#include <cstddef>
 
 namespace seqpe::kernels::cuda {
 
-/// What kernels::on_scratch_shortage_on_device was told. Not while work is recorded, which must
-/// free nothing.
+/// What kernels::on_memory_shortage_on_device was told. Not while work is recorded, which must free
+/// nothing.
 void ask_others_to_give_way();
 
-/// allocate(), and once more after others gave way; null if there is still no memory.
+/// Throws OutOfMemoryError: so many bytes "for `use`" are not there.
+[[noreturn]] void refuse_memory(std::size_t bytes, const char* use);
+
+/// allocate(), and once more after others gave way. Throws OutOfMemoryError if it gives null again.
 template <typename F>
-void* allocate_or_ask(const F& allocate) {
+void* allocate_or_ask(std::size_t bytes, const char* use, const F& allocate) {
   if (void* block = allocate()) return block;
   ask_others_to_give_way();
-  return allocate();
+  if (void* block = allocate()) return block;
+  refuse_memory(bytes, use);
 }
 
 }  // namespace seqpe::kernels::cuda

@@ -7,6 +7,8 @@
 
 namespace seqpe::kernels::cuda {
 
+inline constexpr const char* kScratchUse = "scratch of a kernel";
+
 /// Uninitialised device memory; given back when the object goes, for the work that is queued then.
 class DeviceScratch {
  public:

@@ -6,8 +6,7 @@
 #include <mutex>
 
 #include "kernels/common/block_pool.h"
-#include "kernels/common/error.h"
-#include "kernels/cuda/scratch_shortage.h"
+#include "kernels/cuda/memory_shortage.h"
 #include "kernels/device.h"
 #include "kernels/recording.h"
 
@@ -62,9 +61,7 @@ DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
     : context_(context), block_(nullptr) {
   if (bytes == 0) return;
   const std::size_t size = block_size(bytes);
-  block_ = allocate_or_ask([&] { return take(context.stream, size); });
-  require<OutOfMemoryError>(block_ != nullptr,
-                            "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
+  block_ = allocate_or_ask(size, kScratchUse, [&] { return take(context.stream, size); });
 }
 
 DeviceScratch::~DeviceScratch() {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/common/error.h"
 #include "kernels/cuda/check_cuda.h"
 #include "kernels/cuda/staging.h"
 
@@ -36,7 +37,13 @@ class Pool {
       return block.get();
     }
     auto block = std::make_unique<Staging::Block>();
-    check_cuda(cudaHostAlloc(&block->data, size, cudaHostAllocDefault), "cudaHostAlloc");
+    const cudaError_t allocated = cudaHostAlloc(&block->data, size, cudaHostAllocDefault);
+    if (allocated == cudaErrorMemoryAllocation) cudaGetLastError();
+    require<OutOfMemoryError>(
+        allocated != cudaErrorMemoryAllocation,
+        "[cuda] out of memory; asked {} bytes of the host's memory, page-locked, for copies.",
+        size);
+    check_cuda(allocated, "cudaHostAlloc");
     check_cuda(cudaEventCreateWithFlags(&block->passed, cudaEventDisableTiming),
                "cudaEventCreateWithFlags");
     block->size = size;

@@ -1,8 +1,7 @@
 // The twin of kernels/cuda/scratch_gpu.cpp on the emulated device, whose stream has done its work
 // when a launch returns, or keeps it to be played later.
-#include "kernels/common/error.h"
+#include "kernels/cuda/memory_shortage.h"
 #include "kernels/cuda/scratch.h"
-#include "kernels/cuda/scratch_shortage.h"
 #include "kernels/device.h"
 #include "kernels/simt/device_memory.h"
 #include "kernels/simt/recording.h"
@@ -11,10 +10,8 @@ namespace seqpe::kernels {
 namespace cuda {
 
 DeviceScratch::DeviceScratch(const Context& context, std::size_t bytes)
-    : context_(context), block_(allocate_or_ask([&] { return allocate_on_device(bytes); })) {
-  require<OutOfMemoryError>(block_ != nullptr,
-                            "[cuda] out of memory: a kernel asked for {} bytes of scratch.", bytes);
-}
+    : context_(context),
+      block_(allocate_or_ask(bytes, kScratchUse, [&] { return allocate_on_device(bytes); })) {}
 
 DeviceScratch::~DeviceScratch() {
   if (simt::current_tape != nullptr) {

@@ -169,14 +169,26 @@ TEST_F(DeviceGpu, ScratchServesTheNextLaunchAndRecordedWork) {
 TEST_F(DeviceGpu, ScratchAsksOthersToGiveWayBeforeItIsRefused) {
   release_scratch_on_device();
   test::fill_memory(true);
-  on_scratch_shortage_on_device([] { test::fill_memory(false); });
+  on_memory_shortage_on_device([] { test::fill_memory(false); });
   EXPECT_NE(cuda::DeviceScratch(kCuda, 1000).as<void>(), nullptr);
   test::fill_memory(true);
-  on_scratch_shortage_on_device([] {});
+  on_memory_shortage_on_device([] {});
   test::expect_error_with<OutOfMemoryError>(
-      [] { const cuda::DeviceScratch refused(kCuda, 1 << 20); }, "1048576 bytes of scratch");
+      [] { const cuda::DeviceScratch refused(kCuda, 1 << 20); },
+      "asked 1048576 bytes for scratch of a kernel, 0.0 GB of 80.0 GB are free. Hint: ");
   test::fill_memory(false);
-  on_scratch_shortage_on_device(nullptr);
+  on_memory_shortage_on_device(nullptr);
+}
+
+TEST_F(DeviceGpu, MemoryForInputsAsksOthersToGiveWayToo) {
+  test::fill_memory(true);
+  on_memory_shortage_on_device([] { test::fill_memory(false); });
+  Feed(kCuda, sizeof(int));
+  test::fill_memory(true);
+  on_memory_shortage_on_device(nullptr);
+  test::expect_error_with<OutOfMemoryError>([] { Feed(kCuda, 5); },
+                                            "asked 5 bytes for inputs from the host");
+  test::fill_memory(false);
 }
 
 TEST_F(DeviceGpu, ARecordingIsPlayedInTheStreamsOrder) {

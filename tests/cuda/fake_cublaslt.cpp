@@ -12,7 +12,7 @@
 #include "tests/reference/gelu.h"
 
 namespace seqpe::test {
-bool cublaslt_refuses_gelu = false;
+bool cublaslt_refuses_gelu = false, cublaslt_fails = false;
 int cublaslt_tf32_products = 0, cublaslt_products = 0, cublaslt_gelu_products = 0;
 }  // namespace seqpe::test
 
@@ -40,6 +40,12 @@ struct Description {
   const void* bias = nullptr;
   void* aux = nullptr;
   std::int64_t aux_stride = 0;
+};
+
+/// What a caller promises when it asks for an algorithm; the fake's algorithms are that.
+struct Preference {
+  std::uint64_t workspace;
+  std::uint32_t a, b, c, out;  // alignment of the addresses
 };
 
 template <typename T>
@@ -100,6 +106,18 @@ bool valid(const Description& d, const Layout& a, const Layout& b, const Layout&
     return false;
   if (d.epilogue != CUBLASLT_EPILOGUE_DEFAULT && d.bias == nullptr) return false;
   return out.rows == sizes.m && out.columns == sizes.n && b_inner == sizes.k;
+}
+
+/// Whether memory is as the algorithm was told that it would be.
+bool keeps(const cublasLtMatmulAlgo_t& algorithm, const void* a, const void* b, const void* c,
+           const void* out, const void* workspace, std::uint64_t workspace_bytes) {
+  Preference told{};
+  std::memcpy(&told, &algorithm, sizeof(told));
+  const auto aligned = [](const void* pointer, std::uint32_t bytes) {
+    return bytes != 0 && reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
+  };
+  return aligned(a, told.a) && aligned(b, told.b) && aligned(c, told.c) && aligned(out, told.out) &&
+         workspace != nullptr && workspace_bytes >= told.workspace;
 }
 
 }  // namespace
@@ -185,26 +203,49 @@ cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
 }
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* out) {
-  *out = reinterpret_cast<cublasLtMatmulPreference_t>(new char);
+  *out = reinterpret_cast<cublasLtMatmulPreference_t>(new Preference{});
   return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
-  delete reinterpret_cast<char*>(preference);
+  delete reinterpret_cast<Preference*>(preference);
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
-                                                    cublasLtMatmulPreferenceAttributes_t,
-                                                    const void*, std::size_t) {
-  return CUBLAS_STATUS_SUCCESS;
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
+                                                    cublasLtMatmulPreferenceAttributes_t attribute,
+                                                    const void* value, std::size_t bytes) {
+  auto& p = *reinterpret_cast<Preference*>(preference);
+  switch (attribute) {
+    case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
+      copy_attribute(p.workspace, value, bytes);
+      return CUBLAS_STATUS_SUCCESS;
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES:
+      copy_attribute(p.a, value, bytes);
+      return CUBLAS_STATUS_SUCCESS;
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES:
+      copy_attribute(p.b, value, bytes);
+      return CUBLAS_STATUS_SUCCESS;
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES:
+      copy_attribute(p.c, value, bytes);
+      return CUBLAS_STATUS_SUCCESS;
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES:
+      copy_attribute(p.out, value, bytes);
+      return CUBLAS_STATUS_SUCCESS;
+    default:
+      return CUBLAS_STATUS_INVALID_VALUE;
+  }
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t description,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t out,
-                                              cublasLtMatmulPreference_t, int,
-                                              cublasLtMatmulHeuristicResult_t*, int* found) {
+                                              cublasLtMatmulPreference_t preference, int,
+                                              cublasLtMatmulHeuristicResult_t* result, int* found) {
+  *found = 0;
+  if (seqpe::test::cublaslt_fails) return CUBLAS_STATUS_INTERNAL_ERROR;
+  static_assert(sizeof(Preference) <= sizeof(result->algo));
+  std::memcpy(&result->algo, reinterpret_cast<const Preference*>(preference), sizeof(Preference));
   const bool refused = has_gelu(of(description)) && seqpe::test::cublaslt_refuses_gelu;
   *found = !refused && valid(of(description), of(a), of(b), of(out)) ? 1 : 0;
   return *found == 1 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
@@ -214,11 +255,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
                               const void* a_data, cublasLtMatrixLayout_t a_layout,
                               const void* b_data, cublasLtMatrixLayout_t b_layout, const void* beta,
                               const void* c_data, cublasLtMatrixLayout_t, void* out_data,
-                              cublasLtMatrixLayout_t out_layout, const cublasLtMatmulAlgo_t*, void*,
-                              std::size_t, cudaStream_t) {
+                              cublasLtMatrixLayout_t out_layout,
+                              const cublasLtMatmulAlgo_t* algorithm, void* workspace,
+                              std::size_t workspace_bytes, cudaStream_t) {
   const Description& d = of(description);
   const Layout &a = of(a_layout), &b = of(b_layout), &out = of(out_layout);
   if (!valid(d, a, b, out)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!keeps(*algorithm, a_data, b_data, c_data, out_data, workspace, workspace_bytes))
+    return CUBLAS_STATUS_INVALID_VALUE;
   ++seqpe::test::cublaslt_products;
   if (has_gelu(d)) ++seqpe::test::cublaslt_gelu_products;
   const Sizes sizes = sizes_of(d, a, b);
@@ -247,11 +291,6 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     }
   }
   return CUBLAS_STATUS_SUCCESS;
-}
-
-cudaError_t cudaMalloc(void** block, std::size_t) {
-  *block = nullptr;  // the fake needs no workspace
-  return cudaSuccess;
 }
 
 cudaError_t cudaMemset2DAsync(void* to, std::size_t pitch, int value, std::size_t width,

@@ -6,6 +6,8 @@ namespace seqpe::test {
 
 /// Whether the library says that it has no product with a GELU.
 extern bool cublaslt_refuses_gelu;
+/// Whether the search for an algorithm fails.
+extern bool cublaslt_fails;
 
 /// Products that were asked for, in all and with a GELU.
 extern int cublaslt_products, cublaslt_gelu_products;

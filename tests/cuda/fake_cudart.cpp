@@ -176,6 +176,11 @@ cudaError_t cudaMalloc(void** block, std::size_t bytes) {
   *block = std::malloc(bytes);
   return cudaSuccess;
 }
+cudaError_t cudaMemGetInfo(std::size_t* left, std::size_t* all) {
+  *all = std::size_t{80} << 30;
+  *left = memory_is_full ? 0 : *all;
+  return cudaSuccess;
+}
 cudaError_t cudaFree(void* block) {  // need not wait
   std::free(block);
   return cudaSuccess;

@@ -159,6 +159,15 @@ TEST(MatmulCublasLtErrors, WhatTheLibraryDoesNotHave) {
   EXPECT_THROW(kWrapper.run(args), Error);
 }
 
+TEST(MatmulCublasLtErrors, AFailureIsNoMissingProduct) {
+  MatmulProduct<float> product({.m = 11, .n = 5, .k = 3}, {});
+  test::cublaslt_fails = true;
+  test::expect_error<DeviceError>([&] { product.expect_as_defined(kWrapper); },
+                                  "[matmul] cuBLASLt, choice of an algorithm: refused.");
+  test::cublaslt_fails = false;
+  product.expect_as_defined(kWrapper);  // nothing of the failure is kept
+}
+
 TYPED_TEST(MatmulCublasLt, Bias) {
   MatmulProduct<TypeParam> product({.m = 9, .n = 5, .k = 3, .batch = 2, .epilogue = Epilogue::bias},
                                    {.gap = 1});

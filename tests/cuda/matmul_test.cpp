@@ -55,6 +55,8 @@ TYPED_TEST(MatmulCuda, AsGoodAsTheCpu) {
          {Epilogue::bias, Epilogue::bias_gelu_tanh, Epilogue::bias_gelu_erf})
       cases.push_back({.m = m, .n = n, .k = k, .trans_b = true, .epilogue = epilogue});
   }
+  cases.push_back({.m = 3, .n = 1029, .k = 5});  // rows that are split, their lengths no packs
+  cases.push_back({.m = 3, .n = 5, .k = 1029, .trans_b = true, .write = Write::accumulate});
   for (const MatmulArgs& args : cases) {
     SCOPED_TRACE(testing::Message()
                  << args.m << " " << args.n << " " << args.k << " " << args.trans_a << args.trans_b
