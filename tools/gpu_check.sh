@@ -53,10 +53,13 @@ skip() {
 # What a station on the GPU asks first. The program itself says why not.
 need_gpu() {
   [ -x "$bin/cuda_test" ] || skip "there is no $bin/cuda_test, the build failed"
-  local answer
-  answer=$("$bin/cuda_test" --gtest_filter=none 2>&1) && return
+  local answer status=0
+  answer=$("$bin/cuda_test" --gtest_filter=none 2>&1) || status=$?
+  [ "$status" = 0 ] && return
   answer=$(tail -1 <<< "${answer#SKIPPED: }")
-  skip "${answer%%. The preset*}"
+  [ "$status" = 77 ] && skip "${answer%%. The preset*}"
+  echo "cuda_test: exit status $status: $answer"
+  exit 1
 }
 
 machine() {
@@ -75,13 +78,20 @@ goldens() {
   timeout "$limit" "$bin/golden_test"
 }
 # Kernels that share memory between threads, on the small shapes of their tests.
-small='Recording*:Feed*:StepPlans.AResult*:CrossEntropyCuda*:PositionCuda*:PtxCuda.*:LayerNormCuda*:SoftmaxCuda*:ReduceCuda*:EmbeddingCuda*:AttentionCudaTensorCores.*'
+small='Recording* Feed* StepPlans.AResult* CrossEntropyCuda* SoftCrossEntropyCuda* PositionCuda* PtxCuda.* LayerNormCuda*
+  ResidualLayerNormCuda* SoftmaxCuda* ReduceCuda* DivergenceCuda* EmbeddingCuda* ImageBatchCuda* AttentionCudaRows.*
+  AttentionCudaTensorCores.*'
 sanitizer() {
   need_gpu
   local program
   program=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2> /dev/null) ||
     skip "there is no compute-sanitizer (CUDA Toolkit)"
-  timeout "$limit" "$program" --tool "$1" --error-exitcode 9 "$bin/cuda_test" --gtest_filter="$small"
+  local pattern
+  set -f
+  for pattern in $small; do
+    "$bin/cuda_test" --gtest_list_tests --gtest_filter="$pattern" | grep -q '^  ' || { echo "no test is named $pattern"; exit 1; }
+  done
+  timeout "$limit" "$program" --tool "$1" --error-exitcode 9 "$bin/cuda_test" --gtest_filter="$(tr -s ' \n' : <<< "$small")"
 }
 kernel_times() {
   need_gpu

@@ -12,7 +12,9 @@ def main():
     bounds_file = data / "kernel_bounds.json"
     bounds = json.loads(bounds_file.read_text())["results"] if bounds_file.exists() else []
     models = {name for row in bounds for name in row["least_s"]}
-    model = next((name for name in sorted(models) if name in times["gpu"]), None)
+    # "NVIDIA H100 80GB HBM3": a word of the name. Other forms of a GPU have other rates of memory.
+    words = times["gpu"].split()
+    model = next((name for name in sorted(models) if name in words and "PCIe" not in words), None)
     least = {(row["kernel"], row["shape"]): row["least_s"][model] for row in bounds} if model else {}
 
     print(f"{times['gpu']}; median of {times['repeats']} calls with a cold cache; bounds of {model or 'none, the cost model does not know this GPU'}\n")
