@@ -9,19 +9,24 @@ case "$*" in
   *) echo "test.sh: expected no argument or --quick, got: $*" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
+run() {
+  local begin=$SECONDS
+  "$@"
+  echo "test.sh: $((SECONDS - begin)) s: $*"
+}
 tools/install_packages.sh clang-format python3
-tools/format.sh --check
-cmake --preset cpu -DSEQPE_TESTS=ON
-cmake --build --preset cpu
-ctest --preset cpu -j "$(nproc)"
+run tools/format.sh --check
+run cmake --preset cpu -DSEQPE_TESTS=ON
+run cmake --build --preset cpu
+run ctest --preset cpu -j "$(nproc)"
 [ "${1:-}" = "--quick" ] && exit 0
-tools/gemm_twins.sh
-cmake --preset emulated
-cmake --build --preset emulated --target device_tests
-ctest --preset emulated -L 'cuda|golden' -j "$(nproc)"
-tools/nvcc_check.sh
-tools/sass_check.sh
-cmake --preset asan
-cmake --build --preset asan
-ctest --preset asan -L 'unit|cuda' -j "$(nproc)"
-tools/lint.sh
+run tools/gemm_twins.sh
+run cmake --preset emulated
+run cmake --build --preset emulated --target device_tests
+run ctest --preset emulated -L 'cuda|golden' -j "$(nproc)"
+run tools/nvcc_check.sh
+run tools/sass_check.sh
+run cmake --preset asan
+run cmake --build --preset asan
+run ctest --preset asan -L 'unit|cuda' -j "$(nproc)"
+run tools/lint.sh
