@@ -311,8 +311,7 @@ void backward(const Context& context, const AttentionBackwardArgs& args) {
   sum_sequences<T>(context, args.grad_pe_k, pe_k, shape, shape.kv_len);
 }
 
-}  // namespace
-
+/// Refuses heads that the kernels' registers do not hold.
 void check_attention(const AttentionShape& shape) {
   require(shape.head_size <= kLargestCudaHead && shape.pe_size <= kLargestCudaHead &&
               shape.value_size <= kLargestCudaHead,
@@ -320,6 +319,8 @@ void check_attention(const AttentionShape& shape) {
           "of pe, {} of v.",
           kLargestCudaHead, shape.head_size, shape.pe_size, shape.value_size);
 }
+
+}  // namespace
 
 void attention_forward(const Context& context, const AttentionForwardArgs& args) {
   const AttentionShape& shape = args.shape;

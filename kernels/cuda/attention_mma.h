@@ -20,32 +20,22 @@ namespace seqpe::kernels::cuda {
 /// Tokens and distances of tokens are counted in 32 bits.
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
 
-/// Whether rows can be moved 16 bytes at a time.
-template <typename Operand>
-bool has_aligned_rows(const Operand& x) {
-  return aligned_for_packs(x.data) && x.batch_stride % 8 == 0 && x.token_stride % 8 == 0 &&
-         x.head_stride % 8 == 0 && x.token_stride < kMostTokens;
-}
-inline bool is_for_mma(DType dtype, const AttentionShape& shape) {
+template <typename... Operands>
+bool is_for_mma(DType dtype, const AttentionShape& shape, const Operands&... x) {
   const std::int64_t size = shape.head_size;
   return dtype == DType::bf16 && (size == 32 || size == 64 || size == 128) &&
          shape.value_size == size && (shape.pe_size == 0 || shape.pe_size == size) &&
          shape.q_len < kMostTokens && shape.kv_len < kMostTokens &&
-         shape.scale > 0.0;  // the largest logit is then that of the largest product
+         shape.scale > 0.0 &&  // the largest logit is then that of the largest product
+         rows_are_packs(dtype, size, x...) && ((x.token_stride < kMostTokens) && ...);
 }
 /// Whether the tensor cores' kernels take these arguments.
 inline bool is_for_mma(const AttentionForwardArgs& args) {
-  return is_for_mma(args.dtype, args.shape) && has_aligned_rows(args.out) &&
-         has_aligned_rows(args.q) && has_aligned_rows(args.k) && has_aligned_rows(args.v) &&
-         has_aligned_rows(args.pe_q) && has_aligned_rows(args.pe_k);
+  return is_for_mma(args.dtype, args.shape, args.out, args.q, args.k, args.v, args.pe_q, args.pe_k);
 }
-
 inline bool is_for_mma(const AttentionBackwardArgs& args) {
-  return is_for_mma(args.dtype, args.shape) && has_aligned_rows(args.grad_q) &&
-         has_aligned_rows(args.grad_k) && has_aligned_rows(args.grad_v) &&
-         has_aligned_rows(args.grad_out) && has_aligned_rows(args.out) &&
-         has_aligned_rows(args.q) && has_aligned_rows(args.k) && has_aligned_rows(args.v) &&
-         has_aligned_rows(args.pe_q) && has_aligned_rows(args.pe_k);
+  return is_for_mma(args.dtype, args.shape, args.grad_q, args.grad_k, args.grad_v, args.grad_out,
+                    args.out, args.q, args.k, args.v, args.pe_q, args.pe_k);
 }
 
 void attention_forward_mma(const Context& context, const AttentionForwardArgs& args);

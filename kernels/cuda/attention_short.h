@@ -13,14 +13,6 @@ namespace seqpe::kernels::cuda {
 
 constexpr std::int64_t kShortTokens = 16;
 
-/// Whether each row is whole packs of 16 bytes.
-template <typename... Operands>
-bool rows_are_packs(DType dtype, std::int64_t columns, const Operands&... x) {
-  const std::int64_t size = 16 / static_cast<std::int64_t>(size_of(dtype));
-  return columns % size == 0 && ((aligned_for_packs(x.data) && x.batch_stride % size == 0 &&
-                                  x.token_stride % size == 0 && x.head_stride % size == 0) &&
-                                 ...);
-}
 inline bool is_for_short(const AttentionShape& shape) {
   return shape.q_len <= kShortTokens && shape.kv_len <= kShortTokens && shape.pe_size == 0 &&
          shape.value_size == shape.head_size;

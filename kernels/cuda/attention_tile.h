@@ -173,7 +173,4 @@ __device__ __forceinline__ void write_element(const AttentionOutput& output, std
                                                                   : value);
 }
 
-/// Refuses heads that the kernels' registers do not hold.
-void check_attention(const AttentionShape& shape);
-
 }  // namespace seqpe::kernels::cuda

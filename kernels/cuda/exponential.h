@@ -6,7 +6,7 @@
 
 namespace seqpe::kernels::cuda {
 
-constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
+constexpr float kLog2E = 1.4426950408889634f;
 
 /// Relative error: 2^-22 of the instruction, and |x| 2^-24 of the product. For x <= 0, where the
 /// second is large the result is not.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/common/dtype.h"
 #include "kernels/simt/simt.h"
 
 namespace seqpe::kernels::cuda {
@@ -49,6 +50,15 @@ __device__ __forceinline__ void write_floats(T* to, const float (&values)[N], Wr
 template <typename... Pointers>
 bool aligned_for_packs(Pointers... pointers) {
   return ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...);
+}
+
+/// Whether each row is whole packs of 16 bytes.
+template <typename... Operands>
+bool rows_are_packs(DType dtype, std::int64_t columns, const Operands&... x) {
+  const std::int64_t size = 16 / static_cast<std::int64_t>(size_of(dtype));
+  return columns % size == 0 && ((aligned_for_packs(x.data) && x.batch_stride % size == 0 &&
+                                  x.token_stride % size == 0 && x.head_stride % size == 0) &&
+                                 ...);
 }
 
 }  // namespace seqpe::kernels::cuda

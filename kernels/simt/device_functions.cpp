@@ -34,16 +34,16 @@ void exchange_bits(Warp& warp, std::uint32_t mask) {
       report_at({lane.site}, lane, "{} shuffles from lane {}, which mask {:08x} lacks, at {}",
                 where(lane), source, lane.mask, source_line(lane.site));
     const Thread& giver = gives ? *warp.lanes[source] : lane;
-    lane.exchange.result[0] = giver.exchange.operand[0];
+    lane.exchange.result = giver.exchange.operand;
   });
 }
 
 void count_votes(Warp& warp, std::uint32_t mask) {
   std::uint32_t votes = 0;
   for_each_lane(warp, mask, [&](Thread& lane) {
-    votes |= static_cast<std::uint32_t>(lane.exchange.operand[0]) << lane.lane;
+    votes |= static_cast<std::uint32_t>(lane.exchange.operand) << lane.lane;
   });
-  for_each_lane(warp, mask, [&](Thread& lane) { lane.exchange.result[0] = votes; });
+  for_each_lane(warp, mask, [&](Thread& lane) { lane.exchange.result = votes; });
 }
 
 /// True if the whole warp is there.
@@ -105,7 +105,7 @@ void distribute_matrices(Warp& warp, std::uint32_t mask) {
   for (int i = 0; i < count; ++i) {
     for (int row = 0; row < 8; ++row) {
       const std::uint64_t offset =
-          warp.lanes[static_cast<std::size_t>(i * 8 + row)]->exchange.operand[0];
+          warp.lanes[static_cast<std::size_t>(i * 8 + row)]->exchange.operand;
       std::memcpy(matrix[i][row], current_block.shared + offset, sizeof(matrix[i][row]));
     }
   }
@@ -172,17 +172,17 @@ void sync_warp(std::uint32_t mask) {
 
 std::uint64_t shuffle_bits(std::uint32_t mask, std::uint64_t bits, unsigned source) {
   Exchange& exchange = current_thread->exchange;
-  exchange.operand[0] = bits;
+  exchange.operand = bits;
   exchange.parameter = static_cast<int>(source);
   current_runner()->join_collective(mask, exchange_bits, SEQPE_SITE);
-  return exchange.result[0];
+  return exchange.result;
 }
 
 std::uint32_t ballot(std::uint32_t mask, bool predicate) {
   Exchange& exchange = current_thread->exchange;
-  exchange.operand[0] = predicate ? 1 : 0;
+  exchange.operand = predicate ? 1 : 0;
   current_runner()->join_collective(mask, count_votes, SEQPE_SITE);
-  return static_cast<std::uint32_t>(exchange.result[0]);
+  return static_cast<std::uint32_t>(exchange.result);
 }
 
 void read_as_one(void* to, const void* from, std::size_t bytes) {
@@ -219,7 +219,7 @@ void load_matrices(std::uint32_t* registers, int count, std::uint32_t offset, bo
   Exchange& exchange = current_thread->exchange;
   exchange.registers[0] = registers;
   exchange.parameter = count;
-  exchange.operand[0] = offset;
+  exchange.operand = offset;
   current_runner()->join_collective(
       kFullMask, transposed ? distribute_matrices<true> : distribute_matrices<false>, SEQPE_SITE);
 }

@@ -32,7 +32,7 @@ using Collective = void (*)(Warp& warp, std::uint32_t mask);
 
 /// What a lane brings to a collective and takes from it.
 struct Exchange {
-  std::array<std::uint64_t, 2> operand{}, result{};
+  std::uint64_t operand = 0, result = 0;
   std::array<void*, 4> registers{};  // arrays of the lane's registers: fragments of a matrix
   int parameter = 0;
 };
