@@ -1,6 +1,7 @@
 // A cuDNN that runs the graphs it is given on the CPU, operation by operation as its manual defines
-// them, on memory of the host. It refuses what is incomplete or does not fit together. What it
-// cannot prove: that the library has an engine for a graph, and what its random numbers are.
+// them (fake_cudnn_graph.h), on memory of the host. It refuses what is incomplete or does not fit
+// together. What it cannot prove: that the library has an engine for a graph, and what its random
+// numbers are.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +24,5 @@ struct FakeCudnn {
 
 /// The fake that kernels::cuda::cudnn_functions gives.
 FakeCudnn& fake_cudnn();
-
-/// Whether the fake keeps the weight of element `index` with `probability`.
-bool fake_cudnn_keeps(double probability, std::int64_t seed, std::int64_t offset,
-                      std::int64_t index);
 
 }  // namespace seqpe::test
