@@ -3,26 +3,15 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <vector>
 
 #include "kernels/attention_backend.h"
 #include "kernels/common/error.h"
 #include "kernels/cuda/attention_join.h"
-#include "kernels/cuda/cudnn_attention_graph.h"
+#include "kernels/cuda/cudnn_plans.h"
 #include "kernels/cuda/scratch.h"
-#include "kernels/recording.h"
 
 namespace seqpe::kernels::cuda {
 namespace {
-
-/// A plan takes up to 1.5 s to make: whoever computes more shapes than this has better things to
-/// do.
-constexpr std::size_t kMostPlans = 64;
-/// Of a backward in one order, which keeps a Q x K matrix.
-constexpr std::size_t kMostWorkspace = std::size_t{256} << 20;
 
 /// What forward and backward are given alike.
 struct Sources {
@@ -72,8 +61,10 @@ std::string reason_against(const Sources& s) {
   if (s.dtype != DType::bf16) return fmt::format("it takes bf16, not {}", name_of(s.dtype));
   if ((size != 32 && size != 64 && size != 128) || shape.value_size != size ||
       (shape.pe_size != 0 && shape.pe_size != size)) {
-    return fmt::format("it takes heads of 32, 64 or 128 columns, not {}{}", size,
-                       shape.pe_size > 0 ? fmt::format(" + {}", shape.pe_size) : "");
+    return fmt::format(
+        "it takes heads of 32, 64 or 128 columns, not {}{}{}", size,
+        shape.pe_size > 0 ? fmt::format(" + {}", shape.pe_size) : "",
+        shape.value_size != size ? fmt::format(" with values of {}", shape.value_size) : "");
   }
   if (s.key_mask != nullptr) return "it is given no key mask";
   if (shape.causal && shape.q_len != shape.kv_len)
@@ -96,7 +87,19 @@ CudnnStrides strides_of_rows(const AttentionShape& shape, std::int64_t tokens, s
   return {tokens * shape.heads * width, width, shape.heads * width};
 }
 
-/// The graph, of a backward whose gradients lie like what they are gradients of.
+/// Of the gradient of x: as x lies, but packed where rows of x might overlap.
+template <typename Operand>
+CudnnStrides strides_of_gradient(const Operand& x, const AttentionShape& shape, std::int64_t tokens,
+                                 std::int64_t width) {
+  const bool by_token = x.batch_stride >= tokens * x.token_stride &&
+                        x.token_stride >= shape.heads * x.head_stride && x.head_stride >= width;
+  const bool by_head = x.batch_stride >= shape.heads * x.head_stride &&
+                       x.head_stride >= tokens * x.token_stride && x.token_stride >= width;
+  return by_token || by_head ? strides_of(x) : strides_of_rows(shape, tokens, width);
+}
+
+/// The graph. Gradients lie like what they are gradients of, and so does that of `out`; with
+/// dropout they must, since forward asks for backward's plan, too.
 CudnnAttention graph_of(const Sources& s, bool backward) {
   const AttentionShape& shape = s.shape;
   const bool joined = shape.pe_size > 0;
@@ -117,131 +120,67 @@ CudnnAttention graph_of(const Sources& s, bool backward) {
   graph.out = strides_of(s.out);
   if (!backward) return graph;
   graph.grad_out = graph.out;
-  graph.grad_q = graph.q;
-  graph.grad_k = graph.k;
-  graph.grad_v = graph.v;
+  graph.grad_q = joined ? graph.q : strides_of_gradient(s.q, shape, shape.q_len, s.width());
+  graph.grad_k = joined ? graph.k : strides_of_gradient(s.k, shape, shape.kv_len, s.width());
+  graph.grad_v = strides_of_gradient(s.v, shape, shape.kv_len, shape.value_size);
   return graph;
 }
 
-/// The memory of a run, by number.
-struct Bindings {
-  std::vector<std::int64_t> numbers;
-  std::vector<void*> memory;
-
-  void add(CudnnMemory number, const void* data) {
-    numbers.push_back(number);
-    memory.push_back(const_cast<void*>(data));
-  }
-};
-
-class Plans {
- public:
-  /// Null if there is none: `why` then says so.
-  const CudnnPlan* find(const CudnnAttention& graph, std::string& why) {
-    const std::lock_guard lock(mutex_);
-    cudnn_ = cudnn_functions(why);
-    if (cudnn_ == nullptr) return nullptr;
-    auto found = plans_.find(graph);
-    if (found == plans_.end()) {
-      why = reason_against_another();
-      if (!why.empty()) return nullptr;
-      found = plans_.emplace(graph, make(graph)).first;
-    }
-    why = found->second.why_not;
-    return found->second.plan.get();
-  }
-
-  void run(const Context& context, const CudnnPlan& plan, const Bindings& bindings) {
-    const DeviceScratch workspace(context, plan.workspace_bytes());
-    const std::lock_guard lock(mutex_);
-    try {
-      check_cudnn(*cudnn_, cudnn_->set_stream(handle_, static_cast<cudaStream_t>(context.stream)),
-                  "stream");
-      plan.run(handle_, bindings.numbers, bindings.memory, workspace.as<void>());
-    } catch (const CudnnRefusal& refusal) {
-      throw DeviceError(fmt::format("[attention] cuDNN failed: {}.", refusal.what()));
-    }
-  }
-
- private:
-  struct Plan {
-    std::unique_ptr<CudnnPlan> plan;
-    std::string why_not;
-  };
-
-  std::string reason_against_another() const {
-    if (plans_.size() >= kMostPlans)
-      return fmt::format("{} shapes have plans already, more are not made", kMostPlans);
-    if (is_recording()) return "a plan is not made while work is recorded";
-    return "";
-  }
-
-  Plan make(const CudnnAttention& graph) {
-    Plan made;
-    try {
-      if (handle_ == nullptr) check_cudnn(*cudnn_, cudnn_->create(&handle_), "handle");
-      CudnnGraph operations(*cudnn_);
-      add_attention(operations, graph);
-      made.plan = std::make_unique<CudnnPlan>(*cudnn_, CudnnTarget{.handle = handle_},
-                                              std::move(operations));
-      if (graph.one_order && made.plan->workspace_bytes() > kMostWorkspace) {
-        made.why_not = fmt::format("its backward in one order takes {} bytes of workspace",
-                                   made.plan->workspace_bytes());
-        made.plan.reset();
-      }
-    } catch (const CudnnRefusal& refusal) {
-      made.why_not = fmt::format("it has no {} of B {} H {} Q {} K {} D {}, {}",
-                                 graph.backward ? "backward" : "forward", graph.batch, graph.heads,
-                                 graph.q_len, graph.kv_len, graph.head_size, refusal.what());
-    }
-    return made;
-  }
-
-  std::mutex mutex_;
-  const CudnnFunctions* cudnn_ = nullptr;
-  cudnnHandle_t handle_ = nullptr;
-  std::map<CudnnAttention, Plan> plans_;
-};
-
-Plans& plans() {
-  static auto* const instance = new Plans;  // CUDA may be gone before objects of static lifetime
-  return *instance;
-}
-
 /// Where cuDNN writes: at the output's place, or in rows of which the output is taken, where that
-/// is added to, narrower, or not wanted.
+/// is added to, narrower, or not wanted. With dropout the strides are `reserved`: a plan with
+/// others might not be had.
 class Target {
  public:
   Target(const Context& context, const AttentionOutput& output, const AttentionShape& shape,
-         std::int64_t tokens, std::int64_t size, std::int64_t width)
+         std::int64_t tokens, std::int64_t size, std::int64_t width, const CudnnStrides& reserved)
       : context_(context),
         output_(output),
         shape_(shape),
         tokens_(tokens),
         size_(size),
-        width_(width),
+        packed_(strides_of_rows(shape, tokens, width)),
         in_place_(output.data != nullptr && output.write == Write::overwrite && size == width &&
-                  has_aligned_rows(output)),
-        rows_(context, in_place_
-                           ? 0
-                           : static_cast<std::size_t>(shape.batch * tokens * shape.heads * width) *
-                                 sizeof(bf16)) {}
+                  has_aligned_rows(output) &&
+                  (shape.dropout == 0.0 || strides_of(output) == reserved)),
+        strides_(shape.dropout > 0.0 ? reserved
+                 : in_place_         ? strides_of(output)
+                                     : packed_),
+        rows_(context, in_place_ ? 0 : static_cast<std::size_t>(reach(width)) * sizeof(bf16)) {}
 
   void* data() const { return in_place_ ? output_.data : rows(); }
   bf16* rows() const { return rows_.as<bf16>(); }
-  CudnnStrides strides() const {
-    return in_place_ ? strides_of(output_) : strides_of_rows(shape_, tokens_, width_);
-  }
+  const CudnnStrides& strides() const { return strides_; }
   void take() const {
-    if (!in_place_) take_columns(context_, output_, rows(), shape_, tokens_, size_, width_);
+    if (in_place_ || output_.data == nullptr) return;
+    if (strides_ == packed_)
+      return take_columns(context_, output_, rows(), shape_, tokens_, size_, packed_.head);
+    for (std::int64_t b = 0; b < shape_.batch; ++b) {
+      for (std::int64_t h = 0; h < shape_.heads; ++h) take_head(b, h);
+    }
   }
 
  private:
+  std::int64_t reach(std::int64_t width) const {
+    return (shape_.batch - 1) * strides_.batch + (shape_.heads - 1) * strides_.head +
+           (tokens_ - 1) * strides_.token + width;
+  }
+  /// One head of one sequence, whose tokens are rows of a whole token's width.
+  void take_head(std::int64_t b, std::int64_t h) const {
+    AttentionShape one = shape_;
+    one.batch = one.heads = 1;
+    AttentionOutput to = output_;
+    to.data = static_cast<bf16*>(to.data) + b * to.batch_stride + h * to.head_stride;
+    take_columns(context_, to, rows() + b * strides_.batch + h * strides_.head, one, tokens_, size_,
+                 strides_.token);
+  }
+
   const Context context_;
   const AttentionOutput& output_;
   const AttentionShape& shape_;
-  std::int64_t tokens_, size_, width_;
+  std::int64_t tokens_, size_;
+  CudnnStrides packed_;
   bool in_place_;
+  CudnnStrides strides_;
   DeviceScratch rows_;
 };
 
@@ -286,7 +225,7 @@ class Numbers {
     if (drops_) draw_mask_seed(context, seed_.as<std::int64_t>(), shape);
   }
 
-  void add_to(Bindings& bindings, bool backward) const {
+  void add_to(CudnnBindings& bindings, bool backward) const {
     bindings.add(kCudnnScale, &scale_);
     if (causal_) bindings.add(kCudnnMinusInfinity, &minus_infinity_);
     if (backward) bindings.add(kCudnnKeep, &keep_);
@@ -302,6 +241,17 @@ class Numbers {
   DeviceScratch seed_;
 };
 
+/// Seen on Hopper. On compute capability 10.x NVIDIA's own frontend asks for cuDNN 9.18 and for one
+/// engine with knobs of its choice besides (cudnn-frontend, scaled_dot_product_flash_attention.h).
+std::string reason_against_one_order(int capability) {
+  return capability / 10 == 9
+             ? ""
+             : fmt::format(
+                   "its backward is known to add up in one order on compute capability 9.x "
+                   "alone, not on {}.{}",
+                   capability / 10, capability % 10);
+}
+
 /// False: own kernels take over. They draw other masks, so with dropout they cannot.
 bool fall_back(const AttentionShape& shape, const std::string& why) {
   require<DeviceError>(shape.dropout == 0.0,
@@ -314,22 +264,23 @@ bool fall_back(const AttentionShape& shape, const std::string& why) {
 
 bool forward(const Context& context, const AttentionForwardArgs& args, const Sources& sources) {
   const AttentionShape& shape = args.shape;
-  const Target out(context, args.out, shape, shape.q_len, shape.value_size, shape.value_size);
   CudnnAttention graph = graph_of(sources, false);
+  const Target out(context, args.out, shape, shape.q_len, shape.value_size, shape.value_size,
+                   graph.out);
   graph.out = out.strides();
   std::string why;
-  const CudnnPlan* const plan = plans().find(graph, why);
+  CudnnAttentionPlan* const plan = cudnn_plans().find(graph, why);
   if (plan == nullptr) return fall_back(shape, why);
   const Pairs pairs(context, sources);
   const Numbers numbers(context, shape);
-  Bindings bindings;
+  CudnnBindings bindings;
   bindings.add(kCudnnQ, pairs.q);
   bindings.add(kCudnnK, pairs.k);
   bindings.add(kCudnnV, args.v.data);
   bindings.add(kCudnnOut, out.data());
   bindings.add(kCudnnLse, args.lse);
   numbers.add_to(bindings, false);
-  plans().run(context, *plan, bindings);
+  if (!cudnn_plans().run(context, *plan, bindings, why)) return fall_back(shape, why);
   out.take();
   return true;
 }
@@ -338,17 +289,20 @@ bool backward(const Context& context, const AttentionBackwardArgs& args, const S
   const AttentionShape& shape = args.shape;
   if (!has_aligned_rows(args.grad_out))
     return fall_back(shape, "it takes rows at multiples of 16 bytes");
-  const std::int64_t width = sources.width();
-  const Target grad_q(context, args.grad_q, shape, shape.q_len, shape.head_size, width),
-      grad_k(context, args.grad_k, shape, shape.kv_len, shape.head_size, width),
-      grad_v(context, args.grad_v, shape, shape.kv_len, shape.value_size, shape.value_size);
   CudnnAttention graph = graph_of(sources, true);
+  std::string why = graph.one_order ? reason_against_one_order(compute_capability()) : "";
+  if (!why.empty()) return fall_back(shape, why);
+  const std::int64_t width = sources.width();
+  const Target grad_q(context, args.grad_q, shape, shape.q_len, shape.head_size, width,
+                      graph.grad_q),
+      grad_k(context, args.grad_k, shape, shape.kv_len, shape.head_size, width, graph.grad_k),
+      grad_v(context, args.grad_v, shape, shape.kv_len, shape.value_size, shape.value_size,
+             graph.grad_v);
   graph.grad_out = strides_of(args.grad_out);
   graph.grad_q = grad_q.strides();
   graph.grad_k = grad_k.strides();
   graph.grad_v = grad_v.strides();
-  std::string why;
-  const CudnnPlan* const plan = plans().find(graph, why);
+  CudnnAttentionPlan* const plan = cudnn_plans().find(graph, why);
   if (plan == nullptr) return fall_back(shape, why);
   const auto rows = static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len);
   const DeviceScratch delta(context, rows * sizeof(float)),
@@ -356,7 +310,7 @@ bool backward(const Context& context, const AttentionBackwardArgs& args, const S
                  graph.one_order ? 0 : rows * static_cast<std::size_t>(width) * sizeof(float));
   const Pairs pairs(context, sources);
   const Numbers numbers(context, shape);
-  Bindings bindings;
+  CudnnBindings bindings;
   bindings.add(kCudnnQ, pairs.q);
   bindings.add(kCudnnK, pairs.k);
   bindings.add(kCudnnV, args.v.data);
@@ -369,7 +323,7 @@ bool backward(const Context& context, const AttentionBackwardArgs& args, const S
   bindings.add(kCudnnDelta, delta.as<float>());
   if (!graph.one_order) bindings.add(kCudnnGradQSum, grad_q_sum.as<float>());
   numbers.add_to(bindings, true);
-  plans().run(context, *plan, bindings);
+  if (!cudnn_plans().run(context, *plan, bindings, why)) return fall_back(shape, why);
   grad_q.take();
   grad_k.take();
   grad_v.take();
@@ -384,8 +338,9 @@ bool backward(const Context& context, const AttentionBackwardArgs& args, const S
 bool takes(const Sources& s) {
   if (attention_backend() == AttentionBackend::own) return false;
   std::string why = reason_against(s);
-  if (why.empty() && s.shape.dropout > 0.0 && plans().find(graph_of(s, false), why) != nullptr)
-    plans().find(graph_of(s, true), why);
+  if (why.empty() && s.shape.dropout > 0.0 &&
+      cudnn_plans().find(graph_of(s, false), why) != nullptr)
+    cudnn_plans().find(graph_of(s, true), why);
   if (!why.empty()) attention_falls_back(why);
   return why.empty();
 }

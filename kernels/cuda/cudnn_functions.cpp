@@ -1,9 +1,11 @@
 #include "kernels/cuda/cudnn_functions.h"
 
+#include <cuda_runtime.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 
 #include "kernels/attention_backend.h"
+#include "kernels/cuda/check_cuda.h"
 
 namespace seqpe::kernels::cuda {
 namespace {
@@ -48,6 +50,20 @@ struct Loaded {
 };
 
 }  // namespace
+
+int compute_capability() {
+  static const int capability = [] {
+    const auto number = [](cudaDeviceAttr attribute) {
+      int device = 0, value = 0;
+      simt::check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+      simt::check_cuda(cudaDeviceGetAttribute(&value, attribute, device), "cudaDeviceGetAttribute");
+      return value;
+    };
+    return 10 * number(cudaDevAttrComputeCapabilityMajor) +
+           number(cudaDevAttrComputeCapabilityMinor);
+  }();
+  return capability;
+}
 
 const CudnnFunctions* cudnn_functions(std::string& why) {
   static const auto* const loaded =

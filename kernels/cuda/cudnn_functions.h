@@ -22,6 +22,10 @@ struct CudnnFunctions {
   decltype(&cudnnBackendExecute) execute = nullptr;
 };
 
+/// The compute capability of the GPU that they run on, as ten times its first number plus its
+/// second.
+int compute_capability();
+
 /// The library's, which stays loaded. Null where it cannot be used: `why` then says so.
 const CudnnFunctions* cudnn_functions(std::string& why);
 

@@ -11,6 +11,11 @@ CudnnSizes packed(const CudnnSizes& sizes) {
   return {sizes[1] * sizes[2] * sizes[3], sizes[2] * sizes[3], sizes[3], 1};
 }
 
+/// The latest words. Several are of support if all are.
+void add(CudnnRefusal& refusal, const CudnnRefusal& another) {
+  refusal = CudnnRefusal(another.what(), refusal.is_of_support() && another.is_of_support());
+}
+
 }  // namespace
 
 void check_cudnn(const CudnnFunctions& cudnn, cudnnStatus_t status, const char* what) {
@@ -20,7 +25,8 @@ void check_cudnn(const CudnnFunctions& cudnn, cudnnStatus_t status, const char* 
   std::string text = words.data();
   while (!text.empty() && text.back() == '\n') text.pop_back();
   throw CudnnRefusal(
-      fmt::format("{}: {}{}{}", what, cudnn.error_string(status), text.empty() ? "" : ", ", text));
+      fmt::format("{}: {}{}{}", what, cudnn.error_string(status), text.empty() ? "" : ", ", text),
+      CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED);
 }
 
 CudnnDescriptor::CudnnDescriptor(const CudnnFunctions& cudnn, cudnnBackendDescriptorType_t type,
@@ -163,7 +169,7 @@ void CudnnGraph::bernoulli(const CudnnTensor& out, double probability, const Cud
   d.finalize();
 }
 
-CudnnPlan::CudnnPlan(const CudnnFunctions& cudnn, const CudnnTarget& target, CudnnGraph graph)
+CudnnPlan::CudnnPlan(const CudnnFunctions& cudnn, cudnnHandle_t handle, CudnnGraph graph)
     : cudnn_(cudnn),
       graph_(std::move(graph)),
       operations_(cudnn, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "graph") {
@@ -171,13 +177,12 @@ CudnnPlan::CudnnPlan(const CudnnFunctions& cudnn, const CudnnTarget& target, Cud
   for (const auto& operation : graph_.operations()) operations.push_back(operation->get());
   operations_.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                   static_cast<std::int64_t>(operations.size()), operations.data());
-  if (target.handle != nullptr)
-    operations_.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &target.handle);
+  operations_.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle);
   operations_.finalize();
-  std::string refusal = "no engine takes the graph";
-  if (!try_engines(target, CUDNN_HEUR_MODE_A, refusal) &&
-      !try_engines(target, CUDNN_HEUR_MODE_FALLBACK, refusal))
-    throw CudnnRefusal(refusal);
+  CudnnRefusal refusal("no engine takes the graph", true);
+  if (!try_engines(handle, CUDNN_HEUR_MODE_A, refusal) &&
+      !try_engines(handle, CUDNN_HEUR_MODE_FALLBACK, refusal))
+    throw refusal;
   std::int64_t bytes = 0, count = 0;
   check_cudnn(cudnn_,
               cudnn_.get_attribute(plan_->get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
@@ -186,13 +191,12 @@ CudnnPlan::CudnnPlan(const CudnnFunctions& cudnn, const CudnnTarget& target, Cud
   workspace_bytes_ = static_cast<std::size_t>(bytes);
 }
 
-bool CudnnPlan::try_engines(const CudnnTarget& target, cudnnBackendHeurMode_t mode,
-                            std::string& refusal) {
+bool CudnnPlan::try_engines(cudnnHandle_t handle, cudnnBackendHeurMode_t mode,
+                            CudnnRefusal& refusal) {
   constexpr std::int64_t kMostEngines = 8;
   CudnnDescriptor choice(cudnn_, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, "choice of an engine");
   choice.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, operations_);
   choice.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
-  if (target.device != nullptr) choice.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *target.device);
   std::vector<std::unique_ptr<CudnnDescriptor>> engines;
   std::vector<cudnnBackendDescriptor_t> results;
   for (std::int64_t i = 0; i < kMostEngines; ++i) {
@@ -208,8 +212,8 @@ bool CudnnPlan::try_engines(const CudnnTarget& target, cudnnBackendHeurMode_t mo
         cudnn_.get_attribute(choice.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
                              CUDNN_TYPE_BACKEND_DESCRIPTOR, kMostEngines, &found, results.data()),
         "choice of an engine");
-  } catch (const CudnnRefusal& error) {
-    refusal = error.what();
+  } catch (const CudnnRefusal& another) {
+    add(refusal, another);
     return false;
   }
   for (std::int64_t i = 0; i < found; ++i) {
@@ -218,14 +222,11 @@ bool CudnnPlan::try_engines(const CudnnTarget& target, cudnnBackendHeurMode_t mo
         std::make_unique<CudnnDescriptor>(cudnn_, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "plan");
     try {
       plan_->set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, *engine_);
-      if (target.handle != nullptr)
-        plan_->set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &target.handle);
-      if (target.device != nullptr)
-        plan_->set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target.device);
+      plan_->set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle);
       plan_->finalize();
       return true;
-    } catch (const CudnnRefusal& error) {
-      refusal = error.what();
+    } catch (const CudnnRefusal& another) {
+      add(refusal, another);
     }
   }
   return false;

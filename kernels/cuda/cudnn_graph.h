@@ -16,7 +16,13 @@ namespace seqpe::kernels::cuda {
 /// The library will not do what it was asked for. What it says of the reason.
 class CudnnRefusal : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  CudnnRefusal(const std::string& words, bool is_of_support)
+      : std::runtime_error(words), is_of_support_(is_of_support) {}
+  /// Whether it does not support what it was asked for, and never will; else something failed.
+  bool is_of_support() const { return is_of_support_; }
+
+ private:
+  bool is_of_support_;
 };
 
 /// Throws CudnnRefusal with the library's own words unless `status` is success.
@@ -92,16 +98,10 @@ class CudnnGraph {
   std::int64_t next_between_ = std::int64_t{1} << 20;  // beyond the numbers of those in memory
 };
 
-/// Where a graph is to run: a handle, or a device that is described and need not be there.
-struct CudnnTarget {
-  cudnnHandle_t handle = nullptr;
-  const CudnnDescriptor* device = nullptr;
-};
-
 class CudnnPlan {
  public:
   /// By the first of the library's engines that takes the graph.
-  CudnnPlan(const CudnnFunctions& cudnn, const CudnnTarget& target, CudnnGraph graph);
+  CudnnPlan(const CudnnFunctions& cudnn, cudnnHandle_t handle, CudnnGraph graph);
 
   std::size_t workspace_bytes() const { return workspace_bytes_; }
   /// In the order of the handle's stream.
@@ -109,8 +109,8 @@ class CudnnPlan {
            const std::vector<void*>& memory, void* workspace) const;
 
  private:
-  /// Whether one of them takes the graph.
-  bool try_engines(const CudnnTarget& target, cudnnBackendHeurMode_t mode, std::string& refusal);
+  /// Whether one of them takes the graph. Each that does not adds to `refusal`.
+  bool try_engines(cudnnHandle_t handle, cudnnBackendHeurMode_t mode, CudnnRefusal& refusal);
 
   const CudnnFunctions& cudnn_;
   // A plan names its engine, and that the graph: they live as long.

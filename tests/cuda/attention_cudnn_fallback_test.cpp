@@ -1,30 +1,29 @@
 // When cuDNN is asked, and what is told when it is not: by the fake.
 #include "kernels/cuda/cudnn_attention_graph.h"
 #include "kernels/recording.h"
-#include "tests/cuda/attention_cudnn_support.h"
-#include "tests/cuda/attention_support.h"
+#include "tests/cuda/attention_cudnn_arrays.h"
 #include "tests/cuda/fake_cudnn.h"
 #include "tests/support/expect_error.h"
 
 namespace seqpe::kernels {
 namespace {
 
+using test::AttentionArrays;
 using test::AttentionCase;
 using test::AttentionMask;
 using test::AttentionProblem;
+using test::case_with_heads;
 using test::ChosenAttention;
 using test::DeviceArray;
 using test::fake_cudnn;
 using test::on_cuda;
 
-// Plans are kept by shape: each test has a head count of its own.
-AttentionCase case_with_heads(std::int64_t heads) {
-  return {"", 1, heads, 18, 18, 32, 32, true};
-}
-
 class AttentionCudnnFallback : public testing::Test {
  protected:
-  void SetUp() override { fake_cudnn() = {}; }
+  void SetUp() override {
+    fake_cudnn() = {};
+    ChosenAttention::lines().clear();
+  }
   void TearDown() override { fake_cudnn() = {}; }
 };
 
@@ -41,15 +40,13 @@ void expect_fallback(const AttentionCase& c, const std::string& why) {
   const AttentionProblem<T> problem(c, Write::overwrite);
   const auto own = run(problem);
   const ChosenAttention chosen(AttentionBackend::cudnn);
+  ChosenAttention::lines().clear();
   const int runs = fake_cudnn().runs;
   const auto results = run(problem);
   run(problem);
   EXPECT_EQ(fake_cudnn().runs, runs);
-  EXPECT_TRUE(test::bits_of(results.out) == test::bits_of(own.out));
-  EXPECT_TRUE(test::bits_of(results.gradients[2]) == test::bits_of(own.gradients[2]));
-  ASSERT_EQ(ChosenAttention::lines().size(), 1u);
-  EXPECT_EQ(ChosenAttention::lines()[0],
-            "kernels.attention=cudnn: own kernels compute where cuDNN does not: " + why + ".");
+  test::expect_same_results(results, own);
+  EXPECT_EQ(ChosenAttention::lines(), std::vector<std::string>{test::line_of(why)});
 }
 
 TEST_F(AttentionCudnnFallback, WithoutTheLibrary) {
@@ -58,7 +55,7 @@ TEST_F(AttentionCudnnFallback, WithoutTheLibrary) {
 }
 
 TEST_F(AttentionCudnnFallback, WhereNoEngineTakesAGraph) {
-  fake_cudnn().refuses_plans = true;
+  fake_cudnn().plan_status = CUDNN_STATUS_NOT_SUPPORTED_GRAPH_PATTERN;
   const AttentionProblem<bf16> problem(case_with_heads(3), Write::overwrite);
   const ChosenAttention chosen(AttentionBackend::cudnn);
   run(problem);
@@ -80,7 +77,7 @@ TEST_F(AttentionCudnnFallback, OfWhatIsNotForIt) {
   expect_fallback(holes, "it is given no key mask");
   expect_fallback(past, "it takes causal attention of as many queries as keys");
   expect_fallback(narrow, "it takes heads of 32, 64 or 128 columns, not 16");
-  expect_fallback(wide_values, "it takes heads of 32, 64 or 128 columns, not 32");
+  expect_fallback(wide_values, "it takes heads of 32, 64 or 128 columns, not 32 with values of 64");
   expect_fallback(other_pe, "it takes heads of 32, 64 or 128 columns, not 64 + 32");
   expect_fallback(one_query, "it is not asked for one query, or for at most 16 keys");
   expect_fallback(few_keys, "it is not asked for one query, or for at most 16 keys");
@@ -105,6 +102,29 @@ TEST_F(AttentionCudnnFallback, AutoTakesItWhereNoMaskIsDrawnAndSumsInOneOrder) {
   EXPECT_TRUE(ChosenAttention::lines().empty());
 }
 
+/// One order was seen on Hopper alone.
+TEST_F(AttentionCudnnFallback, AutoLeavesBackwardToOwnKernelsOnOtherGpus) {
+  const AttentionArrays arrays(case_with_heads(18));
+  for (const auto& [capability, number] :
+       {std::pair{80, "8.0"}, {89, "8.9"}, {100, "10.0"}, {121, "12.1"}}) {
+    SCOPED_TRACE(number);
+    const ChosenAttention chosen(AttentionBackend::automatic);
+    fake_cudnn() = {.compute_capability = capability};
+    attention_forward(on_cuda(), arrays.forward());
+    attention_backward(on_cuda(), arrays.backward());
+    EXPECT_EQ(fake_cudnn().runs, 1);
+    EXPECT_EQ(reasons_for_own_attention(),
+              std::set<std::string>{"its backward is known to add up in one order on compute "
+                                    "capability 9.x alone, not on " +
+                                    std::string(number)});
+    use_attention(AttentionBackend::cudnn);
+    attention_backward(on_cuda(), arrays.backward());
+    EXPECT_EQ(fake_cudnn().runs, 2);
+    EXPECT_TRUE(reasons_for_own_attention().empty());
+  }
+  EXPECT_TRUE(ChosenAttention::lines().empty());
+}
+
 TEST_F(AttentionCudnnFallback, TheFastBackwardWhereItWasAskedFor) {
   const ChosenAttention chosen(AttentionBackend::cudnn);
   run(AttentionProblem<bf16>(case_with_heads(7), Write::overwrite));
@@ -125,44 +145,9 @@ TEST_F(AttentionCudnnFallback, APlanIsMadeOnceAndRunsInTheStreamWithItsWorkspace
   EXPECT_NE(fake_cudnn().workspace, nullptr);
 }
 
-/// bf16 arrays of a case, q and k and v in one, without what run_attention adds around a run.
-struct Arrays {
-  explicit Arrays(const AttentionCase& c)
-      : shape(test::shape_of(c)),
-        place(test::AttentionLayout::token_major, c.batch, c.kv_len, c.heads, c.head_size),
-        data(test::random_operand<bf16>(place, 1)),
-        out(data.read()),
-        gradients(test::poisoned<bf16>(3 * place.count)),
-        lse(test::poisoned<float>(c.batch * c.heads * c.q_len)) {}
-
-  AttentionForwardArgs forward() const {
-    AttentionForwardArgs args{.dtype = DType::bf16, .shape = shape, .lse = lse.data()};
-    args.q = args.k = args.v = test::operand(data.data(), place);
-    args.out = test::output(out.data(), place, Write::overwrite);
-    return args;
-  }
-  AttentionBackwardArgs backward() const {
-    AttentionBackwardArgs args{.dtype = DType::bf16, .shape = shape, .lse = lse.data()};
-    args.q = args.k = args.v = args.grad_out = test::operand(data.data(), place);
-    args.out = test::operand(out.data(), place);
-    const auto gradient = [&](std::int64_t n) {
-      return test::output(gradients.data() + n * place.count, place, Write::overwrite);
-    };
-    args.grad_q = gradient(0);
-    args.grad_k = gradient(1);
-    args.grad_v = gradient(2);
-    return args;
-  }
-
-  AttentionShape shape;
-  test::Placement place;
-  DeviceArray<bf16> data, out, gradients;
-  DeviceArray<float> lse;
-};
-
 TEST_F(AttentionCudnnFallback, AutoLeavesABackwardOfMuchWorkspaceToOwnKernels) {
   const ChosenAttention chosen(AttentionBackend::automatic);
-  const Arrays arrays(case_with_heads(6));
+  const AttentionArrays arrays(case_with_heads(6));
   attention_forward(on_cuda(), arrays.forward());
   EXPECT_EQ(fake_cudnn().runs, 1);
   fake_cudnn().workspace_bytes = (std::size_t{256} << 20) + 1;
@@ -172,7 +157,7 @@ TEST_F(AttentionCudnnFallback, AutoLeavesABackwardOfMuchWorkspaceToOwnKernels) {
 
 TEST_F(AttentionCudnnFallback, NoPlanIsMadeWhileWorkIsRecorded) {
   const ChosenAttention chosen(AttentionBackend::cudnn);
-  const Arrays arrays(case_with_heads(9));
+  const AttentionArrays arrays(case_with_heads(9));
   const Recording recording(on_cuda(), [&] { attention_forward(on_cuda(), arrays.forward()); });
   EXPECT_EQ(fake_cudnn().plans, 0);
   ASSERT_EQ(ChosenAttention::lines().size(), 1u);
@@ -182,9 +167,7 @@ TEST_F(AttentionCudnnFallback, NoPlanIsMadeWhileWorkIsRecorded) {
 
 TEST_F(AttentionCudnnFallback, ABackwardThatCannotDrawForwardsMasksIsAnError) {
   const ChosenAttention chosen(AttentionBackend::cudnn);
-  AttentionCase c = case_with_heads(10);
-  c.dropout = 0.1;
-  const Arrays arrays(c);
+  const AttentionArrays arrays(case_with_heads(10, 0.1));
   attention_forward(on_cuda(), arrays.forward());
   EXPECT_EQ(fake_cudnn().runs, 1);
   AttentionBackwardArgs args = arrays.backward();
@@ -200,21 +183,85 @@ TEST_F(AttentionCudnnFallback, ABackwardThatCannotDrawForwardsMasksIsAnError) {
 
 TEST_F(AttentionCudnnFallback, WithDropoutForwardAsksForBackwardsPlan) {
   const ChosenAttention chosen(AttentionBackend::cudnn);
-  AttentionCase c = case_with_heads(11);
-  const Arrays without(c);
+  const AttentionArrays without(case_with_heads(11));
   attention_forward(on_cuda(), without.forward());
   EXPECT_EQ(fake_cudnn().plans, 1);
-  c.dropout = 0.1;
-  const Arrays with(c);
+  const AttentionArrays with(case_with_heads(11, 0.1));
   attention_forward(on_cuda(), with.forward());
   EXPECT_EQ(fake_cudnn().plans, 3);
+}
+
+/// Added to, not wanted, or with other strides: forward asked for the plan that is used.
+TEST_F(AttentionCudnnFallback, WithDropoutBackwardHasItsPlanHoweverGradientsAreWritten) {
+  const ChosenAttention chosen(AttentionBackend::cudnn);
+  const AttentionArrays arrays(case_with_heads(12, 0.1));
+  AttentionForwardArgs forward = arrays.forward();
+  attention_forward(on_cuda(), forward);
+  EXPECT_EQ(fake_cudnn().plans, 2);
+  forward.out.write = Write::accumulate;
+  attention_forward(on_cuda(), forward);
+  AttentionBackwardArgs args = arrays.backward();
+  args.grad_q.write = Write::accumulate;
+  attention_backward(on_cuda(), args);
+  args.grad_k.data = nullptr;
+  attention_backward(on_cuda(), args);
+  const Recording recording(on_cuda(), [&] { attention_backward(on_cuda(), args); });
+  EXPECT_EQ(fake_cudnn().plans, 2);
+  EXPECT_EQ(fake_cudnn().runs, 5);
+}
+
+TEST_F(AttentionCudnnFallback, WithDropoutGradientsGoToOtherStrides) {
+  const ChosenAttention chosen(AttentionBackend::cudnn);
+  const AttentionArrays arrays(case_with_heads(23, 0.1));
+  attention_forward(on_cuda(), arrays.forward());
+  AttentionBackwardArgs args = arrays.backward();
+  attention_backward(on_cuda(), args);
+  const std::vector<bf16> by_token = arrays.gradients.read();
+  const test::Placement by_head(test::AttentionLayout::head_major, 1, 18, 23, 32);
+  args.grad_q = test::output(args.grad_q.data, by_head, Write::overwrite);
+  attention_backward(on_cuda(), args);
+  const std::vector<bf16> others = arrays.gradients.read();
+  std::vector<std::size_t> at;
+  by_head.for_each([&](std::size_t i) { at.push_back(i); });
+  std::size_t n = 0;
+  arrays.place.for_each([&](std::size_t i) {
+    EXPECT_EQ(test::to_double(others[at[n++]]), test::to_double(by_token[i])) << i;
+  });
+  EXPECT_EQ(fake_cudnn().plans, 2);
+  EXPECT_EQ(fake_cudnn().runs, 3);
+}
+
+/// Gradients lie like what they are gradients of, unless that lies in one place for all heads.
+TEST_F(AttentionCudnnFallback, WithDropoutGradientsOfSharedValuesLieApart) {
+  const AttentionArrays shared(case_with_heads(22, 0.1)), copied(case_with_heads(22, 0.1));
+  const std::int64_t size = shared.place.size, row = shared.place.token_stride;
+  std::vector<bf16> copies = shared.data.read();
+  for (std::size_t i = 0; i < copies.size(); ++i)
+    copies[i] = copies[i - i % static_cast<std::size_t>(row) + i % static_cast<std::size_t>(size)];
+  const DeviceArray<bf16> values(copies);
+  const auto run = [&](const AttentionArrays& arrays, const test::AttentionOperand& v) {
+    AttentionForwardArgs forward = arrays.forward();
+    forward.v = v;
+    attention_forward(on_cuda(), forward);
+    AttentionBackwardArgs backward = arrays.backward();
+    backward.v = v;
+    attention_backward(on_cuda(), backward);
+    return test::bits_of(arrays.gradients.read());
+  };
+  const ChosenAttention chosen(AttentionBackend::cudnn);
+  test::AttentionOperand v = test::operand(values.data(), copied.place);
+  const auto expected = run(copied, v);
+  v = test::operand(shared.data.data(), shared.place);
+  v.head_stride = 0;
+  EXPECT_TRUE(run(shared, v) == expected);
+  EXPECT_EQ(fake_cudnn().runs, 4);
 }
 
 // The last one: no test after it gets a plan of its own.
 TEST_F(AttentionCudnnFallback, SoManyPlansAndNoMore) {
   const ChosenAttention chosen(AttentionBackend::cudnn);
   for (std::int64_t queries = 2; queries < 70; ++queries) {
-    const Arrays arrays({"", 1, 1, queries, queries + 17, 32, 32});
+    const AttentionArrays arrays({"", 1, 1, queries, queries + 17, 32, 32});
     attention_forward(on_cuda(), arrays.forward());
   }
   EXPECT_LE(fake_cudnn().plans, 64);

@@ -37,6 +37,11 @@ std::size_t size_of(cudnnBackendAttributeType_t type) {
   }
 }
 
+/// Fails as a test wants it.
+void succeed(cudnnStatus_t status, const std::string& words) {
+  if (status != CUDNN_STATUS_SUCCESS) throw FakeRefusal{words, status};
+}
+
 void finalize(FakeDescriptor& d) {
   demand(!d.finalized, "finalized twice");
   switch (d.type) {
@@ -62,7 +67,8 @@ void finalize(FakeDescriptor& d) {
     case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR:
       d.descriptor(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
       d.value<void*>(CUDNN_ATTR_EXECUTION_PLAN_HANDLE);
-      demand(!fake_cudnn().refuses_plans, "no engine of the fake");
+      ++fake_cudnn().plans_tried;
+      succeed(fake_cudnn().plan_status, "no engine of the fake");
       ++fake_cudnn().plans;
       break;
     default:
@@ -78,7 +84,7 @@ cudnnStatus_t call(const F& f) {
     return CUDNN_STATUS_SUCCESS;
   } catch (const FakeRefusal& refused) {
     last_words = refused.words;
-    return CUDNN_STATUS_BAD_PARAM;
+    return refused.status;
   }
 }
 
@@ -125,14 +131,17 @@ cudnnStatus_t execute(cudnnHandle_t, cudnnBackendDescriptor_t plan,
                                       .descriptor(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG)
                                       .descriptor(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
     run_operations(graph.values<void*>(CUDNN_ATTR_OPERATIONGRAPH_OPS), of(variant_pack));
+    succeed(fake.run_status, "no run of the fake");  // at its end: what it wrote is there
     ++fake.runs;
   });
 }
 
 cudnnStatus_t create(cudnnHandle_t* handle) {
-  static char fake;
-  *handle = reinterpret_cast<cudnnHandle_t>(&fake);
-  return CUDNN_STATUS_SUCCESS;
+  return call([&] {
+    static char fake;
+    succeed(fake_cudnn().handle_status, "no handle of the fake");
+    *handle = reinterpret_cast<cudnnHandle_t>(&fake);
+  });
 }
 
 cudnnStatus_t set_stream(cudnnHandle_t, cudaStream_t stream) {
@@ -151,6 +160,19 @@ cudnnStatus_t destroy_descriptor(cudnnBackendDescriptor_t descriptor) {
   return CUDNN_STATUS_SUCCESS;
 }
 
+const char* error_string(cudnnStatus_t status) {
+  switch (CUDNN_STATUS_CATEGORY(status)) {
+    case CUDNN_STATUS_BAD_PARAM:
+      return "bad parameter";
+    case CUDNN_STATUS_NOT_SUPPORTED:
+      return "not supported";
+    case CUDNN_STATUS_EXECUTION_FAILED:
+      return "execution failed";
+    default:
+      return "internal error";
+  }
+}
+
 void last_error_string(char* to, std::size_t size) {
   std::strncpy(to, last_words.c_str(), size - 1);
 }
@@ -160,10 +182,14 @@ void last_error_string(char* to, std::size_t size) {
 
 namespace seqpe::kernels::cuda {
 
+int compute_capability() {
+  return test::fake_cudnn().compute_capability;
+}
+
 const CudnnFunctions* cudnn_functions(std::string& why) {
   static const CudnnFunctions functions = {
       .get_version = [] { return std::size_t{91900}; },
-      .error_string = [](cudnnStatus_t) { return "bad parameter"; },
+      .error_string = test::error_string,
       .last_error_string = test::last_error_string,
       .create = test::create,
       .set_stream = test::set_stream,

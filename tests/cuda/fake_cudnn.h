@@ -13,9 +13,12 @@
 namespace seqpe::test {
 
 struct FakeCudnn {
-  std::string missing;         // why there is no library, or empty
-  bool refuses_plans = false;  // every plan: its words are "no engine of the fake"
-  int plans = 0, runs = 0;
+  std::string missing;  // why there is no library, or empty
+  // With what these fail; the words are "no handle", "no engine" and "no run of the fake".
+  cudnnStatus_t handle_status = CUDNN_STATUS_SUCCESS, plan_status = CUDNN_STATUS_SUCCESS,
+                run_status = CUDNN_STATUS_SUCCESS;
+  int compute_capability = 90;
+  int plans_tried = 0, plans = 0, runs = 0;
   void* stream = nullptr;              // of the last run
   void* workspace = nullptr;           // likewise
   std::size_t workspace_bytes = 4096;  // that every plan asks for
