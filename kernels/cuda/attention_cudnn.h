@@ -1,6 +1,6 @@
 // Attention by cuDNN, in bf16, with the second pair as further columns of queries and keys. Twin
-// files: attention_cudnn.cpp where the build has cuDNN's headers, attention_cudnn_none.cpp where
-// not.
+// files: attention_cudnn.cpp on a GPU where the build has cuDNN's headers, attention_cudnn_none.cpp
+// where not and on the emulated device.
 #pragma once
 
 #include "kernels/attention.h"

@@ -1,11 +1,13 @@
 #include "kernels/attention_backend.h"
 #include "kernels/cuda/attention_cudnn.h"
+#include "kernels/device.h"
 
 namespace seqpe::kernels::cuda {
 namespace {
 
 bool refuse() {
-  attention_falls_back("this build has no cuDNN headers");
+  attention_falls_back(cuda_device() == CudaDevice::emulated ? "the device is emulated"
+                                                             : "this build has no cuDNN headers");
   return false;
 }
 
