@@ -11,6 +11,8 @@
 #include <tuple>
 
 #include "kernels/common/error.h"
+#include "kernels/common/parallel.h"
+#include "kernels/common/scratch.h"
 #include "kernels/cpu/gemm_packed.h"
 
 namespace seqpe::kernels::cpu {
@@ -33,43 +35,107 @@ class SignalsHeld {
   sigset_t before_;
 };
 
-/// dnnl_sgemm of a part of an item's output.
-dnnl_status_t multiply_part(const MatmulArgs& args, std::int64_t item, std::int64_t row,
-                            std::int64_t rows, std::int64_t column, std::int64_t columns) {
-  const std::int64_t a_offset = args.trans_a ? row : row * args.lda;
-  const std::int64_t b_offset = args.trans_b ? column * args.ldb : column;
+/// Rows and columns of an item's output, and the terms of their sums.
+struct Part {
+  std::int64_t row, rows, column, columns, term, terms;
+};
+
+/// dnnl_sgemm of a part of an item. out: that of the part's first row and column.
+dnnl_status_t multiply_part(const MatmulArgs& args, std::int64_t item, const Part& part, float* out,
+                            std::int64_t ldc, float beta) {
+  const auto at = [](bool transposed, std::int64_t row, std::int64_t column, std::int64_t stride) {
+    return transposed ? column * stride + row : row * stride + column;
+  };
   const SignalsHeld held;
-  return dnnl_sgemm(
-      args.trans_a ? 'T' : 'N', args.trans_b ? 'T' : 'N', rows, columns, args.k,
-      static_cast<float>(args.alpha),
-      static_cast<const float*>(args.a) + item * args.batch_stride_a + a_offset, args.lda,
-      static_cast<const float*>(args.b) + item * args.batch_stride_b + b_offset, args.ldb,
-      args.write == Write::accumulate ? 1.0f : 0.0f,
-      static_cast<float*>(args.out) + item * args.batch_stride_out + row * args.ldc + column,
-      args.ldc);
+  return dnnl_sgemm(args.trans_a ? 'T' : 'N', args.trans_b ? 'T' : 'N', part.rows, part.columns,
+                    part.terms, static_cast<float>(args.alpha),
+                    static_cast<const float*>(args.a) + item * args.batch_stride_a +
+                        at(args.trans_a, part.row, part.term, args.lda),
+                    args.lda,
+                    static_cast<const float*>(args.b) + item * args.batch_stride_b +
+                        at(args.trans_b, part.term, part.column, args.ldb),
+                    args.ldb, beta, out, ldc);
 }
 
-/// Each item in pieces of its output, each piece one thread's: inside a parallel region oneDNN uses
-/// no other. Left to itself it would cut by the number of threads, often through the sum over k,
-/// and the bits would depend on that number (in 40% of 5,300 shapes with AVX2). Four pieces along
-/// the longer side run at the rate of an uncut call; beyond four threads there is one for each.
-void multiply_f32(const MatmulArgs& args) {
-  constexpr std::int64_t kPieces = 4, kUnit = 48;  // a multiple of the blocks of every processor
-  const std::int64_t longer = std::max(args.m, args.n);
-  const std::int64_t wanted = std::max<std::int64_t>(kPieces, omp_get_max_threads());
-  const std::int64_t piece = ((longer + wanted - 1) / wanted + kUnit - 1) / kUnit * kUnit;
-  const std::int64_t pieces = (longer + piece - 1) / piece;
-  int status = dnnl_success;
-#pragma omp parallel for schedule(static) reduction(max : status)
-  for (std::int64_t task = 0; task < args.batch * pieces; ++task) {
-    const std::int64_t item = task / pieces, begin = task % pieces * piece;
-    const std::int64_t count = std::min(piece, longer - begin);
-    status = std::max<int>(status, args.m >= args.n
-                                       ? multiply_part(args, item, begin, count, 0, args.n)
-                                       : multiply_part(args, item, 0, args.m, begin, count));
+/// The side that is cut into `pieces`, as equal as its unit allows.
+struct Cut {
+  std::int64_t length, unit, pieces;
+
+  Cut(std::int64_t length_, std::int64_t unit_, std::int64_t wanted)
+      : length(length_), unit(unit_), pieces(std::min(units(), wanted)) {}
+  std::int64_t units() const { return (length + unit - 1) / unit; }
+  std::int64_t begin(std::int64_t piece) const {
+    return std::min(units() * piece / pieces * unit, length);
   }
+  std::int64_t size(std::int64_t piece) const { return begin(piece + 1) - begin(piece); }
+};
+
+constexpr std::int64_t kPieces = 4;
+
+void check(int status, const MatmulArgs& args) {
   require(status == dnnl_success, "[matmul] dnnl_sgemm failed with status {} for m {}, n {}, k {}.",
           status, args.m, args.n, args.k);
+}
+
+/// Each item in pieces of its output. Four along the longer side run at the rate of an uncut call;
+/// beyond four threads there is one for each.
+void multiply_by_outputs(const MatmulArgs& args) {
+  const bool by_rows = args.m >= args.n;
+  // A multiple of the blocks of every processor.
+  const Cut cut(by_rows ? args.m : args.n, by_rows ? 8 : 48,
+                std::max<std::int64_t>(kPieces, omp_get_max_threads()));
+  const float beta = args.write == Write::accumulate ? 1.0f : 0.0f;
+  int status = dnnl_success;
+#pragma omp parallel for schedule(static) reduction(max : status)
+  for (std::int64_t task = 0; task < args.batch * cut.pieces; ++task) {
+    const std::int64_t item = task / cut.pieces, piece = task % cut.pieces;
+    const std::int64_t begin = cut.begin(piece), size = cut.size(piece);
+    const Part part =
+        by_rows ? Part{begin, size, 0, args.n, 0, args.k} : Part{0, args.m, begin, size, 0, args.k};
+    float* out = static_cast<float*>(args.out) + item * args.batch_stride_out +
+                 part.row * args.ldc + part.column;
+    status = std::max<int>(status, multiply_part(args, item, part, out, args.ldc, beta));
+  }
+  check(status, args);
+}
+
+/// One item in four pieces of its sums, which are then added up in order.
+void multiply_by_terms(const MatmulArgs& args) {
+  const Cut cut(args.k, 8, kPieces);
+  const std::int64_t count = args.m * args.n;
+  const Scratch memory(static_cast<std::size_t>((cut.pieces - 1) * count) * sizeof(float));
+  auto* const out = static_cast<float*>(args.out);
+  auto* const sums = memory.as<float>();  // of the second piece and those behind it
+  const float beta = args.write == Write::accumulate ? 1.0f : 0.0f;
+  int status = dnnl_success;
+#pragma omp parallel for schedule(static) reduction(max : status)
+  for (std::int64_t piece = 0; piece < cut.pieces; ++piece) {
+    const Part part{0, args.m, 0, args.n, cut.begin(piece), cut.size(piece)};
+    status = std::max<int>(
+        status, piece == 0
+                    ? multiply_part(args, 0, part, out, args.ldc, beta)
+                    : multiply_part(args, 0, part, sums + (piece - 1) * count, args.n, 0.0f));
+  }
+  check(status, args);
+  parallel_chunks(args.m, 16, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      float* const to = out + row * args.ldc;
+      for (std::int64_t piece = 1; piece < cut.pieces; ++piece) {
+        const float* const from = sums + (piece - 1) * count + row * args.n;
+        for (std::int64_t c = 0; c < args.n; ++c) to[c] += from[c];
+      }
+    }
+  });
+}
+
+/// In pieces, each one thread's: inside a parallel region oneDNN uses no other. Left to itself it
+/// would cut by the number of threads, often through the sum over k, and the bits would depend on
+/// that number (in 40% of 5,300 shapes with AVX2). Gradients of weights sum over all tokens: with
+/// more terms than rows or columns, pieces of the output would be small and slow.
+void multiply_f32(const MatmulArgs& args) {
+  const bool many_terms = args.trans_a && args.batch == 1 && args.k > std::max(args.m, args.n);
+  if (many_terms && omp_get_max_threads() <= kPieces) return multiply_by_terms(args);
+  multiply_by_outputs(args);
 }
 
 /// bf16 primitives by shape: creating one costs about a millisecond.

@@ -1,10 +1,11 @@
-// The engine's f32 matrix product beside a bare oneDNN call, on the products of a GPT-2 124M
-// training step: forward, gradient of the input, gradient of the weight. The two take turns;
-// medians of the second argument's turns (9) are printed with their ratio.
+// The engine's f32 matrix product beside a bare oneDNN call, on the products of a training step of
+// GPT-2 124M or ViT-S: forward, gradient of the input, gradient of the weight. The two take turns;
+// medians of the third argument's turns (9) are printed with their ratio.
 //
 //   cmake --build --preset cpu --target gemm_rate
 //
-//   OMP_NUM_THREADS=2 taskset -c 0,1 build/cpu/bin/gemm_rate 2048
+//   OMP_NUM_THREADS=2 taskset -c 0,1 build/cpu/bin/gemm_rate gpt2 2048
+//   OMP_NUM_THREADS=2 taskset -c 0,1 build/cpu/bin/gemm_rate vit_s 1576
 #include <fmt/format.h>
 #include <oneapi/dnnl/dnnl.h>
 
@@ -12,6 +13,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <iterator>
+#include <string_view>
 #include <vector>
 
 #include "kernels/matmul.h"
@@ -20,7 +23,15 @@ namespace {
 
 using namespace seqpe;
 
-constexpr std::int64_t kWidth = 768, kVocabularyChunk = 50257, kHeadRows = 500;
+constexpr std::int64_t kVocabularyChunk = 50257, kHeadRows = 500;
+
+struct Model {
+  std::string_view name;
+  std::int64_t width;
+  bool out_in;  // weights lie as [out, in]
+  bool vocabulary;
+};
+constexpr Model kModels[] = {{"gpt2", 768, false, true}, {"vit_s", 384, true, false}};
 
 struct Product {
   const char* name;
@@ -39,33 +50,43 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-std::vector<Product> products_of_step(std::int64_t tokens) {
+std::vector<Product> products_of_step(const Model& model, std::int64_t tokens) {
+  const std::int64_t width = model.width;
   std::vector<Product> products;
   const auto linear = [&](const char* name, std::int64_t rows, std::int64_t in, std::int64_t out) {
-    products.push_back({name, rows, out, in, false, false});
-    products.push_back({"  input gradient", rows, in, out, false, true});
-    products.push_back({"  weight gradient", in, out, rows, true, false});
+    products.push_back({name, rows, out, in, false, model.out_in});
+    products.push_back({"  input gradient", rows, in, out, false, !model.out_in});
+    products.push_back(
+        {"  weight gradient", model.out_in ? out : in, model.out_in ? in : out, rows, true, false});
   };
-  linear("attention qkv", tokens, kWidth, 3 * kWidth);
-  linear("attention projection", tokens, kWidth, kWidth);
-  linear("MLP in", tokens, kWidth, 4 * kWidth);
-  linear("MLP out", tokens, 4 * kWidth, kWidth);
+  linear("attention qkv", tokens, width, 3 * width);
+  linear("attention projection", tokens, width, width);
+  linear("MLP in", tokens, width, 4 * width);
+  linear("MLP out", tokens, 4 * width, width);
+  if (!model.vocabulary) return products;
   const std::int64_t rows = std::min(tokens, kHeadRows);
-  products.push_back({"head", rows, kVocabularyChunk, kWidth, false, true});
-  products.push_back({"  input gradient", rows, kWidth, kVocabularyChunk, false, false});
-  products.push_back({"  weight gradient", kVocabularyChunk, kWidth, rows, true, false});
+  products.push_back({"head", rows, kVocabularyChunk, width, false, true});
+  products.push_back({"  input gradient", rows, width, kVocabularyChunk, false, false});
+  products.push_back({"  weight gradient", kVocabularyChunk, width, rows, true, false});
   return products;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::int64_t tokens = argc > 1 ? std::atoll(argv[1]) : 2048;
-  const int rounds = argc > 2 ? std::atoi(argv[2]) : 9;
+  const auto* const model =
+      std::find_if(std::begin(kModels), std::end(kModels),
+                   [&](const Model& m) { return argc > 1 && m.name == argv[1]; });
+  if (model == std::end(kModels)) {
+    fmt::print(stderr, "usage: gemm_rate gpt2|vit_s [TOKENS [ROUNDS]]\n");
+    return 2;
+  }
+  const std::int64_t tokens = argc > 2 ? std::atoll(argv[2]) : 2048;
+  const int rounds = argc > 3 ? std::atoi(argv[3]) : 9;
   fmt::print("{:<22} {:>6} {:>6} {:>6} {:>14} {:>14} {:>7}\n", "product", "m", "n", "k",
              "engine GF/s", "oneDNN GF/s", "ratio");
   double engine_total = 0, bare_total = 0;
-  for (const Product& p : products_of_step(tokens)) {
+  for (const Product& p : products_of_step(*model, tokens)) {
     const std::vector<float> a(static_cast<std::size_t>(p.m * p.k), 0.5f),
         b(static_cast<std::size_t>(p.k * p.n), 0.25f);
     std::vector<float> out(static_cast<std::size_t>(p.m * p.n));
