@@ -75,18 +75,19 @@ void gradient_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, s
   using A = Acc<T>;
   const AttentionShape& shape = args.shape;
   const AttentionTiles<A>& tiles = work.tiles;
-  const std::int64_t count = tiles.key_tile;
+  const std::int64_t stride = tiles.key_tile, count = tiles.columns(j, shape.kv_len);
   const std::uint8_t* mask = args.key_mask == nullptr ? nullptr : args.key_mask + b * shape.kv_len;
   const A* lse = static_cast<const A*>(args.lse) + (b * shape.heads + h) * shape.q_len + i;
-  logits_tile(work.weights, shape, tiles, work.queries, i, rows, work.keys_transposed, j, mask);
-  for (std::int64_t e = 0; e < rows * count; ++e) work.grad_logits[e] = 0;
-  tile_gemm(work.grad_logits, count, rows, count,
+  logits_tile(work.weights, shape, tiles, work.queries, i, rows, work.keys_transposed, j, count,
+              mask);
+  for (std::int64_t e = 0; e < rows * stride; ++e) work.grad_logits[e] = 0;
+  tile_gemm(work.grad_logits, stride, rows, count,
             TileOperand<A>{work.grad_out + i * tiles.value_padded, tiles.value_padded, 1},
-            work.values_transposed, count, shape.value_size);
+            work.values_transposed, stride, shape.value_size);
   const std::int64_t keys = shape.kv_len - j < count ? shape.kv_len - j : count;
   for (std::int64_t r = 0; r < rows; ++r) {
-    A* weights = work.weights + r * count;
-    A* grad = work.grad_logits + r * count;
+    A* weights = work.weights + r * stride;
+    A* grad = work.grad_logits + r * stride;
     const A delta = work.delta[i + r];
     if (lse[r] == -__builtin_inf()) {
       for (std::int64_t c = 0; c < count; ++c) weights[c] = grad[c] = 0;
@@ -101,7 +102,7 @@ void gradient_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, s
       }
       continue;
     }
-    A* keep = work.keep + r * count;
+    A* keep = work.keep + r * stride;
     for (std::int64_t c = keys; c < count; ++c) keep[c] = 0;
     dropout_row(keep, shape, b, h, i + r, j, keys);
 #pragma omp simd
@@ -127,10 +128,11 @@ void key_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::i
   const AttentionShape& shape = args.shape;
   const AttentionTiles<A>& tiles = work.tiles;
   const std::int64_t keys = shape.kv_len - j < tiles.key_tile ? shape.kv_len - j : tiles.key_tile;
-  transpose_tile(work.keys_transposed, work.keys, tiles.width_padded, tiles.width, j, shape.kv_len,
-                 tiles.key_tile);
-  transpose_tile(work.values_transposed, work.values, tiles.value_padded, shape.value_size, j,
+  const std::int64_t columns = tiles.columns(j, shape.kv_len);
+  transpose_tile(work.keys_transposed, work.keys, tiles.width_padded, tiles.width, j, columns,
                  shape.kv_len, tiles.key_tile);
+  transpose_tile(work.values_transposed, work.values, tiles.value_padded, shape.value_size, j,
+                 columns, shape.kv_len, tiles.key_tile);
   for (std::int64_t e = 0; e < tiles.key_tile * tiles.width_padded; ++e) work.grad_keys[e] = 0;
   for (std::int64_t e = 0; e < tiles.key_tile * tiles.value_padded; ++e) work.grad_values[e] = 0;
   for (std::int64_t i = first_query_tile(shape, j); i < shape.q_len; i += kQueryTile) {

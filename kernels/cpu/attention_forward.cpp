@@ -44,9 +44,8 @@ struct Workspace {
 /// Turns a row of logits into weights relative to the new running maximum and rescales what was
 /// summed before.
 template <typename A>
-static inline void online_softmax_row(Workspace<A>& work, std::int64_t r) {
-  const std::int64_t count = work.tiles.key_tile;
-  A* row = work.logits + r * count;
+static inline void online_softmax_row(Workspace<A>& work, std::int64_t r, std::int64_t count) {
+  A* row = work.logits + r * work.tiles.key_tile;
   A maximum = work.maxima[r];
 #pragma omp simd reduction(max : maximum)
   for (std::int64_t c = 0; c < count; ++c) maximum = row[c] > maximum ? row[c] : maximum;
@@ -82,11 +81,12 @@ void query_tile(const AttentionForwardArgs& args, Workspace<Acc<T>>& work, std::
   for (std::int64_t e = 0; e < rows * tiles.value_padded; ++e) work.sums[e] = 0;
   const std::int64_t visible = visible_keys(shape, i + rows - 1);
   for (std::int64_t j = 0; j < visible; j += tiles.key_tile) {
+    const std::int64_t columns = tiles.columns(j, shape.kv_len);
     logits_tile(work.logits, shape, tiles, work.queries, i, rows,
-                work.keys_transposed + j * tiles.width, j, mask);
+                work.keys_transposed + j * tiles.width, j, columns, mask);
     const std::int64_t keys = shape.kv_len - j < tiles.key_tile ? shape.kv_len - j : tiles.key_tile;
     for (std::int64_t r = 0; r < rows; ++r) {
-      online_softmax_row(work, r);
+      online_softmax_row(work, r, columns);
       if (shape.dropout == 0.0) continue;
       A keep[kKeyTile];
       dropout_row(keep, shape, b, h, i + r, j, keys);
@@ -128,7 +128,8 @@ void forward(const AttentionForwardArgs& args) {
           for (std::int64_t tile = 0; tile < tiles.key_tiles; ++tile) {
             const std::int64_t j = tile * tiles.key_tile;
             transpose_tile(work.keys_transposed + j * tiles.width, work.keys, tiles.width_padded,
-                           tiles.width, j, shape.kv_len, tiles.key_tile);
+                           tiles.width, j, tiles.columns(j, shape.kv_len), shape.kv_len,
+                           tiles.key_tile);
           }
           for (std::int64_t i = 0; i < shape.q_len; i += kQueryTile) {
             query_tile<T>(args, work, b, h, i,

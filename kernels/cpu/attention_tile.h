@@ -24,6 +24,11 @@ struct AttentionTiles {
                                          : kKeyTile),
         key_tiles((shape.kv_len + key_tile - 1) / key_tile) {}
 
+  /// Columns of the tile from key j on: whole vectors, fewer in the last.
+  std::int64_t columns(std::int64_t j, std::int64_t keys) const {
+    return keys - j < key_tile ? padded<A>(keys - j) : key_tile;
+  }
+
   std::int64_t width, width_padded;  // of [q ; pe_q]
   std::int64_t value_padded;
   std::int64_t key_tile, key_tiles;
@@ -86,12 +91,13 @@ static inline void pack_values(Acc<T>* out, std::int64_t tokens, std::int64_t si
   }
 }
 
-/// Transposes rows [begin, begin + key_tile) of a packed [tokens, stride] matrix to [columns,
+/// Transposes rows [begin, begin + count) of a packed [tokens, stride] matrix to [columns,
 /// key_tile], zero beyond the last token.
 template <typename A>
 static inline void transpose_tile(A* out, const A* rows, std::int64_t stride, std::int64_t columns,
-                                  std::int64_t begin, std::int64_t tokens, std::int64_t key_tile) {
-  for (std::int64_t j = 0; j < key_tile; ++j) {
+                                  std::int64_t begin, std::int64_t count, std::int64_t tokens,
+                                  std::int64_t key_tile) {
+  for (std::int64_t j = 0; j < count; ++j) {
     const A* row = rows + (begin + j) * stride;
     for (std::int64_t c = 0; c < columns; ++c)
       out[c * key_tile + j] = begin + j < tokens ? row[c] : A(0);
@@ -104,14 +110,15 @@ static inline std::int64_t visible_keys(const AttentionShape& shape, std::int64_
   return visible < 0 ? 0 : (visible < shape.kv_len ? visible : shape.kv_len);
 }
 
-/// Logits of queries [i, i + rows) and keys [j, j + key_tile); -inf where a key is not allowed.
+/// Logits of queries [i, i + rows) and keys [j, j + columns), rows key_tile apart; -inf where a key
+/// is not allowed.
 template <typename A>
 static inline void logits_tile(A* logits, const AttentionShape& shape,
                                const AttentionTiles<A>& tiles, const A* queries, std::int64_t i,
                                std::int64_t rows, const A* keys_transposed, std::int64_t j,
-                               const std::uint8_t* mask) {
+                               std::int64_t columns, const std::uint8_t* mask) {
   for (std::int64_t e = 0; e < rows * tiles.key_tile; ++e) logits[e] = 0;
-  tile_gemm(logits, tiles.key_tile, rows, tiles.key_tile,
+  tile_gemm(logits, tiles.key_tile, rows, columns,
             TileOperand<A>{queries + i * tiles.width_padded, tiles.width_padded, 1},
             keys_transposed, tiles.key_tile, tiles.width);
   const A minus_infinity = -__builtin_inf();
@@ -119,9 +126,9 @@ static inline void logits_tile(A* logits, const AttentionShape& shape,
     A* row = logits + r * tiles.key_tile;
     std::int64_t allowed = visible_keys(shape, i + r) - j;
     if (allowed < 0) allowed = 0;
-    for (std::int64_t c = allowed; c < tiles.key_tile; ++c) row[c] = minus_infinity;
+    for (std::int64_t c = allowed; c < columns; ++c) row[c] = minus_infinity;
     if (mask == nullptr) continue;
-    for (std::int64_t c = 0; c < tiles.key_tile && j + c < shape.kv_len; ++c) {
+    for (std::int64_t c = 0; c < columns && j + c < shape.kv_len; ++c) {
       if (mask[j + c] == 0) row[c] = minus_infinity;
     }
   }

@@ -72,17 +72,21 @@ static inline void tile_columns(A* c, std::int64_t c_stride, std::int64_t rows, 
     tile_block<kBlockRows, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b,
                               b_stride, depth);
   }
-  for (; r + 3 <= rows; r += 3) {
-    tile_block<3, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b, b_stride,
-                     depth);
-  }
-  for (; r + 2 <= rows; r += 2) {
-    tile_block<2, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b, b_stride,
-                     depth);
-  }
-  for (; r < rows; ++r) {
-    tile_block<1, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b, b_stride,
-                     depth);
+  c += r * c_stride;
+  a.data += r * a.row;
+  switch (rows - r) {
+    case 5:
+      return tile_block<5, N>(c, c_stride, a, b, b_stride, depth);
+    case 4:
+      return tile_block<4, N>(c, c_stride, a, b, b_stride, depth);
+    case 3:
+      return tile_block<3, N>(c, c_stride, a, b, b_stride, depth);
+    case 2:
+      return tile_block<2, N>(c, c_stride, a, b, b_stride, depth);
+    case 1:
+      return tile_block<1, N>(c, c_stride, a, b, b_stride, depth);
+    default:
+      return;
   }
 }
 
