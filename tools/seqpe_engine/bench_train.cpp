@@ -112,7 +112,8 @@ void add_bench_train_command(CLI::App& bench) {
       "  seqpe_engine bench train --set model.position=learned --set data.block_size=512 --set "
       "train.batch_size=4\n"
       "  seqpe_engine bench train --config quickstart_lm --vocab-size 256 --steps 20 --json\n"
-      "  seqpe_engine bench train --config vit_s16_imagenet_learned --set train.batch_size=8");
+      "  seqpe_engine bench train --config vit_s16_imagenet_learned --set train.batch_size=8 "
+      "--set train.micro_batch_size=auto");
   const auto options = std::make_shared<TrainOptions>();
   options->add_to(*train);
   train->add_option("--steps", options->steps, "Timed steps; default 5")->check(at_least(1));
