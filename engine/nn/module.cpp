@@ -55,10 +55,11 @@ void Module::set_name(const std::string& name) {
   for (const Child& child : children_) child.module->set_name(join_names(name, child.name));
 }
 
-Tensor Module::add_parameter(const std::string& name, Shape shape, DType dtype, Init init) {
+Tensor Module::add_parameter(const std::string& name, Shape shape, DType dtype, Init init,
+                             bool rounded) {
   Tensor value = Tensor::empty(std::move(shape), dtype);
   value.set_requires_grad();
-  entries_.push_back({name, value, init});
+  entries_.push_back({name, value, init, rounded});
   return value;
 }
 
@@ -73,7 +74,7 @@ void Module::add_child(const std::string& name, Module& child) {
 
 void Module::collect(const std::string& prefix, std::vector<Parameter>& out) const {
   for (const Entry& entry : entries_) {
-    out.push_back({join_names(prefix, entry.name), entry.value, "model", true});
+    out.push_back({join_names(prefix, entry.name), entry.value, "model", true, entry.rounded});
   }
   for (const Child& child : children_) child.module->collect(join_names(prefix, child.name), out);
 }

@@ -52,8 +52,10 @@ class Module {
   const std::string& name() const { return name_; }
 
  protected:
-  /// Without values until initialize or a checkpoint gives it some.
-  Tensor add_parameter(const std::string& name, Shape shape, DType dtype, Init init);
+  /// Without values until initialize or a checkpoint gives it some. `rounded`: as
+  /// Parameter::rounded.
+  Tensor add_parameter(const std::string& name, Shape shape, DType dtype, Init init,
+                       bool rounded = true);
   /// A tensor that is no parameter but follows the module to its device; the handle that is given
   /// back does so too.
   Tensor add_constant(const Tensor& value);
@@ -67,6 +69,7 @@ class Module {
     std::string name;
     Tensor value;
     Init init;
+    bool rounded;
   };
   struct Child {
     std::string name;

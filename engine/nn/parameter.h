@@ -10,8 +10,9 @@ namespace seqpe::nn {
 struct Parameter {
   std::string name;
   Tensor value;
-  std::string group;  // parameter group: its own learning rate, weight decay and clipping
-  bool decay = true;  // false: exempt from weight decay
+  std::string group;    // parameter group: its own learning rate, weight decay and clipping
+  bool decay = true;    // false: exempt from weight decay
+  bool rounded = true;  // false: in mixed precision, too, the model computes with the value itself
 
   /// What is trained and saved: in mixed precision the unrounded value, else the value itself.
   Tensor master() const;

@@ -22,6 +22,11 @@ struct ScaleNode final : autograd::Node {
   void backward() override { write_gradient(grad_target(0), grad_output(), factor); }
 };
 
+struct ConvertNode final : autograd::Node {
+  DType from = DType::f32;
+  void backward() override { write_gradient(grad_target(0), grad_output().to(from)); }
+};
+
 struct MultiplyNode final : autograd::Node {
   Tensor a, b;
   void backward() override {
@@ -72,6 +77,14 @@ Tensor add(const Tensor& a, const Tensor& b) {
       a.context(),
       {.dtype = a.dtype(), .out = out.data(), .a = a.data(), .b = b.data(), .count = a.numel()});
   autograd::record<AddNode>({a, b}, {out});
+  return out;
+}
+
+Tensor convert(const Tensor& x, DType dtype) {
+  check_floating("convert", "x", x);
+  if (x.dtype() == dtype) return x;
+  const Tensor out = x.to(dtype);
+  if (const auto node = autograd::record<ConvertNode>({x}, {out})) node->from = x.dtype();
   return out;
 }
 

@@ -37,7 +37,7 @@ ParameterGroup::ParameterGroup(std::string name, const std::vector<nn::Parameter
   for (const Slice& slice : slices_) {
     const Tensor& parameter = slice.parameter.value;
     const Tensor value = value_.rows(slice.begin, slice.end).view(parameter.shape());
-    if (rounded_.defined()) {
+    if (rounded_.defined() && slice.parameter.rounded) {
       value.copy_from(parameter);
       parameter.move_into(rounded_.rows(slice.begin, slice.end).view(parameter.shape()));
       parameter.variable()->master = value;

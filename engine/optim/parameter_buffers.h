@@ -21,7 +21,8 @@ struct AdamOptions {
 /// One group: parameters with weight decay first, those without behind them.
 class ParameterGroup {
  public:
-  /// `compute`: bf16 in mixed precision; else the dtype of the parameters.
+  /// `compute`: bf16 in mixed precision, but for what Parameter::rounded exempts; else the dtype of
+  /// the parameters.
   ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters,
                  std::optional<DType> compute = std::nullopt);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include "engine/ops/elementwise.h"
+
 namespace seqpe::models {
 
 Tensor PositionEncoding::embed(const PositionGrid& grid, const nn::Pass& pass) const {
@@ -42,7 +44,9 @@ std::function<Tensor(const Tensor&)> acting_on_queries_and_keys(const ops::Posit
                                                                 ops::PositionAct act,
                                                                 const nn::Pass& pass) {
   return [pair, heads, act, first = pass.first_row](const Tensor& qkv) {
-    return ops::act_on_queries_and_keys(qkv, pair, heads, act, first);
+    ops::PositionPair converted = pair;
+    converted.pe = ops::convert(pair.pe, qkv.dtype());
+    return ops::act_on_queries_and_keys(qkv, converted, heads, act, first);
   };
 }
 

@@ -42,7 +42,7 @@ Tensor Rotary2dPosition::compute(const PositionGrid& grid, const nn::Pass&) cons
 }
 
 PreparedPositions Rotary2dPosition::prepare(const Tensor& pe, DType dtype) const {
-  const Tensor all = ops::prepend_token(unturned_, pe.to(dtype));
+  const Tensor all = ops::prepend_token(unturned_.to(dtype), pe.to(dtype));
   return {all, {.pe = all, .split = false, .shared_by_heads = true}};
 }
 

@@ -33,7 +33,7 @@ RotaryMixedPosition::RotaryMixedPosition(const Options& options)
                      row[1] = static_cast<double>(position[0]);
                    }),
       freqs_(add_parameter("freqs", {2, options.layers, options.heads * options.head_size / 2},
-                           options.dtype, nn::Init::zeros())),
+                           options.dtype, nn::Init::zeros(), /*rounded=*/false)),
       unturned_(add_constant(no_rotation(options.heads * options.head_size, options.dtype))),
       reference_order_(add_constant(reference_order(place_count(options.trained), options.heads))) {
   require<ConfigError>(options.head_size % 4 == 0,
@@ -71,8 +71,8 @@ Tensor RotaryMixedPosition::compute(const PositionGrid& grid, const nn::Pass&) c
   return coordinates_.rows(grid);
 }
 
-PreparedPositions RotaryMixedPosition::prepare(const Tensor& pe, DType dtype) const {
-  return {pe.to(dtype), {}};
+PreparedPositions RotaryMixedPosition::prepare(const Tensor& pe, DType) const {
+  return {pe.to(freqs_.dtype()), {}};
 }
 
 Tensor RotaryMixedPosition::in_reference_order(const Tensor& angles, std::int64_t patches) const {

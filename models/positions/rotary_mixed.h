@@ -7,7 +7,8 @@
 namespace seqpe::models {
 
 /// Pair j of head h turns in layer l by column * freqs[0, l, h, j] + row * freqs[1, l, h, j]. The
-/// class token does not turn.
+/// class token does not turn. Angles are computed unrounded, in mixed precision too: bf16 knows a
+/// frequency to 0.4 %, and an angle of ten turns to a quarter of a radian.
 class RotaryMixedPosition final : public PositionEncoding {
  public:
   /// by_head: as described. reference: the reference's memory order, which reads its list of

@@ -1,6 +1,9 @@
 #include "engine/ops/elementwise.h"
 
+#include "engine/autograd/node.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"
+#include "tests/support/tensor_compare.h"
 
 namespace seqpe {
 namespace {
@@ -46,6 +49,20 @@ TEST(ElementwiseOps, AddAndMultiplyAreSound) {
         [&](const std::vector<Tensor>& in) { return binary.op(in[0], in[0]); },
         {random_tensor({5}, 1)});
   }
+}
+
+TEST(ElementwiseOps, ConvertRoundsForwardAndWidensBackward) {
+  Tensor x = Tensor::from<float>({3}, {1.0f, 1.0f + 0x1p-8f + 0x1p-20f, -3.0f});
+  x.set_requires_grad();
+  const Tensor out = ops::convert(x, DType::bf16);
+  EXPECT_EQ(out.dtype(), DType::bf16);
+  EXPECT_EQ(test::elements<double>(out.to(DType::f64)),
+            (std::vector<double>{1.0, 1.0 + 0x1p-7, -3.0}));
+  autograd::backward(ops::scale(out, 1.0), Tensor::full({3}, 0.5, DType::bf16));
+  EXPECT_EQ(test::elements<float>(x.grad()), (std::vector<float>{0.5f, 0.5f, 0.5f}));
+  EXPECT_EQ(ops::convert(x, DType::f32).data(), x.data()) << "nothing to do";
+  test::expect_error([] { ops::convert(Tensor::zeros({1}, DType::i64), DType::f32); },
+                     "[convert] x must be f32, f64 or bf16, got i64.");
 }
 
 TEST(ElementwiseOps, ScaleIsSound) {

@@ -197,6 +197,23 @@ TEST(ParameterGroup, InMixedPrecisionTheModelSeesRoundedValues) {
   EXPECT_EQ(test::elements<double>(value.to(DType::f64)), (std::vector<double>{3.0, 3.0}));
 }
 
+TEST(ParameterGroup, InMixedPrecisionTheModelSeesExemptValuesThemselves) {
+  Tensor exempt = Tensor::full({1}, 1.0 + 0x1p-10, DType::f32),
+         rounded = Tensor::full({1}, 1.0 + 0x1p-10, DType::f32);
+  for (Tensor* value : {&exempt, &rounded}) value->set_requires_grad();
+  const nn::Parameter one{"one", exempt, "model", true, false}, two{"two", rounded, "model", true};
+  ParameterGroup group("model", {one, two}, DType::bf16);
+  EXPECT_EQ(exempt.dtype(), DType::f32);
+  EXPECT_EQ(rounded.dtype(), DType::bf16);
+  EXPECT_EQ(exempt.item(), 1.0 + 0x1p-10);
+  autograd::backward(ops::scale(exempt, 1.0), Tensor::full({1}, -1.0, DType::f32));
+  const AdamOptions adam{.beta1 = 0, .beta2 = 0, .eps = 0};
+  group.complete_gradients();
+  group.update(rates(0x1p-10, adam), 0.0, adam, number(1.0));
+  EXPECT_EQ(exempt.item(), 1.0 + 0x1p-9) << "the optimiser writes where the model reads";
+  EXPECT_EQ(one.master().data(), exempt.data());
+}
+
 TEST(ParameterGroup, Errors) {
   test::expect_error([] { ParameterGroup("encoder", {}); },
                      "[optim] group 'encoder' must have parameters, got none.");
