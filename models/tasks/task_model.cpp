@@ -56,8 +56,10 @@ void TaskModel::compute_as_trained() const {
   kernels::allow_tf32(config_.train.precision == train::Precision::tf32);
   const auto dtype = config_.train.compute_dtype();
   if (!dtype) return;
-  for (const nn::Parameter& parameter : parameters())
-    parameter.value.move_into(Tensor::empty(parameter.value.shape(), *dtype, device()));
+  for (const nn::Parameter& parameter : parameters()) {
+    if (parameter.rounded)
+      parameter.value.move_into(Tensor::empty(parameter.value.shape(), *dtype, device()));
+  }
 }
 
 }  // namespace seqpe::models

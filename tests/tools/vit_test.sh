@@ -55,7 +55,9 @@ expect 3 "data.path must name the training images" "$engine" train vit "${vit[@]
 expect 4 "nothing-here" "$engine" train vit "${vit[@]}" --set data.path=nothing-here
 expect 0 "4 images of 16 x 16, 16384 training images in 8 classes" "$engine" train vit --config "$tests/tools/tiny_vit.yaml" --dry-run
 for position in learned sinusoidal rotary rotary_2d rotary_mixed none; do
-  check "2 steps with $position" "$engine" train vit "${vit[@]}" --run "$position" --set train.steps=2 --set "model.position=$position"
+  check "2 steps with $position" "$engine" train vit "${vit[@]}" --run "$position" --set train.steps=2 --set "model.position=$position" \
+    --set train.precision=bf16
+  check "$position is evaluated as it was trained" "$engine" eval vit --checkpoint "$position"
 done
 
 finish
