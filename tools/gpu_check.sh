@@ -13,6 +13,7 @@ usage() {
   exit 2
 }
 case "$#:${1:-}:${2:-}" in
+  2:--pack:-*) usage ;;
   2:--pack:*) exec "$root/tools/gpu_check/pack.sh" "$2" ;;
   3:*:--from-pack)
     mkdir -p "$1" && tar -xzf "$3" -C "$1" && exec "$1/gpu_check/tools/gpu_check.sh" "$1"
@@ -24,6 +25,12 @@ case "$#:${1:-}:${2:-}" in
 esac
 command -v python3 > /dev/null || { echo "gpu_check: python3 is needed (its standard library alone)." >&2; exit 1; }
 mkdir -p "$1" && out=$(cd "$1" && pwd) || exit 1
+# The files of an earlier check are replaced, nobody else's.
+if [ ! -e "$out/stations.tsv" ] && [ -n "$(ls -A "$out" | grep -vx gpu_check)" ]; then
+  echo "gpu_check: $out holds other files. Hint: a new or empty folder, or that of an earlier check." >&2
+  exit 1
+fi
+{ : > "$out/stations.tsv"; } 2> /dev/null || { echo "gpu_check: cannot write into $out." >&2; exit 1; }
 cd "$root" || exit 1
 source tools/gpu_check/stations.sh
 source tools/gpu_check/build.sh

@@ -5,6 +5,15 @@
 #   tools/kernel_registers.sh              writes the file
 #   tools/kernel_registers.sh --check LOG  fails if a kernel in LOG, the output of nvcc -Xptxas -v for sm_90, has others
 set -euo pipefail
+usage() {
+  sed -n 's/^#   //p' "$0" >&2
+  exit 2
+}
+case "$#:${1:-}" in
+  0:) ;;
+  2:--check) [ -r "$2" ] || { echo "kernel_registers: cannot read $2." >&2; exit 2; } ;;
+  *) usage ;;
+esac
 export LC_ALL=C
 cd "$(dirname "$0")/.."
 table=kernels/cuda/registers.inc

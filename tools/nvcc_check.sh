@@ -2,6 +2,7 @@
 # Builds the preset `cuda` by nvcc for sm_90 (no GPU needed) and links it; a warning, a register spilled to memory, or a kernel
 # whose registers are not those of kernels/cuda/registers.inc fails.
 set -euo pipefail
+[ $# -eq 0 ] || { echo "nvcc_check.sh: expected no argument, got: $*" >&2; exit 2; }
 cd "$(dirname "$0")/.."
 if ! { command -v nvcc || ls /usr/local/cuda/bin/nvcc; } > /dev/null 2>&1; then
   echo "nvcc_check: SKIPPED, there is no nvcc (CUDA Toolkit): the kernels were only run by the emulator."

@@ -3,11 +3,12 @@
 # machine code of attention for sm_90, and fails where they are not those of the design: none is lost, repeated or split.
 # Needs nvcc and nvdisasm (CUDA Toolkit, or the Python package nvidia-cuda-nvdisasm; NVDISASM=path names one). No GPU needed.
 set -euo pipefail
+[ $# -eq 0 ] || { echo "sass_check.sh: expected no argument, got: $*" >&2; exit 2; }
 cd "$(dirname "$0")/.."
 nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)
 nvdisasm=${NVDISASM:-$(command -v nvdisasm || ls /usr/local/cuda/bin/nvdisasm 2> /dev/null || true)}
-if [ -z "$nvcc" ] || [ -z "$nvdisasm" ]; then
-  echo "sass_check: SKIPPED, there is no nvcc or no nvdisasm: the instructions of attention were not counted."
+if [ -z "$nvcc" ] || ! command -v "$nvdisasm" > /dev/null; then
+  echo "sass_check: SKIPPED, there is no nvcc or no nvdisasm${NVDISASM:+ ($NVDISASM)}: the instructions of attention were not counted."
   exit 0
 fi
 scratch=$(mktemp -d)

@@ -29,12 +29,13 @@ bool divides(std::int64_t small, std::int64_t large) {
 /// Of a section that has a width and heads.
 void check_cuda_heads(const char* section, std::int64_t width, std::int64_t heads) {
   constexpr std::int64_t kLargest = kernels::kLargestCudaHead;
+  std::int64_t least = 1;
+  while (width / least > kLargest || !divides(least, width)) ++least;
   require<ConfigError>(width / heads <= kLargest,
                        "[config] {}.heads: on the device cuda a head may have at most {} columns, "
                        "{} heads of {}.width "
                        "{} have {}. Hint: at least {} heads, or train.device=cpu.",
-                       section, kLargest, heads, section, width, width / heads,
-                       (width + kLargest - 1) / kLargest);
+                       section, kLargest, heads, section, width, width / heads, least);
 }
 
 /// Of a position's integer along an axis.

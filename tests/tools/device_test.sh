@@ -29,7 +29,7 @@ PYTHON
 "$engine" train lm "${tiny[@]}" --run cudnn --device cuda "${short[@]}" --set train.steps=2 --set data.block_size=24 \
   --set "eval.lengths=[24]" --set kernels.attention=cudnn 2> cudnn.err
 check "attention that this build lacks is told once" test "$(grep -c \
-  "warning: kernels.attention=cudnn: own kernels compute where cuDNN does not: this build has no cuDNN headers." cudnn.err)" -eq 1
+  "warning: kernels.attention=cudnn: own kernels compute where cuDNN does not: the device is emulated." cudnn.err)" -eq 1
 expect 0 "times of the emulator say nothing of a GPU" "$engine" doctor
 check "a run goes on on the other device" bash -c '"$0" train lm --config cuda/config.yaml --run cuda --resume auto --quiet \
   --device cpu --set train.steps=22 && "$0" train lm --config cpu/config.yaml --run cpu --resume auto --quiet --device cuda \

@@ -21,6 +21,10 @@ clear_stations
   }
   silent() { exit 77; }
 }
+mkdir mine && echo text > mine/data
+expect 1 "mine holds other files. Hint: a new or empty folder" "$tools/gpu_check.sh" mine
+check "nobody else's files are removed" test -s mine/data
+expect 2 "tools/gpu_check.sh --pack FILE.tar.gz" "$tools/gpu_check.sh" --pack --help
 expect 0 "passes: passed" station passes passes
 expect 0 "cannot_run: SKIPPED: no GPU | of that kind" station cannot_run cannot_run
 expect 0 "1 passed, 0 FAILED, 1 SKIPPED" "$tools/gpu_check/report.py" out

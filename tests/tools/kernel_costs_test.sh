@@ -7,6 +7,8 @@ expect 0 "| layer_norm_forward          | 16384 x 768 bf16 " "$engine" bench ker
 expect 0 "layer_norm_forward_warp_per_row_kernel" "$engine" bench kernels --emulated --only layer_norm_forward --launches
 expect 0 "kernels/cuda/layer_norm_rows.h:" "$engine" bench kernels --emulated --only layer_norm_forward --lines
 expect 2 "no kernel has 'norm_layer' in its name" "$engine" bench kernels --emulated --only norm_layer
+expect 1 "standard output is not complete: No space left on device." bash -c '"$0" bench kernels --emulated --only adamw > /dev/full' "$engine"
+expect 1 "standard output is not complete: No space left on device." bash -c '"$0" bench kernels --emulated --only a --lines > /dev/full' "$engine"
 "$engine" bench kernels --emulated --only adamw --json > costs.json
 python "the costs as JSON" << 'PYTHON'
 import json

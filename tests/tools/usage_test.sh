@@ -128,7 +128,7 @@ eval.stride=17|eval.stride must be at most the length 16, got 17
 kernels.attention=flash|kernels.attention: expected one of own, cudnn, auto, got "flash"
 kernels.matmul=own|unknown key 'kernels.matmul'
 TABLE
-expect 3 "2 heads of model.width 260 have 130. Hint: at least 3 heads, or train.device=cpu." train --run wide --device cuda --set model.width=260
+expect 3 "2 heads of model.width 260 have 130. Hint: at least 4 heads, or train.device=cpu." train --run wide --device cuda --set model.width=260
 check "what the device cannot compute leaves no run" test ! -e wide
 expect 0 "" train --dry-run --device cpu --set model.width=260
 expect 3 "2 heads of seqpe.encoder.width 260 have 130" "$engine" config validate "${tiny[@]}" --set train.device=cuda --set seqpe.encoder.width=260

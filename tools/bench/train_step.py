@@ -108,12 +108,19 @@ def shape(text):
     return batch, tokens
 
 
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be >= 1, got {value}")
+    return value
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=ROOT / "build/cpu/bin/seqpe_engine")
     parser.add_argument("--python", help="an interpreter with torch")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; of GPT-2; default: those of the device")
     parser.add_argument("--model", choices=["GPT-2", "SeqPE", "ViT-S/16"], help="this model alone")
     parser.add_argument("--json", help="a file for the results")

@@ -2,6 +2,7 @@
 # tools/gpu_check.sh --pack FILE: builds, then puts programs, libraries, goldens and scripts into one archive, FILE.
 set -euo pipefail
 file=$(realpath "$1")
+[ ! -d "$file" ] && [ -w "$(dirname "$file")" ] || { echo "gpu_check: cannot write the pack $1: it must be a file in a folder that can be written." >&2; exit 1; }
 cd "$(dirname "$0")/../.."
 source tools/gpu_check/build.sh
 

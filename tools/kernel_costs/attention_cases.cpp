@@ -145,7 +145,7 @@ void add_join_cases(std::vector<Case>& cases) {
   const std::int64_t columns = shape.heads * shape.head_size, tokens = shape.q_len,
                      elements = shape.batch * tokens * columns;
   const auto add = [&](const char* name, std::function<void(Arrays&)> run) {
-    cases.push_back({name, "B 32, H 12, T 512, D 64 + 64 bf16", 0, std::move(run)});
+    cases.push_back({name, "B 32 H 12 T 512 D 64 + 64 bf16", 0, std::move(run)});
   };
   const std::int64_t row = 3 * columns;  // of queries, keys and values
   add("attention_join", [=](Arrays& arrays) {

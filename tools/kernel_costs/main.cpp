@@ -2,12 +2,19 @@
 // hook at every access to memory, which would slow down the command itself, and seqpe_kernel_times.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <system_error>
 
 #include "kernels/common/error.h"
 #include "tools/kernel_costs/options.h"
 #include "tools/kernel_costs/program.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app{
       "Counts what the device kernels ask of a GPU, on the emulator, or times them on one."};
   seqpe::costs::Options options;
@@ -22,5 +29,21 @@ int main(int argc, char** argv) {
   } catch (const seqpe::Error& error) {
     fmt::print(stderr, "seqpe_engine: error: {}\n", error.what());
     return error.exit_code();
+  }
+}
+
+int tell_incomplete(const std::string& why) {
+  fmt::print(stderr, "seqpe_engine: error: standard output is not complete: {}.\n", why);
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const int code = run(argc, argv);
+    return std::fflush(stdout) == 0 ? code : tell_incomplete(std::strerror(errno));
+  } catch (const std::system_error& error) {  // of fmt::print
+    return tell_incomplete(error.code().message());
   }
 }

@@ -61,8 +61,8 @@ Device use_device(const models::Config& config) {
                        kernels::why_no_cuda());
   if (asks && cuda == CudaDevice::emulated)
     warn(
-        "[device] cuda is emulated on the CPU: for tests and study, hundreds of times slower than "
-        "the CPU itself.");
+        "[device] cuda is emulated on the CPU: for tests and study, ten to a hundred times slower "
+        "than the CPU itself.");
   set_threads(config.train.threads);
   if (config.train.pin) pin_threads();
   // auto never takes the emulator.

@@ -272,7 +272,7 @@ TEST(Config, HeadsMustSuitTheDevice) {
   };
   const char* const refusal =
       "[config] model.heads: on the device cuda a head may have at most 128 columns, 3 heads of "
-      "model.width 387 have 129. Hint: at least 4 heads, or train.device=cpu.";
+      "model.width 387 have 129. Hint: at least 9 heads, or train.device=cpu.";
   expect_refused(with(wide, {"train.device=cuda"}), refusal);
   EXPECT_NO_THROW(load_config({}, with(wide, {"train.device=cpu"})));
   EXPECT_NO_THROW(load_config({}, {"train.device=cuda", "model.width=384", "model.heads=3"}));
@@ -285,7 +285,7 @@ TEST(Config, HeadsMustSuitTheDevice) {
                                          "seqpe.encoder.width=645"};
   const char* const of_encoder =
       "[config] seqpe.encoder.heads: on the device cuda a head may have at most 128 columns, 5 "
-      "heads of seqpe.encoder.width 645 have 129. Hint: at least 6 heads, or train.device=cpu.";
+      "heads of seqpe.encoder.width 645 have 129. Hint: at least 15 heads, or train.device=cpu.";
   expect_refused(encoder, of_encoder);
   EXPECT_NO_THROW(load_config({}, with(encoder, {"model.position=none"})));
   expect_refused(with(encoder, {"model.position=none", "compare=[seqpe]"}), of_encoder);
