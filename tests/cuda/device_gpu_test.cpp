@@ -183,7 +183,7 @@ TEST_F(DeviceGpu, ScratchAsksOthersToGiveWayBeforeItIsRefused) {
 TEST_F(DeviceGpu, MemoryForInputsAsksOthersToGiveWayToo) {
   test::fill_memory(true);
   on_memory_shortage_on_device([] { test::fill_memory(false); });
-  Feed(kCuda, sizeof(int));
+  { const Feed feed(kCuda, sizeof(int)); }
   test::fill_memory(true);
   on_memory_shortage_on_device(nullptr);
   test::expect_error_with<OutOfMemoryError>([] { Feed(kCuda, 5); },
