@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A training step of GPT-2 124M and of ViT-S/16 of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores,
+"""A training step of GPT-2 124M and of ViT-S/16 (on a GPU also ViT-B/16) of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores,
 there the ViT of the package timm, or bf16 on a GPU (--device cuda), there also each with attention by cuDNN (the engine's
 by kernels.attention=cudnn), and the published SeqPE recipe at one of its four GPUs' counts, with concatenated queries and
 keys in PyTorch.
@@ -24,12 +24,15 @@ SEQPE = ["--config", "lm_wikitext103_seqpe", "--set", "seqpe.shift.rate=0", "--s
          "--set", "seqpe.transfer.starts=16"]
 VIT = ["--config", "vit_s16_imagenet_learned", "--set", "train.micro_batch_size=auto"]
 THEIR_VIT = ["--vit", "vit_small_patch16_224"]
+VIT_B = ["--config", "vit_b16_imagenet_learned", "--set", "train.micro_batch_size=auto", "--set", "model.drop_path=0"]
+THEIR_VIT_B = ["--vit", "vit_base_patch16_224"]
 VIT_TOKENS = 1 + (224 // 16) ** 2
 # model, options of the engine, of PyTorch, batch, tokens, steps a round
 CPU = [("GPT-2", GPT2, [], 4, 64, 6), ("GPT-2", GPT2, [], 4, 512, 2),
        ("ViT-S/16", VIT, [*THEIR_VIT, "--timm"], 8, VIT_TOKENS, 3)]
 GPU = [("GPT-2", GPT2, [], 32, 512, 20), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 20),
-       ("ViT-S/16", VIT, THEIR_VIT, 256, VIT_TOKENS, 10)]
+       ("ViT-S/16", VIT, THEIR_VIT, 256, VIT_TOKENS, 10),
+       ("ViT-B/16", VIT_B, THEIR_VIT_B, 256, VIT_TOKENS, 5)]
 PEERS = {"PyTorch eager": [], "PyTorch compiled": ["--compile"]}
 GPU_PEERS = {**PEERS, "PyTorch compiled, cuDNN": ["--compile", "--cudnn"]}
 
@@ -122,7 +125,7 @@ def main():
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; of GPT-2; default: those of the device")
-    parser.add_argument("--model", choices=["GPT-2", "SeqPE", "ViT-S/16"], help="this model alone")
+    parser.add_argument("--model", choices=["GPT-2", "SeqPE", "ViT-S/16", "ViT-B/16"], help="this model alone")
     parser.add_argument("--json", help="a file for the results")
     parser.add_argument("--compile-only", action="store_true", help="fill PyTorch's cache and time nothing")
     args = parser.parse_args()
