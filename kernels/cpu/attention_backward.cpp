@@ -66,25 +66,25 @@ void write_row(const AttentionOutput& output, std::int64_t b, std::int64_t t, st
   for (std::int64_t c = 0; c < size; ++c) write_to(out + c, values[c] * scale, output.write);
 }
 
-/// Weights and their gradients for queries [i, i + rows) and keys [j, j + key_tile). Afterwards
-/// work.weights holds the weights as they multiplied the values (with dropout), work.grad_logits
-/// the gradient of the logits.
+/// Weights and their gradients for queries [i, i + rows) and the first `keys` of the tile from key
+/// j on, which are those that one of them sees. Afterwards work.weights holds the weights as they
+/// multiplied the values (with dropout), work.grad_logits the gradient of the logits.
 template <typename T>
 void gradient_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::int64_t b,
-                   std::int64_t h, std::int64_t i, std::int64_t rows, std::int64_t j) {
+                   std::int64_t h, std::int64_t i, std::int64_t rows, std::int64_t j,
+                   std::int64_t keys) {
   using A = Acc<T>;
   const AttentionShape& shape = args.shape;
   const AttentionTiles<A>& tiles = work.tiles;
-  const std::int64_t stride = tiles.key_tile, count = tiles.columns(j, shape.kv_len);
+  const std::int64_t stride = tiles.key_tile, count = padded<A>(keys);
   const std::uint8_t* mask = args.key_mask == nullptr ? nullptr : args.key_mask + b * shape.kv_len;
   const A* lse = static_cast<const A*>(args.lse) + (b * shape.heads + h) * shape.q_len + i;
   logits_tile(work.weights, shape, tiles, work.queries, i, rows, work.keys_transposed, j, count,
               mask);
-  for (std::int64_t e = 0; e < rows * stride; ++e) work.grad_logits[e] = 0;
-  tile_gemm(work.grad_logits, stride, rows, count,
-            TileOperand<A>{work.grad_out + i * tiles.value_padded, tiles.value_padded, 1},
-            work.values_transposed, stride, shape.value_size);
-  const std::int64_t keys = shape.kv_len - j < count ? shape.kv_len - j : count;
+  tile_gemm<Onto::nothing>(
+      work.grad_logits, stride, rows, count,
+      TileOperand<A>{work.grad_out + i * tiles.value_padded, tiles.value_padded, 1},
+      work.values_transposed, stride, shape.value_size);
   for (std::int64_t r = 0; r < rows; ++r) {
     A* weights = work.weights + r * stride;
     A* grad = work.grad_logits + r * stride;
@@ -127,7 +127,7 @@ void key_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::i
   using A = Acc<T>;
   const AttentionShape& shape = args.shape;
   const AttentionTiles<A>& tiles = work.tiles;
-  const std::int64_t keys = shape.kv_len - j < tiles.key_tile ? shape.kv_len - j : tiles.key_tile;
+  const std::int64_t keys = tiles.keys_in_tile(j, shape.kv_len);
   const std::int64_t columns = tiles.columns(j, shape.kv_len);
   transpose_tile(work.keys_transposed, work.keys, tiles.width_padded, tiles.width, j, columns,
                  shape.kv_len, tiles.key_tile);
@@ -137,16 +137,17 @@ void key_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::i
   for (std::int64_t e = 0; e < tiles.key_tile * tiles.value_padded; ++e) work.grad_values[e] = 0;
   for (std::int64_t i = first_query_tile(shape, j); i < shape.q_len; i += kQueryTile) {
     const std::int64_t rows = shape.q_len - i < kQueryTile ? shape.q_len - i : kQueryTile;
-    gradient_tile<T>(args, work, b, h, i, rows, j);
-    tile_gemm(work.grad_values, tiles.value_padded, keys, tiles.value_padded,
+    const std::int64_t seen = tiles.keys_in_tile(j, visible_keys(shape, i + rows - 1));
+    gradient_tile<T>(args, work, b, h, i, rows, j, seen);
+    tile_gemm(work.grad_values, tiles.value_padded, seen, tiles.value_padded,
               TileOperand<A>{work.weights, 1, tiles.key_tile},
               work.grad_out + i * tiles.value_padded, tiles.value_padded, rows);
-    tile_gemm(work.grad_keys, tiles.width_padded, keys, tiles.width_padded,
+    tile_gemm(work.grad_keys, tiles.width_padded, seen, tiles.width_padded,
               TileOperand<A>{work.grad_logits, 1, tiles.key_tile},
               work.queries + i * tiles.width_padded, tiles.width_padded, rows);
     tile_gemm(work.grad_queries + i * tiles.width_padded, tiles.width_padded, rows,
               tiles.width_padded, TileOperand<A>{work.grad_logits, tiles.key_tile, 1},
-              work.keys + j * tiles.width_padded, tiles.width_padded, keys);
+              work.keys + j * tiles.width_padded, tiles.width_padded, seen);
   }
   for (std::int64_t r = 0; r < keys; ++r) {
     const A* grad_key = work.grad_keys + r * tiles.width_padded;

@@ -81,10 +81,9 @@ void query_tile(const AttentionForwardArgs& args, Workspace<Acc<T>>& work, std::
   for (std::int64_t e = 0; e < rows * tiles.value_padded; ++e) work.sums[e] = 0;
   const std::int64_t visible = visible_keys(shape, i + rows - 1);
   for (std::int64_t j = 0; j < visible; j += tiles.key_tile) {
-    const std::int64_t columns = tiles.columns(j, shape.kv_len);
+    const std::int64_t columns = tiles.columns(j, visible), keys = tiles.keys_in_tile(j, visible);
     logits_tile(work.logits, shape, tiles, work.queries, i, rows,
                 work.keys_transposed + j * tiles.width, j, columns, mask);
-    const std::int64_t keys = shape.kv_len - j < tiles.key_tile ? shape.kv_len - j : tiles.key_tile;
     for (std::int64_t r = 0; r < rows; ++r) {
       online_softmax_row(work, r, columns);
       if (shape.dropout == 0.0) continue;

@@ -6,12 +6,13 @@
 #include "kernels/cpu/dropout_mask.h"
 #include "kernels/cpu/numeric.h"
 #include "kernels/cpu/tile_gemm.h"
+#include "kernels/cpu/transpose.h"
 #include "kernels/cpu/vector_math.h"
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 
 constexpr std::int64_t kQueryTile = 48;
-constexpr std::int64_t kKeyTile = 64;
+constexpr std::int64_t kKeyTile = 112;
 
 /// Sizes of one (sequence, head) in packed form.
 template <typename A>
@@ -24,9 +25,13 @@ struct AttentionTiles {
                                          : kKeyTile),
         key_tiles((shape.kv_len + key_tile - 1) / key_tile) {}
 
-  /// Columns of the tile from key j on: whole vectors, fewer in the last.
+  /// How many of the first `keys` keys lie in the tile from key j on.
+  std::int64_t keys_in_tile(std::int64_t j, std::int64_t keys) const {
+    return keys - j < key_tile ? keys - j : key_tile;
+  }
+  /// The tile's columns that hold those: whole vectors.
   std::int64_t columns(std::int64_t j, std::int64_t keys) const {
-    return keys - j < key_tile ? padded<A>(keys - j) : key_tile;
+    return padded<A>(keys_in_tile(j, keys));
   }
 
   std::int64_t width, width_padded;  // of [q ; pe_q]
@@ -97,10 +102,10 @@ template <typename A>
 static inline void transpose_tile(A* out, const A* rows, std::int64_t stride, std::int64_t columns,
                                   std::int64_t begin, std::int64_t count, std::int64_t tokens,
                                   std::int64_t key_tile) {
-  for (std::int64_t j = 0; j < count; ++j) {
-    const A* row = rows + (begin + j) * stride;
-    for (std::int64_t c = 0; c < columns; ++c)
-      out[c * key_tile + j] = begin + j < tokens ? row[c] : A(0);
+  const std::int64_t there = tokens - begin < count ? tokens - begin : count;
+  transpose(out, key_tile, rows + begin * stride, stride, there, columns);
+  for (std::int64_t c = 0; c < columns && there < count; ++c) {
+    for (std::int64_t j = there; j < count; ++j) out[c * key_tile + j] = 0;
   }
 }
 
@@ -117,10 +122,9 @@ static inline void logits_tile(A* logits, const AttentionShape& shape,
                                const AttentionTiles<A>& tiles, const A* queries, std::int64_t i,
                                std::int64_t rows, const A* keys_transposed, std::int64_t j,
                                std::int64_t columns, const std::uint8_t* mask) {
-  for (std::int64_t e = 0; e < rows * tiles.key_tile; ++e) logits[e] = 0;
-  tile_gemm(logits, tiles.key_tile, rows, columns,
-            TileOperand<A>{queries + i * tiles.width_padded, tiles.width_padded, 1},
-            keys_transposed, tiles.key_tile, tiles.width);
+  tile_gemm<Onto::nothing>(logits, tiles.key_tile, rows, columns,
+                           TileOperand<A>{queries + i * tiles.width_padded, tiles.width_padded, 1},
+                           keys_transposed, tiles.key_tile, tiles.width);
   const A minus_infinity = -__builtin_inf();
   for (std::int64_t r = 0; r < rows; ++r) {
     A* row = logits + r * tiles.key_tile;

@@ -1,22 +1,25 @@
 // A block of b is packed into panels of a few columns, so that the inner product walks memory in
 // order whatever the strides and transposes (Goto and van de Geijn, "Anatomy of High-Performance
-// Matrix Multiplication", 2008): a panel stays in the first-level cache, a block of rows of a in
-// the second. Rows of a are read where they lie; a transposed a is turned first. Blocks, and with
-// them the order of every sum, depend on the sizes alone: bit-equal for any number of threads.
+// Matrix Multiplication", 2008): a panel stays in the first-level cache, a task's rows of a in the
+// second. Those are read where they lie; a transposed a is packed by the rows that a step takes.
+// The order of every sum depends on the sizes alone: bit-equal for any number of threads.
 #include "kernels/cpu/gemm_packed.h"
+
+#include <omp.h>
 
 #include "kernels/common/parallel.h"
 #include "kernels/common/scratch.h"
 #include "kernels/cpu/numeric.h"
 #include "kernels/cpu/tile_gemm.h"
+#include "kernels/cpu/transpose.h"
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 namespace {
 
-constexpr std::int64_t kDepth = 384;        // of the sum over k that a pass takes
-constexpr std::int64_t kRowsAtOnce = 4096;  // packed at a time: 4 MB of f32
+constexpr std::int64_t kDepth = 400;        // of the sum over k that a pass takes
+constexpr std::int64_t kRowsAtOnce = 4096;  // of sums kept beside out
 constexpr std::int64_t kColumnsAtOnce = 3072;
-constexpr std::int64_t kTaskRows = 48, kTaskColumns = 256;  // of out, a thread's at a time
+constexpr std::int64_t kTaskRows = 96, kTaskColumns = 384;  // of out, at most: a thread's at a time
 
 template <typename A>
 constexpr std::int64_t kPanelColumns = kBlockVectors* Vector<A>::kLanes;
@@ -24,9 +27,26 @@ constexpr std::int64_t kPanelColumns = kBlockVectors* Vector<A>::kLanes;
 static inline std::int64_t smaller(std::int64_t a, std::int64_t b) {
   return a < b ? a : b;
 }
-static inline std::int64_t round_up(std::int64_t count, std::int64_t unit) {
-  return (count + unit - 1) / unit * unit;
+static inline std::int64_t pieces_of(std::int64_t count, std::int64_t unit) {
+  return (count + unit - 1) / unit;
 }
+static inline std::int64_t round_up(std::int64_t count, std::int64_t unit) {
+  return pieces_of(count, unit) * unit;
+}
+
+/// A side cut into pieces of whole units, as equal as those allow, for so many threads alike.
+struct Cut {
+  std::int64_t length, unit, units, pieces;
+
+  Cut(std::int64_t length_, std::int64_t unit_, std::int64_t most, std::int64_t threads)
+      : length(length_),
+        unit(unit_),
+        units(pieces_of(length, unit)),
+        pieces(smaller(units, round_up(pieces_of(length, most), threads))) {}
+  std::int64_t begin(std::int64_t piece) const {
+    return smaller(units * piece / pieces * unit, length);
+  }
+};
 
 /// element(i, j) = data[i * row + j * column]
 template <typename T>
@@ -35,21 +55,43 @@ struct Matrix {
   std::int64_t row, column;
 };
 
-/// Rows [row, row + rows), columns [begin, begin + depth) of a, times alpha: [rows, depth].
+/// Rows of a as the steps of a task read them: step s its kBlockRows from data + s * step on.
+template <typename A>
+struct StepRows {
+  const A* data;
+  std::int64_t step, row, depth;
+
+  TileOperand<A> at(std::int64_t s) const { return {data + s * step, row, depth}; }
+};
+
+/// Rows [row, row + rows), columns [begin, begin + depth) of a, times alpha, by steps of
+/// kBlockRows: [depth, kBlockRows] each.
 template <typename T>
-void pack_a(Acc<T>* packed, const Matrix<T>& a, std::int64_t row, std::int64_t rows,
-            std::int64_t begin, std::int64_t depth, Acc<T> alpha) {
-  constexpr std::int64_t kSquare = 16;  // lines of both sides fit the first-level cache
-  parallel_chunks(rows, kSquare, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t d = 0; d < depth; d += kSquare) {
-      const std::int64_t end = smaller(d + kSquare, depth);
-      for (std::int64_t r = first; r < last; ++r) {
-        const T* from = a.data + (row + r) * a.row + (begin + d) * a.column;
-        for (std::int64_t i = d; i < end; ++i, from += a.column)
-          packed[r * depth + i] = alpha * load(from);
+static inline StepRows<Acc<T>> pack_a(Acc<T>* packed, const Matrix<T>& a, std::int64_t row,
+                                      std::int64_t rows, std::int64_t begin, std::int64_t depth,
+                                      Acc<T> alpha) {
+  constexpr std::int64_t kAtOnce = 16;  // columns, whose lines stay in the first-level cache
+  for (std::int64_t d = 0; d < depth; d += kAtOnce) {
+    const std::int64_t end = smaller(d + kAtOnce, depth);
+    for (std::int64_t r = 0; r < rows; r += kBlockRows) {
+      const std::int64_t count = smaller(kBlockRows, rows - r);
+      Acc<T>* to = packed + r * depth;
+      for (std::int64_t i = d; i < end; ++i) {
+        const T* from = a.data + (row + r) * a.row + (begin + i) * a.column;
+
+        if (count == kBlockRows && a.row == 1) {
+          for (int n = 0; n < kBlockRows; ++n) to[i * kBlockRows + n] = alpha * load(from + n);
+        } else if (count == kBlockRows) {
+          for (int n = 0; n < kBlockRows; ++n)
+            to[i * kBlockRows + n] = alpha * load(from + n * a.row);
+        } else {
+          for (std::int64_t n = 0; n < count; ++n)
+            to[i * kBlockRows + n] = alpha * load(from + n * a.row);
+        }
       }
     }
-  });
+  }
+  return {packed, kBlockRows * depth, 1, kBlockRows};
 }
 
 /// Panels of kPanelColumns columns, [depth, kPanelColumns] each; zero beyond the last column.
@@ -57,63 +99,70 @@ template <typename T>
 void pack_b(Acc<T>* packed, const Matrix<T>& b, std::int64_t column, std::int64_t columns,
             std::int64_t begin, std::int64_t depth) {
   constexpr std::int64_t kPanel = kPanelColumns<Acc<T>>;
+  const std::int64_t whole = columns / kPanel * kPanel;
+  const T* const from = b.data + begin * b.row + column * b.column;
+  if (b.column == 1) {
+    constexpr std::int64_t kRows = 16;  // of b, a thread's at a time
+    parallel_chunks(depth, kRows, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t d = first; d < last; ++d) {
+        const T* const row = from + d * b.row;
+        for (std::int64_t c = 0; c < whole; c += kPanel) {
+          Acc<T>* const to = packed + c * depth + d * kPanel;
+          for (std::int64_t i = 0; i < kPanel; ++i) to[i] = load(row + c + i);
+        }
+        if (whole == columns) continue;
+        Acc<T>* const to = packed + whole * depth + d * kPanel;
+        for (std::int64_t i = 0; i < kPanel; ++i)
+          to[i] = whole + i < columns ? load(row + whole + i) : Acc<T>(0);
+      }
+    });
+    return;
+  }
   parallel_chunks(columns, kPanel, [&](std::int64_t first, std::int64_t last) {
     Acc<T>* panel = packed + first * depth;
-    const T* from = b.data + begin * b.row + (column + first) * b.column;
-    const bool whole = last - first == kPanel;
-    for (std::int64_t d = 0; d < depth; ++d, panel += kPanel, from += b.row) {
-      if (whole && b.column == 1) {
-        for (std::int64_t i = 0; i < kPanel; ++i) panel[i] = load(from + i);
-      } else if (whole) {
-        for (std::int64_t i = 0; i < kPanel; ++i) panel[i] = load(from + i * b.column);
-      } else {
-        for (std::int64_t i = 0; i < kPanel; ++i)
-          panel[i] = first + i < last ? load(from + i * b.column) : Acc<T>(0);
-      }
+    if constexpr (sizeof(T) == sizeof(Acc<T>)) {
+      if (last - first == kPanel)
+        return transpose(panel, kPanel, from + first * b.column, b.column, kPanel, depth);
+    }
+    for (std::int64_t d = 0; d < depth; ++d, panel += kPanel) {
+      for (std::int64_t i = 0; i < kPanel; ++i)
+        panel[i] = first + i < last ? load(from + d * b.row + (first + i) * b.column) : Acc<T>(0);
     }
   });
 }
 
-/// out[rows, columns] (=|+=) rows of a times a panel of b. columns may be fewer than the panel's.
-template <typename A>
+/// out[rows, kPanelColumns] (=|+=) rows of a times a panel of b.
+template <Onto kOnto, typename A>
 static inline void multiply_panel(A* out, std::int64_t stride, std::int64_t rows,
-                                  std::int64_t columns, const TileOperand<A>& a, const A* b,
-                                  std::int64_t depth, bool overwrite) {
-  constexpr std::int64_t kPanel = kPanelColumns<A>;
-  A edge[kTaskRows * kPanel];
-  const bool whole = columns == kPanel;
-  A* tile = whole ? out : edge;
-  const std::int64_t tile_stride = whole ? stride : kPanel;
-  if (!whole || overwrite) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (std::int64_t c = 0; c < kPanel; ++c)
-        tile[r * tile_stride + c] = overwrite || c >= columns ? A(0) : out[r * stride + c];
-    }
-  }
-  tile_columns<kBlockVectors>(tile, tile_stride, rows, a, b, kPanel, depth);
-  if (whole) return;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns; ++c) out[r * stride + c] = tile[r * kPanel + c];
+                                  const StepRows<A>& a, const A* b, std::int64_t depth) {
+  for (std::int64_t r = 0; r < rows; r += kBlockRows) {
+    tile_columns<kBlockVectors, kOnto>(out + r * stride, stride, smaller(kBlockRows, rows - r),
+                                       a.at(r / kBlockRows), b, kPanelColumns<A>, depth);
   }
 }
 
-/// out[rows, columns] (=|+=) rows of a times packed b, cut into tasks.
+/// out[rows, columns] (=|+=) rows of a times packed panels of b.
 template <typename A>
-void multiply_packed(A* out, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-                     const TileOperand<A>& a, const A* b, std::int64_t depth, bool overwrite) {
+static inline void multiply_panels(A* out, std::int64_t stride, std::int64_t rows,
+                                   std::int64_t columns, const StepRows<A>& a, const A* b,
+                                   std::int64_t depth, bool overwrite) {
   constexpr std::int64_t kPanel = kPanelColumns<A>;
-  const std::int64_t task_rows = (rows + kTaskRows - 1) / kTaskRows,
-                     task_columns = (columns + kTaskColumns - 1) / kTaskColumns;
-  parallel_chunks(task_rows * task_columns, 1, [&](std::int64_t task, std::int64_t) {
-    const std::int64_t row = task / task_columns * kTaskRows,
-                       column = task % task_columns * kTaskColumns;
-    const std::int64_t row_count = smaller(kTaskRows, rows - row),
-                       column_end = smaller(column + kTaskColumns, columns);
-    for (std::int64_t c = column; c < column_end; c += kPanel) {
-      multiply_panel(out + row * stride + c, stride, row_count, smaller(kPanel, column_end - c),
-                     {a.data + row * a.row, a.row, a.depth}, b + c * depth, depth, overwrite);
+  std::int64_t c = 0;
+  for (; c + kPanel <= columns; c += kPanel) {
+    if (overwrite) {
+      multiply_panel<Onto::nothing>(out + c, stride, rows, a, b + c * depth, depth);
+    } else {
+      multiply_panel<Onto::sums>(out + c, stride, rows, a, b + c * depth, depth);
     }
-  });
+  }
+  if (c == columns) return;
+  A edge[kTaskRows * kPanel];  // the last panel has more columns than out
+  multiply_panel<Onto::nothing>(edge, kPanel, rows, a, b + c * depth, depth);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    A* const to = out + r * stride + c;
+    for (std::int64_t i = 0; i < columns - c; ++i)
+      to[i] = overwrite ? edge[r * kPanel + i] : to[i] + edge[r * kPanel + i];
+  }
 }
 
 /// One product. Where Out is not the type of the sums, a block of sums is kept beside and rounded
@@ -121,41 +170,56 @@ void multiply_packed(A* out, std::int64_t stride, std::int64_t rows, std::int64_
 template <typename T, typename Out>
 void multiply_item(const MatmulArgs& args, std::int64_t item) {
   using A = Acc<T>;
+  constexpr std::int64_t kPanel = kPanelColumns<A>;
   constexpr bool kSumsInPlace = sizeof(Out) == sizeof(A);
   const Matrix<T> a = {static_cast<const T*>(args.a) + item * args.batch_stride_a,
                        args.trans_a ? 1 : args.lda, args.trans_a ? args.lda : 1};
   const Matrix<T> b = {static_cast<const T*>(args.b) + item * args.batch_stride_b,
                        args.trans_b ? 1 : args.ldb, args.trans_b ? args.ldb : 1};
   Out* out = static_cast<Out*>(args.out) + item * args.batch_stride_out;
-  const std::int64_t most_rows = smaller(args.m, kRowsAtOnce),
+  const std::int64_t most_rows = kSumsInPlace ? args.m : smaller(args.m, kRowsAtOnce),
                      most_columns = smaller(args.n, kColumnsAtOnce);
-  const std::int64_t most_depth = smaller(args.k, kDepth);
+  // Passes as equal as can be.
+  const std::int64_t most_depth = pieces_of(args.k, pieces_of(args.k, kDepth));
   const auto memory = [](std::int64_t count) {
     return Scratch(static_cast<std::size_t>(count) * sizeof(A));
   };
   const bool packs_a = sizeof(T) != sizeof(A) || args.trans_a || args.alpha != 1.0;
-  const Scratch packed_a = memory(packs_a ? most_rows * most_depth : 0);
-  const Scratch packed_b = memory(round_up(most_columns, kPanelColumns<A>) * most_depth);
+  const Scratch packed_b = memory(round_up(most_columns, kPanel) * most_depth);
   const Scratch sums = memory(kSumsInPlace ? 0 : most_rows * most_columns);
-  for (std::int64_t column = 0; column < args.n; column += kColumnsAtOnce) {
-    const std::int64_t columns = smaller(kColumnsAtOnce, args.n - column);
-    for (std::int64_t row = 0; row < args.m; row += kRowsAtOnce) {
-      const std::int64_t rows = smaller(kRowsAtOnce, args.m - row);
+  const std::int64_t threads = omp_in_parallel() != 0 ? 1 : omp_get_max_threads();
+  for (std::int64_t column = 0; column < args.n; column += most_columns) {
+    const std::int64_t columns = smaller(most_columns, args.n - column);
+    for (std::int64_t row = 0; row < args.m; row += most_rows) {
+      const std::int64_t rows = smaller(most_rows, args.m - row);
       Out* block = out + row * args.ldc + column;
       A* target = kSumsInPlace ? reinterpret_cast<A*>(block) : sums.as<A>();
       const std::int64_t stride = kSumsInPlace ? args.ldc : columns;
-      for (std::int64_t d = 0; d < args.k; d += kDepth) {
-        const std::int64_t depth = smaller(kDepth, args.k - d);
-        TileOperand<A> rows_of_a{packed_a.as<A>(), depth, 1};
-        if (packs_a) {
-          pack_a(packed_a.as<A>(), a, row, rows, d, depth, static_cast<A>(args.alpha));
-        } else {
-          rows_of_a = {reinterpret_cast<const A*>(a.data) + row * a.row + d, a.row, 1};
-        }
+      const Cut by_rows(rows, kBlockRows, kTaskRows, threads),
+          by_columns(columns, kPanel, packs_a ? kColumnsAtOnce : kTaskColumns,
+                     by_rows.pieces < threads ? threads : 1);
+      for (std::int64_t d = 0; d < args.k; d += most_depth) {
+        const std::int64_t depth = smaller(most_depth, args.k - d);
         pack_b(packed_b.as<A>(), b, column, columns, d, depth);
         const bool overwrite = d == 0 && (!kSumsInPlace || args.write == Write::overwrite);
-        multiply_packed<A>(target, stride, rows, columns, rows_of_a, packed_b.as<A>(), depth,
-                           overwrite);
+        parallel_chunks(
+            by_rows.pieces * by_columns.pieces, 1, [&](std::int64_t task, std::int64_t) {
+              const std::int64_t piece = task / by_columns.pieces, part = task % by_columns.pieces,
+                                 r = by_rows.begin(piece), r_end = by_rows.begin(piece + 1),
+                                 c = by_columns.begin(part), c_end = by_columns.begin(part + 1);
+              const Scratch packed_a =
+                  memory(packs_a ? round_up(r_end - r, kBlockRows) * depth : 0);
+              StepRows<A> rows_of_a{};
+              if (packs_a) {
+                rows_of_a = pack_a(packed_a.as<A>(), a, row + r, r_end - r, d, depth,
+                                   static_cast<A>(args.alpha));
+              } else {
+                rows_of_a = {reinterpret_cast<const A*>(a.data) + (row + r) * a.row + d,
+                             kBlockRows * a.row, a.row, 1};
+              }
+              multiply_panels(target + r * stride + c, stride, r_end - r, c_end - c, rows_of_a,
+                              packed_b.as<A>() + c * depth, depth, overwrite);
+            });
       }
       if constexpr (!kSumsInPlace) {
         parallel_chunks(rows, kTaskRows, [&](std::int64_t first, std::int64_t last) {

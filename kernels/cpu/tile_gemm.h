@@ -1,4 +1,4 @@
-// A matrix product for tiles that sit in the cache: c += a b, accumulators in registers. The block
+// A matrix product for tiles that sit in the cache, accumulators in registers. The block
 // sizes fill the register file of each instruction set: 6 x 4 vectors of the 32 of AVX-512, 6 x 2
 // of the 16 of AVX2, 4 x 2 of SSE.
 #pragma once
@@ -27,6 +27,9 @@ static constexpr std::int64_t padded(std::int64_t width) {
   return (width + Vector<A>::kLanes - 1) / Vector<A>::kLanes * Vector<A>::kLanes;
 }
 
+/// What a product does with what lies in c.
+enum class Onto : std::uint8_t { sums, nothing };  // c += a b, c = a b
+
 /// a(r, k) = data[r * row + k * depth]
 template <typename A>
 struct TileOperand {
@@ -34,7 +37,7 @@ struct TileOperand {
   std::int64_t row, depth;
 };
 
-template <int R, int N, typename A>
+template <int R, int N, Onto kOnto, typename A>
 static inline void tile_block(A* c, std::int64_t c_stride, const TileOperand<A>& a, const A* b,
                               std::int64_t b_stride, std::int64_t depth) {
   using V = typename Vector<A>::type;
@@ -43,8 +46,8 @@ static inline void tile_block(A* c, std::int64_t c_stride, const TileOperand<A>&
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n)
-      sums[r][n] = *reinterpret_cast<const V*>(c + r * c_stride + n * kLanes);
+    for (int n = 0; n < N; ++n) sums[r][n] = V{};
+    __builtin_prefetch(c + r * c_stride, 1);
   }
   for (std::int64_t k = 0; k < depth; ++k) {
     V row[N];
@@ -60,49 +63,52 @@ static inline void tile_block(A* c, std::int64_t c_stride, const TileOperand<A>&
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) *reinterpret_cast<V*>(c + r * c_stride + n * kLanes) = sums[r][n];
+    for (int n = 0; n < N; ++n) {
+      V* const to = reinterpret_cast<V*>(c + r * c_stride + n * kLanes);
+      *to = kOnto == Onto::sums ? *to + sums[r][n] : sums[r][n];
+    }
   }
 }
 
-template <int N, typename A>
+template <int N, Onto kOnto, typename A>
 static inline void tile_columns(A* c, std::int64_t c_stride, std::int64_t rows, TileOperand<A> a,
                                 const A* b, std::int64_t b_stride, std::int64_t depth) {
   std::int64_t r = 0;
   for (; r + kBlockRows <= rows; r += kBlockRows) {
-    tile_block<kBlockRows, N>(c + r * c_stride, c_stride, {a.data + r * a.row, a.row, a.depth}, b,
-                              b_stride, depth);
+    tile_block<kBlockRows, N, kOnto>(c + r * c_stride, c_stride,
+                                     {a.data + r * a.row, a.row, a.depth}, b, b_stride, depth);
   }
   c += r * c_stride;
   a.data += r * a.row;
   switch (rows - r) {
     case 5:
-      return tile_block<5, N>(c, c_stride, a, b, b_stride, depth);
+      return tile_block<5, N, kOnto>(c, c_stride, a, b, b_stride, depth);
     case 4:
-      return tile_block<4, N>(c, c_stride, a, b, b_stride, depth);
+      return tile_block<4, N, kOnto>(c, c_stride, a, b, b_stride, depth);
     case 3:
-      return tile_block<3, N>(c, c_stride, a, b, b_stride, depth);
+      return tile_block<3, N, kOnto>(c, c_stride, a, b, b_stride, depth);
     case 2:
-      return tile_block<2, N>(c, c_stride, a, b, b_stride, depth);
+      return tile_block<2, N, kOnto>(c, c_stride, a, b, b_stride, depth);
     case 1:
-      return tile_block<1, N>(c, c_stride, a, b, b_stride, depth);
+      return tile_block<1, N, kOnto>(c, c_stride, a, b, b_stride, depth);
     default:
       return;
   }
 }
 
-/// c[rows, columns] += a[rows, depth] b[depth, columns]; columns is a multiple of the vector
+/// c[rows, columns] (+)= a[rows, depth] b[depth, columns]; columns is a multiple of the vector
 /// length.
-template <typename A>
+template <Onto kOnto = Onto::sums, typename A>
 static inline void tile_gemm(A* c, std::int64_t c_stride, std::int64_t rows, std::int64_t columns,
                              TileOperand<A> a, const A* b, std::int64_t b_stride,
                              std::int64_t depth) {
   constexpr std::int64_t kLanes = Vector<A>::kLanes;
   std::int64_t column = 0;
   for (; column + kBlockVectors * kLanes <= columns; column += kBlockVectors * kLanes) {
-    tile_columns<kBlockVectors>(c + column, c_stride, rows, a, b + column, b_stride, depth);
+    tile_columns<kBlockVectors, kOnto>(c + column, c_stride, rows, a, b + column, b_stride, depth);
   }
   for (; column < columns; column += kLanes) {
-    tile_columns<1>(c + column, c_stride, rows, a, b + column, b_stride, depth);
+    tile_columns<1, kOnto>(c + column, c_stride, rows, a, b + column, b_stride, depth);
   }
 }
 
