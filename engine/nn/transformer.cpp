@@ -46,10 +46,18 @@ SelfAttention::SelfAttention(const Options& options)
   add_child("attn_dropout", attention_dropout_);
 }
 
+Tensor SelfAttention::fused(const Tensor& x, const Extra& extra) const {
+  return extra.transform ? extra.transform(qkv(x)) : qkv(x);
+}
+
 Tensor SelfAttention::attend(const Tensor& x, const Pass& pass, const Extra& extra) const {
-  Tensor fused = qkv(x);
-  if (extra.transform) fused = extra.transform(fused);
-  return ops::attention(fused, attention_options(pass, extra), extra.position);
+  return ops::attention(fused(x, extra), attention_options(pass, extra), extra.position);
+}
+
+Tensor SelfAttention::attend_token(const Tensor& x, std::int64_t token, const Pass& pass,
+                                   const Extra& extra) const {
+  return ops::attention_of_token(fused(x, extra), token, attention_options(pass, extra),
+                                 extra.position);
 }
 
 Tensor SelfAttention::branch(const Tensor& x, const Pass& pass, const Extra& extra) const {

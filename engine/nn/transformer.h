@@ -73,6 +73,9 @@ class SelfAttention final : public Module {
   };
   /// attention(x), before the projection
   Tensor attend(const Tensor& x, const Pass& pass, const Extra& extra) const;
+  /// The same for one token of each sequence: [B, 1, C]
+  Tensor attend_token(const Tensor& x, std::int64_t token, const Pass& pass,
+                      const Extra& extra) const;
   /// projection(attention(x)), before the dropout
   Tensor branch(const Tensor& x, const Pass& pass, const Extra& extra) const;
   const Dropout& residual_dropout() const { return residual_dropout_; }
@@ -92,6 +95,9 @@ class SelfAttention final : public Module {
   Tensor project(const Tensor& attended) const { return projection_.forward(attended); }
 
  private:
+  /// What attention takes: qkv(x), changed by `extra`.
+  Tensor fused(const Tensor& x, const Extra& extra) const;
+
   std::int64_t width_, heads_;
   bool causal_;
   Linear qkv_, projection_;

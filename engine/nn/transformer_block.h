@@ -29,7 +29,7 @@ class TransformerBlock final : public Module {
   ops::ResidualLayerNorm forward(const ops::ResidualLayerNorm& stream, const LayerNorm& next,
                                  const Pass& pass, const SelfAttention::Extra& extra) const;
   /// The same for one token of each sequence, [B, 1, C], where nothing reads the others: they are
-  /// attended to, but not projected and not sent through the MLP.
+  /// attended to, but attend to nothing and are not sent through the MLP.
   ops::ResidualLayerNorm forward_token(const ops::ResidualLayerNorm& stream, std::int64_t token,
                                        const LayerNorm& next, const Pass& pass,
                                        const SelfAttention::Extra& extra) const;

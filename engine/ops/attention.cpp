@@ -10,15 +10,17 @@
 namespace seqpe::ops {
 namespace {
 
-/// Columns [begin, ...) of the last dimension of a [batch, tokens, width] tensor.
+/// Columns [begin, ...) of the last dimension of a [batch, tokens, width] tensor, from a token on.
 kernels::AttentionOperand operand(const Tensor& tensor, std::int64_t begin,
-                                  std::int64_t head_stride) {
-  return {tensor.data_at(begin), tensor.dim(1) * tensor.dim(2), tensor.dim(2), head_stride};
+                                  std::int64_t head_stride, std::int64_t token = 0) {
+  return {tensor.data_at(token * tensor.dim(2) + begin), tensor.dim(1) * tensor.dim(2),
+          tensor.dim(2), head_stride};
 }
 
 kernels::AttentionOutput gradient(const Tensor& grad, Write write, std::int64_t begin,
-                                  std::int64_t head_stride) {
-  return {grad.data_at(begin), grad.dim(1) * grad.dim(2), grad.dim(2), head_stride, write};
+                                  std::int64_t head_stride, std::int64_t token = 0) {
+  return {grad.data_at(token * grad.dim(2) + begin), grad.dim(1) * grad.dim(2), grad.dim(2),
+          head_stride, write};
 }
 
 /// Where q, k and v lie: thirds of one tensor, or q in its own and k, v as halves of a second.
@@ -26,8 +28,10 @@ struct Sources {
   Tensor q;   // [B, T, 3C] or [B, Q, C]
   Tensor kv;  // undefined, or [B, T, 2C]
   std::int64_t channels = 0;
+  std::int64_t token = 0, queries = 0;  // queries [token, token + queries) of q attend
 
   bool fused() const { return !kv.defined(); }
+  bool all_queries() const { return queries == q.dim(1); }
   const Tensor& keys() const { return fused() ? q : kv; }
   std::int64_t key_column() const { return fused() ? channels : 0; }
   std::int64_t value_column() const { return key_column() + channels; }
@@ -48,14 +52,14 @@ struct AttentionNode final : autograd::Node {
     args.grad_out = operand(grad_out, 0, head);
     args.out = operand(out, 0, head);
     args.lse = lse.data();
-    args.q = operand(sources.q, 0, head);
+    args.q = operand(sources.q, 0, head, sources.token);
     args.k = operand(sources.keys(), sources.key_column(), head);
     args.v = operand(sources.keys(), sources.value_column(), head);
     args.key_mask = key_mask.defined() ? key_mask.data_as<std::uint8_t>() : nullptr;
 
-    const auto grad_q = grad_target(0);
+    const auto grad_q = target(0);
     const auto grad_kv = sources.fused() ? grad_q : grad_target(1);
-    if (grad_q) args.grad_q = gradient(grad_q.grad, grad_q.write, 0, head);
+    if (grad_q) args.grad_q = gradient(grad_q.grad, grad_q.write, 0, head, sources.token);
     if (grad_kv) {
       args.grad_k = gradient(grad_kv.grad, grad_kv.write, sources.key_column(), head);
       args.grad_v = gradient(grad_kv.grad, grad_kv.write, sources.value_column(), head);
@@ -64,11 +68,11 @@ struct AttentionNode final : autograd::Node {
 
     const std::int64_t stride = position.shared_by_heads ? 0 : shape.pe_size;
     const std::int64_t k_column = position.split ? position.width() : 0;
-    args.pe_q = operand(position.pe, 0, stride);
+    args.pe_q = operand(position.pe, 0, stride, sources.token);
     args.pe_k = operand(position.pe, k_column, stride);
-    const auto grad_pe = grad_target(2);
+    const auto grad_pe = target(2);
     if (!grad_pe) return kernels::attention_backward(out.context(), args);
-    args.grad_pe_q = gradient(grad_pe.grad, grad_pe.write, 0, stride);
+    args.grad_pe_q = gradient(grad_pe.grad, grad_pe.write, 0, stride, sources.token);
     if (position.split) {
       args.grad_pe_k = gradient(grad_pe.grad, grad_pe.write, k_column, stride);
       return kernels::attention_backward(out.context(), args);
@@ -78,6 +82,16 @@ struct AttentionNode final : autograd::Node {
     args.grad_pe_k = gradient(grad_k, Write::overwrite, 0, stride);
     kernels::attention_backward(out.context(), args);
     write_gradient({grad_pe.grad, Write::accumulate}, grad_k);
+  }
+
+ private:
+  /// Tokens whose queries do not attend have none of the gradient of theirs.
+  autograd::GradTarget target(std::size_t input) {
+    autograd::GradTarget target = grad_target(input);
+    if (!target || sources.all_queries() || target.write == Write::accumulate) return target;
+    target.grad.clear();
+    target.write = Write::accumulate;
+    return target;
   }
 };
 
@@ -98,17 +112,18 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   const std::int64_t channels = sources.channels, heads = options.heads;
   require(options.dropout >= 0.0 && options.dropout < 1.0,
           "[attention] dropout must lie in [0, 1), got {}.", options.dropout);
-  const std::int64_t queries = options.queries > 0 ? options.queries : q.dim(1);
-  require(options.first_query >= 0 && options.first_query + q.dim(1) <= queries,
+  const std::int64_t queries = options.queries > 0 ? options.queries : sources.queries,
+                     last_query = options.first_query + sources.queries;
+  require(options.first_query >= 0 && last_query <= queries,
           "[attention] queries [{}, {}) must lie in [0, {}) (AttentionOptions::queries).",
-          options.first_query, options.first_query + q.dim(1), queries);
-  require(!options.causal || options.first_query + q.dim(1) == queries,
+          options.first_query, last_query, queries);
+  require(!options.causal || last_query == queries,
           "[attention] causal queries must be the last of {}, got [{}, {}).", queries,
-          options.first_query, options.first_query + q.dim(1));
+          options.first_query, last_query);
   kernels::AttentionShape shape;
   shape.batch = q.dim(0);
   shape.heads = heads;
-  shape.q_len = q.dim(1);
+  shape.q_len = sources.queries;
   shape.kv_len = keys.dim(1);
   shape.head_size = shape.value_size = channels / heads;
   shape.causal = options.causal;
@@ -134,14 +149,14 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
     shape.pe_size = position.slice(heads);
     shape.pe_blocks = position.pe.dim(0);
     const std::int64_t stride = position.shared_by_heads ? 0 : shape.pe_size;
-    args.pe_q = operand(position.pe, 0, stride);
+    args.pe_q = operand(position.pe, 0, stride, sources.token);
     args.pe_k = operand(position.pe, position.split ? position.width() : 0, stride);
   }
   args.dtype = q.dtype();
   args.shape = shape;
   args.out = gradient(out, Write::overwrite, 0, shape.value_size);
   args.lse = lse.data();
-  args.q = operand(q, 0, shape.head_size);
+  args.q = operand(q, 0, shape.head_size, sources.token);
   args.k = operand(keys, sources.key_column(), shape.head_size);
   args.v = operand(keys, sources.value_column(), shape.head_size);
   const Tensor key_mask = options.key_mask.defined() ? options.key_mask.to(q.device()) : Tensor();
@@ -149,7 +164,9 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   kernels::attention_forward(q.context(), args);
 
   if (const auto node = autograd::record<AttentionNode>({q, sources.kv, position.pe}, {out})) {
-    node->sources = {q.detach(), sources.kv.detach(), channels};
+    node->sources = sources;
+    node->sources.q = q.detach();
+    node->sources.kv = sources.kv.detach();
     node->position = position;
     node->position.pe = position.pe.detach();
     node->out = out.detach();
@@ -160,15 +177,31 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
   return out;
 }
 
-}  // namespace
-
-Tensor attention(const Tensor& qkv, const AttentionOptions& options, const PositionPair& position) {
+void check_fused(const Tensor& qkv, const AttentionOptions& options, const PositionPair& position) {
   check_floating("attention", "qkv", qkv);
   require(qkv.rank() == 3 && options.heads >= 1 && qkv.dim(2) % (3 * options.heads) == 0,
           "[attention] qkv must have shape [B, T, 3 * {} heads * D], got {}.", options.heads,
           to_string(qkv.shape()));
   if (position.pe.defined()) check_position(position, qkv, options.heads);
-  return run({qkv, {}, qkv.dim(2) / 3}, options, position);
+}
+
+}  // namespace
+
+Tensor attention(const Tensor& qkv, const AttentionOptions& options, const PositionPair& position) {
+  check_fused(qkv, options, position);
+  return run({qkv, {}, qkv.dim(2) / 3, 0, qkv.dim(1)}, options, position);
+}
+
+Tensor attention_of_token(const Tensor& qkv, std::int64_t token, const AttentionOptions& options,
+                          const PositionPair& position) {
+  check_fused(qkv, options, position);
+  const std::int64_t tokens = qkv.dim(1);
+  require(token >= 0 && token < tokens, "[attention] token must lie in [0, {}), got {}.", tokens,
+          token);
+  AttentionOptions of_token = options;
+  of_token.first_query = token;
+  of_token.queries = tokens;
+  return run({qkv, {}, qkv.dim(2) / 3, token, 1}, of_token, position);
 }
 
 Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& options) {
@@ -182,7 +215,7 @@ Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& opti
       kv.rank() == 3 && kv.dim(0) == q.dim(0) && kv.dim(2) == 2 * q.dim(2) && kv.dim(1) >= q.dim(1),
       "[attention] kv must have shape [{}, at least {}, {}] for q {}, got {}.", q.dim(0), q.dim(1),
       2 * q.dim(2), to_string(q.shape()), to_string(kv.shape()));
-  return run({q, kv, q.dim(2)}, options, {});
+  return run({q, kv, q.dim(2), 0, q.dim(1)}, options, {});
 }
 
 }  // namespace seqpe::ops

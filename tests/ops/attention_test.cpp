@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/ops/rows.h"
 #include "tests/reference/attention.h"
 #include "tests/support/op_check.h"
 
@@ -119,8 +120,8 @@ const SelfCase kSelfCases[] = {
      false,
      true},
     // One key more than a tile of keys, and more queries than a tile of queries.
-    {"tiles", 2, 65, 1, {.causal = true, .key_mask = some_keys(2, 65)}, 1, 1},
-    {"tiles, dropout", 1, 65, 1, {.dropout = 0.5, .dropout_key = kKey}},
+    {"tiles", 2, 113, 1, {.causal = true, .key_mask = some_keys(2, 113)}, 1, 1},
+    {"tiles, dropout", 1, 113, 1, {.dropout = 0.5, .dropout_key = kKey}},
     {"large heads", 1, 3, 130, {}, 1, 33},
     {"no sequences", 0, 3, 2, {.heads = 2}, 1, 2},
     {"no tokens", 2, 0, 2, {.heads = 2}, 1, 2},
@@ -183,6 +184,23 @@ TEST(AttentionOp, SelfFormEqualsItsDefinition) {
   }
 }
 
+TEST(AttentionOp, OneTokenIsThatOfTheWholeSequence) {
+  for (const SelfCase& self : kSelfCases) {
+    if (self.tokens == 0) continue;
+    const std::int64_t token = self.options.causal ? self.tokens - 1 : self.tokens / 2;
+    const test::OpCase whole = self_attention(self);
+    test::OpCase op = whole;
+    op.f = [=, &self](const std::vector<Tensor>& in) {
+      PositionPair position;
+      if (in.size() > 1) position = {in[1], self.split, self.shared};
+      return ops::attention_of_token(in[0], token, self.options, position);
+    };
+    test::expect_sound(op);
+    test::expect_close(op.f(op.inputs), ops::take_token(whole.f(whole.inputs), token), op,
+                       DType::f64, self.name);
+  }
+}
+
 struct CrossCase {
   const char* name;
   std::int64_t batch, queries, tokens, size;
@@ -196,7 +214,7 @@ const CrossCase kCrossCases[] = {
     {"causal from the end", 2, 3, 5, 2, {.heads = 2, .causal = true}},
     {"key mask", 3, 2, 7, 2, {.heads = 2, .key_mask = some_keys(3, 7)}},
     {"dropout", 2, 2, 5, 3, {.heads = 2, .dropout = 0.4, .dropout_key = kKey, .first_sequence = 3}},
-    {"a tile and one key", 1, 2, 65, 1, {.causal = true}},
+    {"a tile and one key", 1, 2, 113, 1, {.causal = true}},
     {"no sequences", 0, 2, 3, 1, {}},
     {"no queries", 2, 0, 3, 1, {}},
 };
@@ -290,6 +308,12 @@ TEST(AttentionOp, Errors) {
        "[attention] queries [5, 9) must lie in [0, 8) (AttentionOptions::queries)."},
       {self(qkv, {.causal = true, .first_query = 1, .queries = 8}),
        "[attention] causal queries must be the last of 8, got [1, 5)."},
+      {[=] { ops::attention_of_token(qkv, 4, {}); },
+       "[attention] token must lie in [0, 4), got 4."},
+      {[=] { ops::attention_of_token(qkv, -1, {}); },
+       "[attention] token must lie in [0, 4), got -1."},
+      {[=] { ops::attention_of_token(qkv, 2, {.causal = true}); },
+       "[attention] causal queries must be the last of 4, got [2, 3)."},
       {self(qkv, {.key_mask = Tensor::from<std::uint8_t>({4}, {1, 1, 1, 1})}),
        "[attention] key_mask must have shape [2, 4] ([B, T]), got [4]."},
       {self(qkv, {.key_mask = Tensor::zeros({2, 4})}), "[attention] key_mask must be u8, got f32."},

@@ -34,7 +34,7 @@ inline void PrintTo(const AttentionCase& c, std::ostream* out) {
   *out << c.name;
 }
 
-// Tiles are 48 queries by 64 keys.
+// A tile is 48 queries by 112 keys on a CPU; on a GPU it has 64 keys.
 inline const AttentionCase kAttentionCases[] = {
     {"one_of_each"},
     {"no_queries", 2, 2, 0, 3, 4, 4},
@@ -46,6 +46,7 @@ inline const AttentionCase kAttentionCases[] = {
     {"below_a_tile", 1, 2, 63, 63, 4, 4, true},
     {"a_tile", 1, 2, 64, 64, 8, 8, true},
     {"above_a_tile", 1, 2, 65, 65, 33, 33, true},
+    {"above_a_wide_tile", 1, 2, 113, 113, 8, 8, true},
     {"several_tiles", 2, 1, 130, 130, 4, 8, true},
     {"several_tiles_all_visible", 1, 1, 130, 130, 8, 4},
     {"packed", 2, 3, 50, 50, 8, 8, true, AttentionMask::none, 0, 0, 1, 0, 1, false,
