@@ -52,14 +52,14 @@ expect 1 "0 passed" "$tools/gpu_check/report.py" out
 
 # Measured times beside bounds: half of the bandwidth, and faster than can be.
 cat > out/data/kernel_times.json << 'JSON'
-{"gpu": "NVIDIA H100 80GB HBM3, 85.0 GB", "repeats": 20, "results": [
+{"gpu": "NVIDIA H200, compute capability 9.0, 139.8 GB", "repeats": 20, "results": [
   {"kernel": "add", "shape": "8", "bytes_to_move": 1000, "median_s": 2e-6, "seconds": [2e-6]},
   {"kernel": "fast", "shape": "8", "bytes_to_move": 1000, "median_s": 1e-6, "seconds": [1e-6]}]}
 JSON
 expect 0 "the cost model does not know this GPU" python3 "$tools/gpu_check/kernels.py" out/data
 cat > out/data/kernel_bounds.json << 'JSON'
-{"results": [{"kernel": "add", "shape": "8", "least_s": {"A100": 9, "H100": 1e-6}},
-             {"kernel": "fast", "shape": "8", "least_s": {"A100": 9, "H100": 4e-6}}]}
+{"results": [{"kernel": "add", "shape": "8", "least_s": {"A100": 9, "H200": 1e-6}},
+             {"kernel": "fast", "shape": "8", "least_s": {"A100": 9, "H200": 4e-6}}]}
 JSON
 expect 0 "| add | 8 | 2.0 | 1.0 | 50% | 0 |" python3 "$tools/gpu_check/kernels.py" out/data
 expect 0 "fast, 8: faster than the bound" python3 "$tools/gpu_check/kernels.py" out/data

@@ -12,8 +12,8 @@ def main():
     bounds_file = data / "kernel_bounds.json"
     bounds = json.loads(bounds_file.read_text())["results"] if bounds_file.exists() else []
     models = {name for row in bounds for name in row["least_s"]}
-    # "NVIDIA H100 80GB HBM3": a word of the name. Other forms of a GPU have other rates of memory.
-    words = times["gpu"].split()
+    # "NVIDIA H100 80GB HBM3, compute capability ...": a word of the name. Other forms of a GPU have other rates of memory.
+    words = times["gpu"].split(",")[0].split()
     model = next((name for name in sorted(models) if name in words and "PCIe" not in words), None)
     least = {(row["kernel"], row["shape"]): row["least_s"][model] for row in bounds} if model else {}
 
