@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "kernels/common/error.h"
+#include "kernels/common/image_number.h"
 
 namespace seqpe::data {
 
 struct Image {
-  static constexpr std::int64_t channels = 3;  // red, green, blue
+  static constexpr std::int64_t channels = kImageChannels;
   std::int64_t height = 0, width = 0;
   std::vector<std::uint8_t> pixels;  // [H, W, 3]
 };

@@ -13,11 +13,18 @@ constexpr std::int64_t kPlacementBytes = sizeof(kernels::ImagePlacement),
                        kMixBytes = sizeof(kernels::ImageMix);
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;  // places of bytes fit into 32 bits
 
-void check_bytes(const char* name, const Tensor& tensor, const Tensor& pixels,
-                 const Shape& expected, const char* why) {
+/// The records of kernels/image_batch.h as a tensor's bytes.
+template <typename Record>
+const Record* records(const char* name, const Tensor& tensor, const Tensor& pixels,
+                      const Shape& expected, const char* why) {
   require(tensor.defined(), "[image_batch] {} must be a tensor, got an undefined one.", name);
   check_same_kind("image_batch", name, tensor, "pixels", pixels);
   check_shape("image_batch", name, tensor, expected, why);
+  const auto address = reinterpret_cast<std::uintptr_t>(tensor.data());
+  require(address % alignof(Record) == 0,
+          "[image_batch] {} must begin at a multiple of {} bytes, got address {:#x}.", name,
+          alignof(Record), address);
+  return static_cast<const Record*>(tensor.data());
 }
 
 }  // namespace
@@ -33,15 +40,14 @@ Tensor image_batch(const Tensor& pixels, const Tensor& placements, const Tensor&
   require(height <= kMostPixels && width <= kMostPixels && height * width <= kMostPixels,
           "[image_batch] an image must have at most {} pixels, got height {} and width {}.",
           kMostPixels, height, width);
-  check_bytes("placements", placements, pixels, {batch, kPlacementBytes}, "one an image");
-  check_bytes("mix", mix, pixels, {kMixBytes}, "one a batch");
+  kernels::ImageBatchArgs args;
+  args.placements = records<kernels::ImagePlacement>("placements", placements, pixels,
+                                                     {batch, kPlacementBytes}, "one an image");
+  args.mix = records<kernels::ImageMix>("mix", mix, pixels, {kMixBytes}, "one a batch");
   const Tensor out =
       Tensor::empty({batch, kImageChannels, height, width}, DType::f32, pixels.device());
-  kernels::ImageBatchArgs args;
   args.out = out.data_as<float>();
   args.images = pixels.data_as<std::uint8_t>();
-  args.placements = static_cast<const kernels::ImagePlacement*>(placements.data());
-  args.mix = static_cast<const kernels::ImageMix*>(mix.data());
   args.batch = batch;
   args.height = height;
   args.width = width;

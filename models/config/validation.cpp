@@ -67,6 +67,9 @@ void validate_sizes(const Config& config) {
     }
   }
   const AugmentConfig& augment = config.data.augment;
+  require<ConfigError>(augment.pad < model.image,
+                       "[config] data.augment.pad must be less than model.image {}, got {}.",
+                       model.image, augment.pad);
   const auto check_range = [](const char* key, const std::vector<double>& range, double most) {
     require<ConfigError>(range[0] > 0 && range[0] <= range[1] && range[1] <= most,
                          "[config] {} must be two numbers, 0 < least <= most <= {}, got [{}, {}].",

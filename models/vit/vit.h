@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/nn/transformer_block.h"
+#include "kernels/common/image_number.h"
 #include "models/positions/position_encoding.h"
 
 namespace seqpe::models {
@@ -32,7 +33,7 @@ struct VitOptions {
 
 class Vit final : public nn::Module {
  public:
-  static constexpr std::int64_t kChannels = 3;
+  static constexpr std::int64_t kChannels = kImageChannels;
 
   Vit(const VitOptions& options, std::unique_ptr<PositionEncoding> position);
 

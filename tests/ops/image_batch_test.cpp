@@ -58,6 +58,10 @@ TEST(ImageBatchOp, Errors) {
       {call(pixels, placements, Tensor::zeros({1, 24}, DType::u8)),
        "[image_batch] mix must have shape [24] (one a batch), got [1, 24]."},
   });
+  const Tensor odd = Tensor::zeros({25}, DType::u8).rows(1, 25);
+  test::expect_error_with<Error>(call(pixels, placements, odd),
+                                 "[image_batch] mix must begin at a multiple of 4 bytes, got "
+                                 "address 0x");
 }
 
 }  // namespace
