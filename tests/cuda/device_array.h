@@ -55,10 +55,10 @@ std::vector<U> as(const std::vector<T>& values) {
 }
 
 /// The device's result may err at most twice as much as the CPU's in the same dtype, both measured
-/// against float64, plus a few roundings of a float32 sum: the orders of summation differ.
+/// against float64, plus a few roundings of float32: the orders of summation differ.
 template <typename T>
 void expect_as_good(const std::vector<T>& device, const std::vector<T>& cpu,
-                    const std::vector<double>& exact, const char* what) {
+                    const std::vector<double>& exact, const char* what, double roundings = 4) {
   ASSERT_EQ(device.size(), exact.size()) << what;
   double device_error = 0, cpu_error = 0, largest = 0;
   for (std::size_t i = 0; i < exact.size(); ++i) {
@@ -67,7 +67,7 @@ void expect_as_good(const std::vector<T>& device, const std::vector<T>& cpu,
     cpu_error = std::max(cpu_error, std::abs(to_double(cpu[i]) - exact[i]));
     largest = std::max(largest, std::abs(exact[i]));
   }
-  EXPECT_LE(device_error, 2 * cpu_error + 4 * kUnitRoundoff<float> * largest) << what;
+  EXPECT_LE(device_error, 2 * cpu_error + roundings * kUnitRoundoff<float> * largest) << what;
 }
 
 }  // namespace seqpe::test
