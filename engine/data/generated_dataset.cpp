@@ -11,16 +11,16 @@ class GeneratedDataset final : public ImageDataset {
       : split_(split), count_(count), size_(size) {}
 
   std::string kind() const override { return "generated shapes"; }
-  std::string split() const override { return split_ == Split::train ? "train" : "test"; }
+  std::string split() const override { return name_of(split_); }
   std::int64_t count() const override { return count_; }
   const std::vector<std::string>& classes() const override { return classes_; }
-  std::int64_t label(std::int64_t index) const override { return made(index).label; }
-  Image image(std::int64_t index) const override { return made(index).image; }
+  std::int64_t label(std::int64_t index) const override { return generated_label(seed(), index); }
+  Image image(std::int64_t index) const override {
+    return generated_image(seed(), index, size_).image;
+  }
 
  private:
-  GeneratedImage made(std::int64_t index) const {
-    return generated_image(split_ == Split::train ? 1 : 2, index, size_);
-  }
+  std::uint64_t seed() const { return split_ == Split::train ? 1 : 2; }
 
   Split split_;
   std::int64_t count_, size_;

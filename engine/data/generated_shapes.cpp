@@ -20,13 +20,14 @@ constexpr std::int64_t kLargestDistance = kSide * 7 / 10;
 enum class Kind : std::uint8_t { disc, square, diamond };
 constexpr std::int64_t kKinds = 3;
 
-using Color = std::array<std::int64_t, Image::channels>;
+/// Red, green, blue as they are drawn, not yet bytes.
+using WideColor = std::array<std::int64_t, Image::channels>;
 
 struct Shape {
   Kind kind = Kind::disc;
   std::int64_t row = 0, column = 0;  // of the centre
   std::int64_t radius = 0;
-  Color color{};
+  WideColor color{};
 };
 
 /// A triangle wave over the pixels: its phase, a 32-bit turn, grows by these along the axes.
@@ -37,7 +38,7 @@ struct Wave {
 struct Scene {
   std::int64_t label = 0;
   std::array<Shape, 2> shapes;  // red, blue
-  Color ground{};
+  WideColor ground{};
   std::array<Wave, 2> waves;
 };
 
@@ -49,6 +50,10 @@ PhiloxGenerator generator(std::uint64_t seed, const char* stream, std::int64_t n
 /// In [low, high].
 std::int64_t draw(std::int64_t low, std::int64_t high, PhiloxGenerator& random) {
   return low + random.uniform_int(high - low + 1);
+}
+
+void check_index(std::int64_t index) {
+  require(index >= 0, "[generated_shapes] an index must be >= 0, got {}.", index);
 }
 
 std::int64_t draw_label(std::uint64_t seed, std::int64_t index) {
@@ -182,11 +187,16 @@ void add_noise(PhiloxGenerator random, Image& image) {
 
 }  // namespace
 
+std::int64_t generated_label(std::uint64_t seed, std::int64_t index) {
+  check_index(index);
+  return draw_label(seed, index);
+}
+
 GeneratedImage generated_image(std::uint64_t seed, std::int64_t index, std::int64_t size) {
   require(size >= kLeastGeneratedSize,
           "[generated_shapes] an image must have a size of at least {}, got {}.",
           kLeastGeneratedSize, size);
-  require(index >= 0, "[generated_shapes] an index must be >= 0, got {}.", index);
+  check_index(index);
   const Scene scene = draw_scene(seed, index);
   GeneratedImage out{make_image(size, size, "a generated image"), scene.label};
   paint_ground(scene, out.image);

@@ -18,6 +18,10 @@ struct GeneratedImage {
   std::int64_t label = 0;
 };
 
+/// The label of generated_image(seed, index, any size), without the image. Throws Error
+/// unless index >= 0.
+std::int64_t generated_label(std::uint64_t seed, std::int64_t index);
+
 /// Image number `index` of the data set `seed`, a function of both alone: the same everywhere,
 /// whole numbers throughout. Numbers 8n to 8n + 7 hold each class once.
 /// `size` scales the shapes and their places, not the ground's texture and noise, so a larger image

@@ -68,6 +68,11 @@ std::int64_t direction_in(const Image& image) {
   return (std::llround(8 * turn) + 8) % 8;
 }
 
+TEST(GeneratedShapes, TheLabelAloneIsThatOfTheImage) {
+  for (std::int64_t index = 0; index < 100; ++index)
+    EXPECT_EQ(generated_label(kSeed, index), generated_image(kSeed, index, 16).label) << index;
+}
+
 TEST(GeneratedShapes, TheLabelIsWhereTheBlueShapeLies) {
   for (const std::int64_t size : {16, 32, 48, 51, 64}) {
     for (std::int64_t index = 0; index < 400; ++index) {
@@ -171,6 +176,8 @@ TEST(GeneratedShapes, Errors) {
   test::expect_error<Error>([] { generated_image(1, 0, 15); },
                             "[generated_shapes] an image must have a size of at least 16, got 15.");
   test::expect_error<Error>([] { generated_image(1, -1, 32); },
+                            "[generated_shapes] an index must be >= 0, got -1.");
+  test::expect_error<Error>([] { generated_label(1, -1); },
                             "[generated_shapes] an index must be >= 0, got -1.");
 }
 
