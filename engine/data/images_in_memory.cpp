@@ -60,7 +60,10 @@ std::unique_ptr<ImageDataset> open_cifar10(const std::filesystem::path& folder, 
 
 std::unique_ptr<ImageDataset> open_mnist(const std::filesystem::path& folder, Split split) {
   LabeledImages images = read_mnist(folder, split);
-  const std::int64_t largest = *std::max_element(images.labels.begin(), images.labels.end());
+  std::vector<std::int64_t> labels =
+      read_mnist_labels(folder, split == Split::train ? Split::test : Split::train);
+  labels.insert(labels.end(), images.labels.begin(), images.labels.end());
+  const std::int64_t largest = *std::max_element(labels.begin(), labels.end());
   std::vector<std::string> classes;
   for (std::int64_t number = 0; number <= std::max<std::int64_t>(largest, 9); ++number)
     classes.push_back(std::to_string(number));

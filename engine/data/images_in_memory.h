@@ -13,7 +13,7 @@ std::unique_ptr<ImageDataset> keep_in_memory(LabeledImages images, std::vector<s
                                              std::string kind, Split split);
 
 /// read_cifar10 and read_mnist as data sets. MNIST's classes are numbers: ten, or as many as the
-/// labels ask for.
+/// labels of both splits ask for.
 std::unique_ptr<ImageDataset> open_cifar10(const std::filesystem::path& folder, Split split);
 std::unique_ptr<ImageDataset> open_mnist(const std::filesystem::path& folder, Split split);
 

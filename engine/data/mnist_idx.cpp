@@ -51,26 +51,54 @@ Idx<Dimensions> read_one(const std::filesystem::path& path) {
   std::size_t expected = 1;
   for (std::size_t i = 0; i < Dimensions; ++i) {
     idx.sizes[i] = big_endian(bytes.subspan(4 + 4 * i, 4));
-    // Beyond the limit no product can be right; 64 bits hold one more factor.
+    // 64 bits hold the limit times one more factor.
     if (expected <= kMaxFileBytes) expected *= idx.sizes[i];
   }
   require<DataError>(expected > 0, "[idx] {}: expected sizes of at least 1 in its header, got {}.",
                      name, fmt::join(idx.sizes, " x "));
+  require<DataError>(expected <= kMaxFileBytes,
+                     "[idx] {}: expected at most {} bytes behind its header, it tells of {}.", name,
+                     kMaxFileBytes, fmt::join(idx.sizes, " x "));
   require<DataError>(expected == idx.elements.size(),
                      "[idx] {}: expected {} bytes behind its header, got {}.", name,
                      fmt::join(idx.sizes, " x "), idx.elements.size());
   return idx;
 }
 
+std::vector<std::int64_t> numbers_of(const Idx<1>& labels) {
+  std::vector<std::int64_t> numbers;
+  numbers.reserve(labels.elements.size());
+  for (const std::byte label : labels.elements)
+    numbers.push_back(std::to_integer<std::int64_t>(label));
+  return numbers;
+}
+
+/// The beginning of the names of a split's files.
+std::string prefix_of(Split split) {
+  return split == Split::train ? "train" : "t10k";
+}
+
+/// Without .gz.
+std::filesystem::path label_file_of(const std::filesystem::path& folder, Split split) {
+  return folder / (prefix_of(split) + "-labels-idx1-ubyte");
+}
+
+std::filesystem::path packed(const std::filesystem::path& path) {
+  return path.string() + ".gz";
+}
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code missing;
+  return std::filesystem::exists(path, missing);
+}
+
 /// The file of this name, else that with .gz.
 std::filesystem::path plain_or_packed(const std::filesystem::path& path) {
-  std::error_code missing;
-  if (std::filesystem::exists(path, missing)) return path;
-  const std::filesystem::path packed = path.string() + ".gz";
-  require<DataError>(std::filesystem::exists(packed, missing),
+  if (is_there(path)) return path;
+  require<DataError>(is_there(packed(path)),
                      "[idx] {}: there is no such file, nor with .gz. Hint: name MNIST's folder.",
                      path.string());
-  return packed;
+  return packed(path);
 }
 
 }  // namespace
@@ -82,20 +110,22 @@ LabeledImages read_idx(const std::filesystem::path& image_file,
   require<DataError>(images.sizes[0] == labels.sizes[0],
                      "[idx] {} must hold a label for each image of {}: expected {}, got {}.",
                      label_file.string(), image_file.string(), images.sizes[0], labels.sizes[0]);
-  LabeledImages set{images.sizes[1], images.sizes[2], {}, {}};
+  LabeledImages set{images.sizes[1], images.sizes[2], {}, numbers_of(labels)};
   set.pixels.reserve(3 * images.elements.size());
   for (const std::byte gray : images.elements)
     set.pixels.insert(set.pixels.end(), 3, std::to_integer<std::uint8_t>(gray));
-  for (const std::byte label : labels.elements)
-    set.labels.push_back(std::to_integer<std::int64_t>(label));
   return set;
 }
 
 LabeledImages read_mnist(const std::filesystem::path& folder, Split split) {
-  const std::string name = split == Split::train ? "train" : "t10k";
-  const auto images = plain_or_packed(folder / (name + "-images-idx3-ubyte"));
-  const auto labels = plain_or_packed(folder / (name + "-labels-idx1-ubyte"));
-  return read_idx(images, labels);
+  const auto images = plain_or_packed(folder / (prefix_of(split) + "-images-idx3-ubyte"));
+  return read_idx(images, plain_or_packed(label_file_of(folder, split)));
+}
+
+std::vector<std::int64_t> read_mnist_labels(const std::filesystem::path& folder, Split split) {
+  const std::filesystem::path path = label_file_of(folder, split);
+  if (!is_there(path) && !is_there(packed(path))) return {};
+  return numbers_of(read_one<1>(plain_or_packed(path)));
 }
 
 }  // namespace seqpe::data

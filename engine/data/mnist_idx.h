@@ -17,4 +17,7 @@ LabeledImages read_idx(const std::filesystem::path& image_file,
 /// in .gz.
 LabeledImages read_mnist(const std::filesystem::path& folder, Split split);
 
+/// The labels alone; none where the folder does not have that split's.
+std::vector<std::int64_t> read_mnist_labels(const std::filesystem::path& folder, Split split);
+
 }  // namespace seqpe::data

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/gzip_file.h"
 #include "tests/support/tiny_images.h"
 
 namespace seqpe::data {
@@ -53,6 +54,12 @@ TEST(ImagesInMemory, MnistHasAsManyClassesAsItsLabelsAskFor) {
   EXPECT_EQ(open(3)->classes().size(), 10U);
   EXPECT_EQ(open(61)->classes().size(), 62U);
   EXPECT_EQ(open(61)->classes().back(), "61");
+  // Those of the other split count, so that a label means the same in both.
+  const std::string labels = big_endian(0x801, 4) + big_endian(1, 4) + "\x3f";
+  folder.write("train-labels-idx1-ubyte.gz", test::gzip_file(labels));
+  EXPECT_EQ(open(3)->classes().size(), 64U);
+  folder.write("train-labels-idx1-ubyte", big_endian(0x801, 4) + big_endian(1, 4) + "\x0b");
+  EXPECT_EQ(open(3)->classes().size(), 12U);
 }
 
 }  // namespace
