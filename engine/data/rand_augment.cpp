@@ -11,6 +11,11 @@ namespace {
 
 constexpr double kLargestMagnitude = 10;
 
+[[noreturn]] void throw_unknown(AugmentOperation operation) {
+  throw Error(fmt::format("[augmentation] RandAugment: expected an operation below {}, got {}.",
+                          kAugmentOperations, static_cast<int>(operation)));
+}
+
 Image augment(const Image& image, const AugmentStep& step, const Color& fill) {
   const double argument = augment_argument(step);
   const auto whole = [&] { return static_cast<int>(argument); };
@@ -46,7 +51,7 @@ Image augment(const Image& image, const AugmentStep& step, const Color& fill) {
     case AugmentOperation::translate_y:
       return warp_image(image, {.y0 = argument * static_cast<double>(image.height)}, fill);
   }
-  return image;
+  throw_unknown(step.operation);
 }
 
 void check_options(const RandAugmentOptions& options) {
@@ -91,9 +96,12 @@ double augment_argument(const AugmentStep& step) {
     case AugmentOperation::translate_x:
     case AugmentOperation::translate_y:
       return signed_level * 0.45;
-    default:
+    case AugmentOperation::auto_contrast:
+    case AugmentOperation::equalize:
+    case AugmentOperation::invert:
       return 0;
   }
+  throw_unknown(step.operation);
 }
 
 std::vector<AugmentStep> draw_rand_augment(const RandAugmentOptions& options,

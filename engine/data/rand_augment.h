@@ -28,7 +28,8 @@ enum class AugmentOperation : std::uint8_t {
   translate_x,
   translate_y
 };
-inline constexpr std::int64_t kAugmentOperations = 15;
+inline constexpr std::int64_t kAugmentOperations =
+    static_cast<std::int64_t>(AugmentOperation::translate_y) + 1;
 
 /// One operation as it was drawn.
 struct AugmentStep {
@@ -47,7 +48,8 @@ struct AugmentStep {
 ///   shear_x, shear_y      0.03 m, by how much a pixel moves for every pixel to the other axis
 ///   translate_x, _y       0.045 m, of the side
 /// with -m for m where negated, except in the three above that have whole numbers; 0 for the
-/// operations without one. Throws Error unless the magnitude is from 0 to 10.
+/// operations without one. Throws Error unless the operation is one of these
+/// and the magnitude from 0 to 10.
 double augment_argument(const AugmentStep& step);
 
 struct RandAugmentOptions {

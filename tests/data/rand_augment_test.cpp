@@ -75,6 +75,15 @@ TEST(RandAugment, StepsFollowEachOther) {
   EXPECT_EQ(rand_augment_image(image, {}).pixels, image.pixels);
 }
 
+TEST(RandAugment, AnUnknownOperationIsRefused) {
+  const AugmentStep step{static_cast<AugmentOperation>(kAugmentOperations), 10};
+  test::expect_error<Error>(
+      [&] {
+        rand_augment_image({1, 1, {1, 2, 3}}, {step});
+      },
+      "[augmentation] RandAugment: expected an operation below 15, got 15.");
+}
+
 TEST(RandAugment, ProbabilityAndDeviation) {
   PhiloxGenerator generator({.seed = 1});
   EXPECT_TRUE(draw_rand_augment({.operations = 0}, generator).empty());
