@@ -37,6 +37,9 @@ class ImageCache : public ImageDataset {
   }
   std::int64_t count() const override { return static_cast<std::int64_t>(foot_.images); }
   const std::vector<std::string>& classes() const override { return classes_; }
+  std::int64_t shorter_side() const override {
+    return static_cast<std::int64_t>(foot_.shorter_side);
+  }
   std::int64_t label(std::int64_t index) const override { return entry(index).label; }
 
   Image image(std::int64_t index) const override {

@@ -29,12 +29,18 @@ Image scaled_down(Image image, std::int64_t shorter_side) {
                       shorter_side * image.width / shorter, ResizeFilter::bicubic);
 }
 
+/// Of two sides to which images are scaled down, one after the other; 0: they are not.
+std::int64_t smaller_side(std::int64_t first, std::int64_t second) {
+  return first == 0 || second == 0 ? std::max(first, second) : std::min(first, second);
+}
+
 /// A cache as it grows.
 class CacheFile {
  public:
   CacheFile(io::FileWriter& writer, const ImageDataset& dataset, std::int64_t shorter_side)
       : writer_(writer), head_{cache::kHeadMagic, cache::kVersion, split_of(dataset)} {
-    foot_.shorter_side = static_cast<std::uint64_t>(shorter_side);
+    foot_.shorter_side =
+        static_cast<std::uint64_t>(smaller_side(dataset.shorter_side(), shorter_side));
     foot_.magic = cache::kFootMagic;
     write(cache::bytes_of(head_));
   }
@@ -81,6 +87,7 @@ class CacheFile {
 
 ImageCacheResult write_image_cache(const ImageDataset& dataset, const std::filesystem::path& path,
                                    const ImageCacheOptions& options) {
+  require(options.threads >= 1, "[cache] expected at least one thread, got {}.", options.threads);
   ImageCacheResult result;
   io::write_file_atomic(path, [&](io::FileWriter& writer) {
     CacheFile file(writer, dataset, options.shorter_side);

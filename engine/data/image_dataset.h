@@ -18,13 +18,16 @@ namespace seqpe::data {
 class ImageDataset {
  public:
   virtual ~ImageDataset() = default;
-  /// What it was read from: "class folders", "CIFAR-10", "MNIST", "cache".
+  /// What it was read from: "class folders", "CIFAR-10", "MNIST", "cache",
+  /// "generated shapes".
   virtual std::string kind() const = 0;
   /// "train", "test"; "all" where the source has no splits.
   virtual std::string split() const = 0;
   virtual std::int64_t count() const = 0;
   /// Their names, by number.
   virtual const std::vector<std::string>& classes() const = 0;
+  /// To which larger images were scaled down in their shorter side; 0: none was.
+  virtual std::int64_t shorter_side() const { return 0; }
   /// In [0, classes().size()).
   virtual std::int64_t label(std::int64_t index) const = 0;
   /// Decoded. Throws DataError with the file and the reason.

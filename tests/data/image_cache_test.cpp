@@ -96,6 +96,29 @@ TEST_F(ImageCacheTest, LargeImagesAreScaledDown) {
   EXPECT_EQ(scaled.pixels, resize_image(source()->image(0), 1, 1, ResizeFilter::bicubic).pixels);
 }
 
+TEST_F(ImageCacheTest, TellsToWhichSideImagesWereScaledDown) {
+  written();
+  EXPECT_EQ(open_image_cache(cache_)->shorter_side(), 0);
+  written({.shorter_side = 2});
+  const auto cached = open_image_cache(cache_);
+  EXPECT_EQ(cached->shorter_side(), 2);
+  const auto side_of_copy = [&](std::int64_t side) {
+    write_image_cache(*cached, folder_ / "copy", {.shorter_side = side});
+    return open_image_cache(folder_ / "copy")->shorter_side();
+  };
+  EXPECT_EQ(side_of_copy(0), 2);
+  EXPECT_EQ(side_of_copy(1), 1);
+  EXPECT_EQ(side_of_copy(3), 2);
+}
+
+TEST_F(ImageCacheTest, ThreadsMustBeSome) {
+  for (const int threads : {0, -1}) {
+    test::expect_error<Error>(
+        [&] { written({.threads = threads}); },
+        fmt::format("[cache] expected at least one thread, got {}.", threads));
+  }
+}
+
 TEST_F(ImageCacheTest, ThreadsDoNotShow) {
   const auto images = test::numbered_images(50, 5, 3);
   write_image_cache(*images, cache_, {.shorter_side = 4});

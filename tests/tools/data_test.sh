@@ -31,8 +31,9 @@ for source in set train.cache; do
 import json, sys
 facts = json.load(open(sys.argv[1]))
 kind = {"set": "class folders", "train.cache": "cache"}[sys.argv[2]]
-assert list(facts) == ["path", "kind", "split", "images", "bad", "height", "width", "classes"], facts
+assert list(facts) == ["path", "kind", "split", "images", "bad", "shorter_side", "height", "width", "classes"], facts
 assert (facts["path"], facts["kind"], facts["split"], facts["images"], facts["bad"]) == (sys.argv[2], kind, "train", 5, 0), facts
+assert facts["shorter_side"] is None, facts
 assert facts["classes"] == [{"name": "apple", "images": 4}, {"name": "bee", "images": 1}], facts
 assert all(0 < facts[side]["min"] <= facts[side]["median"] <= facts[side]["max"] for side in ("height", "width")), facts
 PYTHON
@@ -41,6 +42,13 @@ done
 python "the classes of a split are those of all" test.json << 'PYTHON'
 import json, sys
 assert [c["images"] for c in json.load(open(sys.argv[1]))["classes"]] == [0, 1]
+PYTHON
+
+expect 0 "scaled down to a shorter side of 16" "$engine" data inspect 1.cache
+"$engine" data inspect 1.cache --json 2> /dev/null > scaled.json
+python "the side to which images were scaled down" scaled.json << 'PYTHON'
+import json, sys
+assert json.load(open(sys.argv[1]))["shorter_side"] == 16
 PYTHON
 
 expect 0 "set: 5 images, all good" "$engine" data verify set

@@ -141,15 +141,19 @@ void run_inspect(const Options& options) {
   const auto images = options.open();
   const Facts facts = look_at(*images, options.thread_count(), progress_of(log));
   log.clear();
+  const std::int64_t shorter_side = images->shorter_side();
   if (options.json) {
     nlohmann::ordered_json classes = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < facts.by_class.size(); ++i)
       classes.push_back({{"name", images->classes()[i]}, {"images", facts.by_class[i]}});
+    const nlohmann::ordered_json scaled =
+        shorter_side > 0 ? nlohmann::ordered_json(shorter_side) : nullptr;
     const nlohmann::ordered_json out = {{"path", options.path},
                                         {"kind", images->kind()},
                                         {"split", images->split()},
                                         {"images", images->count()},
                                         {"bad", facts.bad},
+                                        {"shorter_side", scaled},
                                         {"height", lengths_json(facts.heights, facts.good)},
                                         {"width", lengths_json(facts.widths, facts.good)},
                                         {"classes", classes}};
@@ -160,6 +164,8 @@ void run_inspect(const Options& options) {
              images->split(), "images", images->count(), "bad", facts.bad);
   print_lengths("height", facts.heights, facts.good);
   print_lengths("width", facts.widths, facts.good);
+  if (shorter_side > 0)
+    fmt::print("{:<10} scaled down to a shorter side of {}\n", "larger", shorter_side);
   fmt::print("{:<10} {}\n\n{:>10}  {}\n", "classes", facts.by_class.size(), "images", "class");
   for (std::size_t i = 0; i < facts.by_class.size(); ++i)
     fmt::print("{:>10}  {}\n", facts.by_class[i], printable(images->classes()[i]));
