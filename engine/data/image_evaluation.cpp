@@ -15,12 +15,16 @@ std::int64_t center_offset(std::int64_t side, std::int64_t size) {
 
 }  // namespace
 
-EvaluationGeometry evaluation_geometry(std::int64_t height, std::int64_t width,
-                                       const EvaluationSize& size) {
+EvaluationSize covered_size(const EvaluationSize& size) {
   const auto enlarged = [](std::int64_t side) {
     return static_cast<std::int64_t>(256.0 / 224.0 * static_cast<double>(side));
   };
-  const std::int64_t rows = enlarged(size.rows), columns = enlarged(size.columns);
+  return {enlarged(size.rows), enlarged(size.columns)};
+}
+
+EvaluationGeometry evaluation_geometry(std::int64_t height, std::int64_t width,
+                                       const EvaluationSize& size) {
+  const auto [rows, columns] = covered_size(size);
   EvaluationGeometry geometry;
   if (rows * width >= columns * height) {
     geometry.resized_height = rows;

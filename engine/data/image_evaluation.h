@@ -16,10 +16,14 @@ inline EvaluationSize square_size(std::int64_t size) {
   return {size, size};
 }
 
-/// Scales the image, which keeps its ratio, so that it just covers int(256 / 224 * rows) x
-/// int(256 / 224 * columns): one side has that length, the other one at least, rounded down. Then
-/// takes the box in the middle; half pixels round to even offsets. For a square, as the reference
-/// has it: the shorter side becomes int(256 / 224 * size). Height and width are at least 1.
+/// int(256 / 224 * rows) x int(256 / 224 * columns): what a resized image covers, and at least as
+/// many pixels as it has.
+EvaluationSize covered_size(const EvaluationSize& size);
+
+/// Scales the image, which keeps its ratio, so that it just covers covered_size: one side has that
+/// length, the other one at least, rounded down. Then takes the box in the middle; half pixels
+/// round to even offsets. For a square, as the reference has it: the shorter side becomes int(256 /
+/// 224 * size). Height and width are at least 1.
 struct EvaluationGeometry {
   std::int64_t resized_height = 0, resized_width = 0;
   Box crop;  // [rows, columns]

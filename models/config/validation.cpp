@@ -55,6 +55,11 @@ void validate_sizes(const Config& config) {
   };
   check_side("model.image", model.image);
   for (const data::EvaluationSize& size : evaluation_sizes(config)) {
+    const auto [rows, columns] = data::covered_size(size);
+    require<ConfigError>(rows <= data::kMaxImagePixels / columns,
+                         "[config] eval.sizes {}: images are enlarged to {} x {}, which must have "
+                         "at most {} pixels.",
+                         text_of(size), rows, columns, data::kMaxImagePixels);
     for (const std::int64_t side : {size.rows, size.columns}) {
       check_side("eval.sizes", side);
       const std::int64_t patches = side / model.patch, digits = digits_of(config.seqpe),

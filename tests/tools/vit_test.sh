@@ -42,6 +42,20 @@ expect 4 "$other" "$engine" eval vit --checkpoint whole --data images
 expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 --set data.path=images
 expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 --set data.path=images --dry-run
 expect 0 "warning: [train] the weights are those of other classes" "$engine" train vit "${vit[@]}" --init-from whole --set data.path=images --dry-run --run new
+
+# Sizes that cannot be evaluated.
+expect 3 "eval.sizes 1000000: images are enlarged to 1142857 x 1142857" "$engine" train vit "${vit[@]}" --set model.position=none --set 'eval.sizes=[16,1000000]'
+"$engine" eval vit --checkpoint whole --sizes 16,24,36 --json 2> /dev/null > refused.json
+python "a size that the images do not allow lets the others stand" << 'PYTHON'
+import json
+results = json.load(open("refused.json"))["results"]
+assert [result["size"] for result in results] == [16, 24, 36], results
+assert results[1]["error"].startswith("[image] evaluation at 24 x 24: expected images of that height and width"), results
+assert results[0]["images"] == results[2]["images"] == 1024, results
+PYTHON
+expect 0 "24 [image] evaluation at 24 x 24: expected images" "$engine" eval vit --checkpoint whole --sizes 24,16 --quiet
+expect 4 "[eval] no size could be evaluated: [image] evaluation at 24 x 24" "$engine" eval vit --checkpoint whole --sizes 24
+
 expect 2 "must be for \`train lm\`" "$engine" train lm --config "$tests/tools/tiny_vit.yaml"
 expect 2 "must be for \`train vit\`" "$engine" train vit --config "$tests/tools/tiny.yaml"
 expect 5 "is a model of \`vit\`, not of \`lm\`" "$engine" eval lm --checkpoint whole

@@ -13,6 +13,7 @@
 #include "models/tasks/image_task.h"
 #include "models/tasks/lm_files.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/failures.h"
 #include "tools/seqpe_engine/image_sizes.h"
 #include "tools/seqpe_engine/tables.h"
 
@@ -76,6 +77,8 @@ nlohmann::ordered_json json_of(const LengthResult& result) {
   return result_json(result, "length", result.length);
 }
 nlohmann::ordered_json json_of(const SizeResult& result) {
+  const auto& [rows, columns] = result.size;
+  if (rows == columns) return result_json(result, "size", rows);
   return result_json(result, "size", models::text_of(result.size));
 }
 
@@ -102,9 +105,15 @@ void print_results(const Options& options, const char* task, const models::Store
   const bool any = std::any_of(results.begin(), results.end(),
                                [](const Result& result) { return result.evaluation.has_value(); });
   const bool is_text = std::is_same_v<Result, LengthResult>;
-  require<DeviceError>(any, "[eval] every {} ran out of memory. Hint: {}.",
-                       is_text ? "length" : "size",
-                       is_text ? "shorter --lengths" : "smaller --sizes");
+  if (any) return;
+  const char* const what = is_text ? "length" : "size";
+  const auto refused = std::find_if(results.begin(), results.end(), [](const Result& result) {
+    return result.failure != kOutOfMemory;
+  });
+  if (refused != results.end())
+    throw DataError(fmt::format("[eval] no {} could be evaluated: {}", what, refused->failure));
+  throw DeviceError(fmt::format("[eval] every {} ran out of memory. Hint: {}.", what,
+                                is_text ? "shorter --lengths" : "smaller --sizes"));
 }
 
 void run_lm(const Options& options) {
@@ -164,7 +173,8 @@ void add_lm(CLI::App* eval) {
   CLI::App* lm = eval->add_subcommand(
       "lm",
       "Token and word perplexity of a language model at any lengths. A length that runs out "
-      "of memory, or whose loss is not finite, is told, the others stand.");
+      "of memory, whose loss is not finite or for which the text is too short, is told, the others "
+      "stand.");
   lm->footer(
       "  seqpe_engine eval lm --checkpoint runs/NAME\n"
       "  seqpe_engine eval lm --checkpoint runs/NAME --data text.txt --lengths 512,1024,32768 "
@@ -193,7 +203,8 @@ void add_vit(CLI::App* eval) {
   CLI::App* vit = eval->add_subcommand(
       "vit",
       "Top-1 and top-5 accuracy and loss of an image classifier at any sizes. A size that runs out "
-      "of memory, or whose loss is not finite, is told, the others stand.");
+      "of memory, whose loss is not finite or that the images do not allow, is told, the others "
+      "stand.");
   vit->footer(
       "  seqpe_engine eval vit --checkpoint runs/NAME\n"
       "  seqpe_engine eval vit --checkpoint runs/NAME --data imagenet --sizes 224,384,512x640 "

@@ -14,9 +14,15 @@
 
 namespace seqpe::tools {
 
-/// Why an evaluation has no result.
+/// Why an evaluation has no result; that the data does not allow one its error tells.
 inline constexpr const char* kOutOfMemory = "out of memory";
 inline constexpr const char* kNotFinite = "not finite";
+
+/// A failure in a cell of a table.
+inline const char* word_of(const std::string& failure) {
+  if (failure == kNotFinite) return "nan";
+  return failure == kOutOfMemory ? "memory" : "data";
+}
 
 /// What `evaluate` gives, or why there is nothing; `loss_of` its loss. `what` ("length 512") stands
 /// in messages.
@@ -35,6 +41,9 @@ auto result_or_failure(const std::string& what, Device device, train::Log& log, 
   } catch (const std::bad_alloc&) {
     log.say(fmt::format("{}: [cpu] out of memory.", what));
     out.second = kOutOfMemory;
+  } catch (const DataError& error) {
+    log.say(fmt::format("{}: {}", what, error.what()));
+    out.second = error.what();
   }
   // What one leaves behind must not keep the next from fitting.
   allocator(device).release_cached();

@@ -61,9 +61,8 @@ std::string accuracy_table(
   for (const auto& [name, results] : trained) {
     out += fmt::format("{:<12}", name);
     for (const SizeResult& result : results) {
-      out += result.evaluation
-                 ? fmt::format(" {:>9.2f}", 100 * result.evaluation->top1)
-                 : fmt::format(" {:>9}", result.failure == kNotFinite ? "nan" : "memory");
+      out += result.evaluation ? fmt::format(" {:>9.2f}", 100 * result.evaluation->top1)
+                               : fmt::format(" {:>9}", word_of(result.failure));
     }
     out += "\n";
   }

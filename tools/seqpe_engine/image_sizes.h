@@ -18,9 +18,9 @@ struct SizeResult {
   std::string failure;
 };
 
-/// Evaluates at each size of the configuration; where one runs out of memory, or its loss is not
-/// finite, the others stand. `known`, if there is one, is taken for the first size. Throws
-/// StoppedError when a stop is requested.
+/// Evaluates at each size of the configuration; where one runs out of memory, its loss is not
+/// finite or the images do not allow it, the others stand. `known`, if there is one, is taken for
+/// the first size. Throws StoppedError when a stop is requested.
 std::vector<SizeResult> evaluate_sizes(const models::ImageClassifier& model,
                                        const data::ImageDataset& images, train::Log& log,
                                        const std::optional<models::SizeEvaluation>& known = {});

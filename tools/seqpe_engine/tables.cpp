@@ -43,7 +43,7 @@ std::string perplexity_table(
     for (const auto& result : results) {
       out += result.evaluation
                  ? fmt::format(" {:>9}", perplexity(result.evaluation->token_perplexity(), 2))
-                 : fmt::format(" {:>9}", result.failure == kNotFinite ? "nan" : "memory");
+                 : fmt::format(" {:>9}", word_of(result.failure));
     }
     out += "\n";
   }

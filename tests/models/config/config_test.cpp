@@ -264,6 +264,22 @@ TEST(Config, ValuesMustFitTogether) {
       << "the section seqpe does not matter then";
 }
 
+TEST(Config, SizesOfImagesMustBePossible) {
+  const auto with = [](const std::string& sizes) {
+    return std::vector<std::string>{"task=vit", "model.position=none", "eval.sizes=" + sizes};
+  };
+  expect_refused(with("[224, 232]"),
+                 "[config] eval.sizes must be a multiple of model.patch 16, got 232.");
+  // 256 / 224 times 11712 is 13385.1, whose square is 179158225.
+  expect_refused(with("[224, 11712]"),
+                 "[config] eval.sizes 11712: images are enlarged to 13385 x 13385, which must have "
+                 "at most 178956970 pixels.");
+  expect_refused(with("[16x160000000]"),
+                 "[config] eval.sizes 16x160000000: images are enlarged to 18 x 182857142, which "
+                 "must have at most 178956970 pixels.");
+  EXPECT_NO_THROW(load_config({}, with("[11696, 16x8000000]")));
+}
+
 TEST(Config, HeadsMustSuitTheDevice) {
   const std::vector<std::string> wide{"model.position=none", "model.width=387", "model.heads=3"};
   const auto with = [](std::vector<std::string> all, const std::vector<std::string>& more) {
