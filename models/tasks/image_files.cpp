@@ -6,6 +6,7 @@
 
 #include "engine/io/file.h"
 #include "engine/io/json_error.h"
+#include "models/tasks/class_names.h"
 
 namespace seqpe::models {
 
@@ -55,14 +56,7 @@ std::string other_class(const std::vector<std::string>& classes, const fs::path&
     throw CheckpointError(fmt::format("[checkpoint] {}: {}.", path.string(), io::reason_of(error)));
   }
   const std::vector<std::string> names = as_text(classes);
-  const auto [theirs, ours] =
-      std::mismatch(trained.begin(), trained.end(), names.begin(), names.end());
-  if (theirs == trained.end() && ours == names.end()) return "";
-  const auto name = [](const std::vector<std::string>& all, auto at) {
-    return at == all.end() ? "none" : "'" + *at + "'";
-  };
-  return fmt::format("class {} is {} in {} and {} in the data", theirs - trained.begin(),
-                     name(trained, theirs), path.string(), name(names, ours));
+  return other_class({trained, path.string()}, {names, "the data"});
 }
 
 void check_same_classes(const std::vector<std::string>& classes, const fs::path& directory) {

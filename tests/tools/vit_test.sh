@@ -37,11 +37,39 @@ for class in zero one two three four five six seven; do
   mkdir -p "images/$class"
   cp whole/images.png "images/$class/"
 done
+images=(--set data.path=images --set 'eval.sizes=[36]')
 other="and 'five' in the data"
 expect 4 "$other" "$engine" eval vit --checkpoint whole --data images
-expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 --set data.path=images
-expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 --set data.path=images --dry-run
-expect 0 "warning: [train] the weights are those of other classes" "$engine" train vit "${vit[@]}" --init-from whole --set data.path=images --dry-run --run new
+expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 "${images[@]}"
+expect 4 "$other" "$engine" train vit "${vit[@]}" --run whole --resume auto --set train.steps=14 "${images[@]}" --dry-run
+expect 0 "warning: [train] the weights are those of other classes" "$engine" train vit "${vit[@]}" --init-from whole "${images[@]}" --dry-run --run new
+
+# What is seen before a training: classes of validation, sizes that its images do not have, a split that serves both.
+mkdir -p set/{train,val}/{ant,bee}
+cp whole/images.png set/train/ant/
+cp whole/images.png set/train/bee/
+cp whole/images.png set/val/ant/
+cp -r set/val renamed
+mv renamed/bee renamed/wasp
+folders=(--set data.path=set --set train.steps=2 --set 'eval.sizes=[36]' --set model.image=36)
+expect 4 "class 1 is 'bee' in the training images and 'wasp' in the validation images." "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.valid_path=renamed --run no
+expect 4 "class 1 is 'bee' in the training images" "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.valid_path=renamed --dry-run
+check "refused before a run is made" test ! -e no
+cp -r set/train more
+cp more/bee/images.png more/bee/again.png
+check "validation on other images of the same classes" "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.valid_path=more --run other
+python "it is those that were evaluated" << 'PYTHON'
+import json
+rows = [line["eval"] for line in map(json.loads, open("other/metrics.jsonl")) if "eval" in line]
+assert [row["images"] for row in rows] == [3], rows
+PYTHON
+expect 0 "warning: [data] set/train has one split: the validation images are the training images." "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.path=set/train --dry-run
+check "a cache" "$engine" data prepare set train.cache --shorter-side 20
+expect 0 "warning: [data] train.cache has one split" "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.path=train.cache --dry-run
+expect 0 "a shorter side of 20, model.image 36 enlarges them" "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.path=train.cache --dry-run
+mkdir -p set/val/Bee
+expect 0 "warning: [data] 1 of 3 classes has no training image: 'Bee'." "$engine" train vit "${vit[@]}" "${folders[@]}" --dry-run
+expect 4 "[data] eval.sizes 24: the validation images must have that size" "$engine" train vit "${vit[@]}" --set 'eval.sizes=[16,24]' --dry-run
 
 # Sizes that cannot be evaluated.
 expect 3 "eval.sizes 1000000: images are enlarged to 1142857 x 1142857" "$engine" train vit "${vit[@]}" --set model.position=none --set 'eval.sizes=[16,1000000]'

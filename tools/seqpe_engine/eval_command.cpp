@@ -9,6 +9,7 @@
 #include "engine/core/warning.h"
 #include "engine/train/signals.h"
 #include "models/recipes/recipes.h"
+#include "models/tasks/image_checks.h"
 #include "models/tasks/image_files.h"
 #include "models/tasks/image_task.h"
 #include "models/tasks/lm_files.h"
@@ -154,6 +155,7 @@ void run_vit(const Options& options) {
   const auto images = models::open_images(config, data::Split::test,
                                           train::EvaluationProgress(log, "decoding images"));
   models::check_same_classes(images->classes(), stored.weights);
+  if (options.data.empty()) models::warn_of_seen_images(config, *images);
   const std::string path =
       config.data.valid_path.empty() ? config.data.path : config.data.valid_path;
   print_results(options, "vit", stored, path, evaluate_sizes(*model, *images, log));

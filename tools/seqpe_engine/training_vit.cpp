@@ -8,6 +8,7 @@
 #include "engine/data/contact_sheet.h"
 #include "engine/data/png_encoding.h"
 #include "engine/train/progress.h"
+#include "models/tasks/image_checks.h"
 #include "models/tasks/image_files.h"
 #include "models/tasks/image_task.h"
 #include "tools/seqpe_engine/image_sizes.h"
@@ -92,6 +93,7 @@ class VitTrainings final : public TrainingKind {
       training_ = models::open_images(config, data::Split::train, progress);
       validation_ = models::open_images(config, data::Split::test, progress);
       log.clear();
+      models::check_images(config, *training_, *validation_);
     }
     return std::make_unique<VitTraining>(config, training_, validation_);
   }
