@@ -66,10 +66,6 @@ void check_same_classes(const std::vector<std::string>& classes, const fs::path&
                      other);
 }
 
-void check_same_model(const ImageClassifier& model, const fs::path& directory) {
-  check_same_configuration(model, directory);
-}
-
 void load_weights(const ImageClassifier& model, const fs::path& directory) {
   const WeightFiles files = open_weights(model.config(), directory);
   check_vit_sizes(model.config(), files);

@@ -27,9 +27,6 @@ std::string other_class(const std::vector<std::string>& classes,
 void check_same_classes(const std::vector<std::string>& classes,
                         const std::filesystem::path& directory);
 
-/// As check_same_configuration.
-void check_same_model(const ImageClassifier& model, const std::filesystem::path& directory);
-
 /// Reads the weights of a checkpoint folder into a model of the same shape.
 void load_weights(const ImageClassifier& model, const std::filesystem::path& directory);
 

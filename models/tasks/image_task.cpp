@@ -84,7 +84,7 @@ void ImageTask::save(const std::filesystem::path& directory) const {
 }
 
 void ImageTask::load(const std::filesystem::path& directory) {
-  check_same_model(model_, directory);
+  check_same_configuration(model_, directory);
   check_same_classes(training_->classes(), directory);
   warn_of_other_data(model_, directory);
   load_weights(model_, directory);

@@ -55,7 +55,7 @@ class VitTraining final : public Training {
     models::load_weights(model_, weights);
   }
   void check_same(const fs::path& checkpoint) const override {
-    models::check_same_model(model_, checkpoint);
+    models::check_same_configuration(model_, checkpoint);
     models::check_same_classes(images_->classes(), checkpoint);
   }
 
