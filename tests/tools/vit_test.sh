@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # train vit and eval vit: a run, its resume bit for bit, any size, what is refused.
+# shellcheck disable=SC2016  # bash -c expands it
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -66,6 +67,9 @@ PYTHON
 expect 0 "warning: [data] set/train has one split: the validation images are the training images." "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.path=set/train --dry-run
 check "a cache" "$engine" data prepare set train.cache --shorter-side 20
 expect 0 "warning: [data] train.cache has one split" "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.path=train.cache --dry-run
+check "training on a cache" "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.path=train.cache --run cached
+expect 0 "warning: [data] train.cache has one split" "$engine" eval vit --checkpoint cached
+check "images that were asked for are evaluated without a word" bash -c '! "$engine" eval vit --checkpoint cached --data train.cache 2>&1 | grep warning'
 expect 0 "a shorter side of 20, model.image 36 enlarges them" "$engine" train vit "${vit[@]}" "${folders[@]}" --set data.path=train.cache --dry-run
 mkdir -p set/val/Bee
 expect 0 "warning: [data] 1 of 3 classes has no training image: 'Bee'." "$engine" train vit "${vit[@]}" "${folders[@]}" --dry-run
