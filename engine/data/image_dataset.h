@@ -47,7 +47,7 @@ enum class BadImages : std::uint8_t {
 };
 
 /// Finds out what `path` is, in this order:
-///   a file: a cache (image_cache.h), the same for both splits;
+///   a file: a cache (image_cache.h), its one split for both;
 ///   a folder with data_batch_*.bin or test_batch.bin: CIFAR-10;
 ///   a folder with *-idx3-ubyte or *-idx3-ubyte.gz: MNIST;
 ///   a folder with train/ or val/ (or validation/ or test/) that hold folders: a folder a class in
