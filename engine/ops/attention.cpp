@@ -198,6 +198,9 @@ Tensor attention_of_token(const Tensor& qkv, std::int64_t token, const Attention
   const std::int64_t tokens = qkv.dim(1);
   require(token >= 0 && token < tokens, "[attention] token must lie in [0, {}), got {}.", tokens,
           token);
+  require(options.first_query == 0 && options.queries == 0,
+          "[attention] first_query and queries must be 0, they are the token's, got {} and {}.",
+          options.first_query, options.queries);
   AttentionOptions of_token = options;
   of_token.first_query = token;
   of_token.queries = tokens;

@@ -40,8 +40,8 @@ struct PositionPair {
 Tensor attention(const Tensor& qkv, const AttentionOptions& options,
                  const PositionPair& position = {});
 
-/// The query of one token alone, which attends as in the whole sequence (its options: first_query
-/// and queries are not to be set): row `token` of the result, [B, 1, C].
+/// The query of one token alone, which attends as in the whole sequence: row `token` of the result,
+/// [B, 1, C]. The token is the options' first_query, they must not have one.
 Tensor attention_of_token(const Tensor& qkv, std::int64_t token, const AttentionOptions& options,
                           const PositionPair& position = {});
 

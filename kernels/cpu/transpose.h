@@ -2,41 +2,26 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "kernels/cpu/tile_gemm.h"
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 
-/// A vector's elements as whole numbers of their size, by which __builtin_shuffle picks.
-template <typename A>
-struct Lanes;
-template <>
-struct Lanes<float> {
-  typedef std::int32_t type __attribute__((vector_size(kVectorBytes)));
-};
-template <>
-struct Lanes<double> {
-  typedef std::int64_t type __attribute__((vector_size(kVectorBytes)));
-};
-
-/// One step of a square's transposition: rows `kStep` apart exchange the halves of every 2 kStep
+/// One step of a square's transposition: rows kStep apart exchange the halves of every 2 kStep
 /// elements.
-template <int kStep, typename A>
-static inline void exchange_halves(typename Vector<A>::type* rows) {
-  constexpr int kLanes = Vector<A>::kLanes;
-  typename Lanes<A>::type low, high;
-#pragma GCC unroll 16
-  for (int lane = 0; lane < kLanes; ++lane) {
-    const bool second = (lane & kStep) != 0;
-    low[lane] = second ? kLanes + lane - kStep : lane;
-    high[lane] = second ? kLanes + lane : lane + kStep;
-  }
+template <int kStep, typename A, int... kLane>
+static inline void exchange_halves(typename Vector<A>::type* rows,
+                                   std::integer_sequence<int, kLane...>) {
+  constexpr int kLanes = sizeof...(kLane);
 #pragma GCC unroll 16
   for (int row = 0; row < kLanes; ++row) {
     if ((row & kStep) != 0) continue;
     const typename Vector<A>::type first = rows[row], second = rows[row + kStep];
-    rows[row] = __builtin_shuffle(first, second, low);
-    rows[row + kStep] = __builtin_shuffle(first, second, high);
+    rows[row] = __builtin_shufflevector(first, second,
+                                        ((kLane & kStep) != 0 ? kLanes + kLane - kStep : kLane)...);
+    rows[row + kStep] = __builtin_shufflevector(
+        first, second, ((kLane & kStep) != 0 ? kLanes + kLane : kLane + kStep)...);
   }
 }
 
@@ -49,10 +34,11 @@ static inline void transpose_square(A* out, std::int64_t out_stride, const A* in
   V rows[kLanes];
 #pragma GCC unroll 16
   for (int r = 0; r < kLanes; ++r) rows[r] = *reinterpret_cast<const V*>(in + r * in_stride);
-  if constexpr (kLanes >= 16) exchange_halves<8, A>(rows);
-  if constexpr (kLanes >= 8) exchange_halves<4, A>(rows);
-  if constexpr (kLanes >= 4) exchange_halves<2, A>(rows);
-  exchange_halves<1, A>(rows);
+  constexpr std::make_integer_sequence<int, kLanes> kLane;
+  if constexpr (kLanes >= 16) exchange_halves<8, A>(rows, kLane);
+  if constexpr (kLanes >= 8) exchange_halves<4, A>(rows, kLane);
+  if constexpr (kLanes >= 4) exchange_halves<2, A>(rows, kLane);
+  exchange_halves<1, A>(rows, kLane);
 #pragma GCC unroll 16
   for (int r = 0; r < kLanes; ++r) *reinterpret_cast<V*>(out + r * out_stride) = rows[r];
 }

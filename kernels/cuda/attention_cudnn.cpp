@@ -69,8 +69,7 @@ std::string reason_against(const Sources& s) {
   if (s.key_mask != nullptr) return "it is given no key mask";
   if (shape.causal && shape.q_len != shape.kv_len)
     return "it takes causal attention of as many queries as keys";
-  if (shape.q_len <= 1 || shape.kv_len <= 16)
-    return "it is not asked for one query, or for at most 16 keys";
+  if (shape.kv_len <= 16) return "it is not asked for at most 16 keys";
   if (!has_aligned_rows(s.q) || !has_aligned_rows(s.k) || !has_aligned_rows(s.v) ||
       !has_aligned_rows(s.pe_q) || !has_aligned_rows(s.pe_k) || !has_aligned_rows(s.out)) {
     return "it takes rows at multiples of 16 bytes";
@@ -336,7 +335,8 @@ bool backward(const Context& context, const AttentionBackwardArgs& args, const S
 /// Whether cuDNN computes attention of these sources: both directions ask so. With dropout, only if
 /// it has a plan for each.
 bool takes(const Sources& s) {
-  if (attention_backend() == AttentionBackend::own) return false;
+  // One query, as in a ViT's last block, is for own kernels: nothing to warn of.
+  if (attention_backend() == AttentionBackend::own || s.shape.q_len == 1) return false;
   std::string why = reason_against(s);
   if (why.empty() && s.shape.dropout > 0.0 &&
       cudnn_plans().find(graph_of(s, false), why) != nullptr)

@@ -48,8 +48,9 @@ Tensor interpolate(const Tensor& pe, const Extent& from, const Extent& to, Inter
   std::array<std::int64_t, 2> before{1, tokens_from}, after{1, tokens_to};
   if (mode != Interpolation::linear) {
     require(from.size() == 2 && to.size() == 2,
-            "[positions] a bilinear or bicubic interpolation must be of a grid, got {} dimensions.",
-            from.size());
+            "[positions] a bilinear or bicubic interpolation must be from a grid to a grid, got {} "
+            "and {} dimensions.",
+            from.size(), to.size());
     std::ranges::copy(from, before.begin());
     std::ranges::copy(to, after.begin());
   }

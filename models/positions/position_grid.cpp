@@ -23,7 +23,11 @@ std::vector<std::int64_t> place_in(const Extent& extent, std::int64_t index) {
 }
 
 std::int64_t PositionGrid::blocks() const {
-  return static_cast<std::int64_t>(starts.size()) / dimensions();
+  const auto count = static_cast<std::int64_t>(starts.size());
+  require(dimensions() >= 1 && count % dimensions() == 0,
+          "[positions] starts must be groups of {} numbers, one an axis, got {} numbers.",
+          dimensions(), count);
+  return count / dimensions();
 }
 
 bool PositionGrid::at_origin() const {

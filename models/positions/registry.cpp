@@ -24,11 +24,8 @@ std::int64_t tokens_of(Settings s) {
 }
 
 Made make_seqpe(Settings s) {
-  SeqpeOptions options = s.seqpe;
-  options.dimensions =
-      s.seqpe_dimensions > 0 ? s.seqpe_dimensions : static_cast<std::int64_t>(s.trained.size());
   return std::make_unique<SeqpePosition>(
-      options, SeqpePosition::Model{.layers = s.layers,
+      s.seqpe, SeqpePosition::Model{.layers = s.layers,
                                     .width = s.width,
                                     .heads = s.heads,
                                     .class_token = s.is_grid(),

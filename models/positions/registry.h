@@ -20,9 +20,6 @@ struct PositionSettings {
   RotaryMixedPosition::Layout rotary_layout = RotaryMixedPosition::Layout::by_head;
   Interpolation interpolate = Interpolation::none;
   SeqpeOptions seqpe;
-  /// Of SeqPE's positions; 0: as many as `trained` has. 1 counts the patches of an image row by
-  /// row.
-  std::int64_t seqpe_dimensions = 0;
 
   /// Of images, whose class token stands before the patches.
   bool is_grid() const { return trained.size() == 2; }

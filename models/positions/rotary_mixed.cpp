@@ -34,12 +34,13 @@ RotaryMixedPosition::RotaryMixedPosition(const Options& options)
                    }),
       freqs_(add_parameter("freqs", {2, options.layers, options.heads * options.head_size / 2},
                            options.dtype, nn::Init::zeros(), /*rounded=*/false)),
-      unturned_(add_constant(no_rotation(options.heads * options.head_size, options.dtype))),
-      reference_order_(add_constant(reference_order(place_count(options.trained), options.heads))) {
+      unturned_(add_constant(no_rotation(options.heads * options.head_size, options.dtype))) {
   require<ConfigError>(options.head_size % 4 == 0,
                        "[rotary_mixed] a head's size (model.width over model.heads) must be a "
                        "multiple of 4, got {}.",
                        options.head_size);
+  if (options.layout == Layout::reference)
+    reference_order_ = add_constant(reference_order(place_count(options.trained), options.heads));
   for (std::int64_t layer = 0; layer < options.layers; ++layer)
     rows_of_layer_.push_back(
         add_constant(Tensor::from<std::int64_t>({2}, {layer, options.layers + layer})));

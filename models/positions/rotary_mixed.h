@@ -39,7 +39,7 @@ class RotaryMixedPosition final : public PositionEncoding {
   Tensor freqs_;                       // [2, layers, heads * head_size / 2]
   std::vector<Tensor> rows_of_layer_;  // i64 [2] into the flattened freqs
   Tensor unturned_;                    // of the class token
-  Tensor reference_order_;             // of the trained grid
+  Tensor reference_order_;             // of the trained grid, where the layout is the reference's
 };
 
 }  // namespace seqpe::models

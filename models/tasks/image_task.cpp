@@ -63,7 +63,7 @@ train::StepInputs ImageTask::draw(std::int64_t step) {
                 .mix = batch.mix,
                 .targets = batch.targets,
                 .positions = {}};
-  if (samplers_) out.positions = draw_positions(*samplers_, step, 2);
+  if (samplers_) out.positions = sample_step(*samplers_, trained_extent(model_.config()), step);
   return step_inputs(model_, out);
 }
 

@@ -64,7 +64,7 @@ train::StepInputs LmTask::draw(std::int64_t step) {
                      out.labels.data_as<std::int64_t>() + b * length);
   }
   if (!samplers_) return step_inputs(model_, out);
-  StepPositions positions = draw_positions(*samplers_, step, 1);
+  StepPositions positions = sample_step(*samplers_, trained_extent(config), step);
   out.starts = std::move(positions.starts);
   out.contrastive = std::move(positions.contrastive);
   out.transfer = std::move(positions.transfer);

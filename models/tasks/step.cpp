@@ -118,12 +118,11 @@ nn::Pass training_pass(const TaskModel& model) {
   return {.training = true, .seed = static_cast<std::uint64_t>(model.config().train.seed)};
 }
 
-StepPositions draw_positions(TrainingSamplers& samplers, std::int64_t step,
-                             std::int64_t dimensions) {
+StepPositions sample_step(TrainingSamplers& samplers, const Extent& window, std::int64_t step) {
   StepPositions out{.starts = samplers.shift.starts(step)};
   if (samplers.contrastive) out.contrastive = samplers.contrastive->sample(step);
-  // The trained window is the teacher: with several there is none.
-  if (samplers.transfer && count_of(out.starts) == dimensions)
+  // The step's window, wherever it begins, is the teacher: with several there is none.
+  if (samplers.transfer && out.starts.size() == window.size())
     out.transfer = samplers.transfer->sample(step);
   return out;
 }

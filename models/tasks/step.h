@@ -26,9 +26,8 @@ struct StepPositions {
   std::optional<TransferSample> transfer;
 };
 
-/// Those of step number `step`.
-StepPositions draw_positions(TrainingSamplers& samplers, std::int64_t step,
-                             std::int64_t dimensions);
+/// Those of step number `step`, whose blocks are windows of one extent.
+StepPositions sample_step(TrainingSamplers& samplers, const Extent& window, std::int64_t step);
 
 /// Share of their weights that the regularisers have: it grows linearly over
 /// seqpe.loss_warmup_steps.

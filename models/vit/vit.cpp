@@ -79,7 +79,8 @@ Extent Vit::grid_of(std::int64_t height, std::int64_t width) const {
   return {height / patch, width / patch};
 }
 
-Tensor Vit::forward(const Tensor& images, const Tensor& pe, const nn::Pass& pass) const {
+Tensor Vit::forward(const Tensor& images, const Tensor& pe, const nn::Pass& pass,
+                    std::vector<Tensor>* streams) const {
   const DType dtype = class_token_.dtype();
   const PreparedPositions positions = position_->prepare(pe, dtype);
   const Tensor patches = ops::patches(images, options_.patch, dtype);
@@ -96,6 +97,7 @@ Tensor Vit::forward(const Tensor& images, const Tensor& pe, const nn::Pass& pass
     // The head reads the class token alone.
     stream = is_last ? blocks_[i]->forward_token(stream, kClassToken, norm_, pass, extra)
                      : blocks_[i]->forward(stream, blocks_[i + 1]->norm_1(), pass, extra);
+    if (streams) streams->push_back(stream.sum);
   }
   return head_.forward(stream.norm.view({images.dim(0), options_.width}));
 }

@@ -38,8 +38,10 @@ class Vit final : public nn::Module {
   Vit(const VitOptions& options, std::unique_ptr<PositionEncoding> position);
 
   /// Logits of the classes: images f32 [B, 3, rows * patch, columns * patch], normalised, and pe as
-  /// position().embed gives it for {rows, columns} -> [B, classes].
-  Tensor forward(const Tensor& images, const Tensor& pe, const nn::Pass& pass) const;
+  /// position().embed gives it for {rows, columns} -> [B, classes]. `streams`, if wanted, gets the
+  /// residual stream [B, 1 + patches, C] behind each block; of the last [B, 1, C], the class token.
+  Tensor forward(const Tensor& images, const Tensor& pe, const nn::Pass& pass,
+                 std::vector<Tensor>* streams = nullptr) const;
 
   /// {rows, columns} of the patches of an image. Throws Error unless the patch divides both sides.
   Extent grid_of(std::int64_t height, std::int64_t width) const;

@@ -3,6 +3,7 @@
 #include "engine/autograd/backward.h"
 #include "engine/autograd/node.h"
 #include "engine/ops/cross_entropy.h"
+#include "engine/ops/rows.h"
 #include "models/positions/registry.h"
 #include "tests/golden_tests/model_support.h"
 
@@ -45,10 +46,7 @@ struct Case {
                                                                             : Layout::by_head,
         .interpolate = mode,
         .seqpe = {}};
-    if (kind == "seqpe") {
-      settings.seqpe = test::seqpe_options(golden.config.at("seqpe"));
-      settings.seqpe_dimensions = settings.seqpe.dimensions;
-    }
+    if (kind == "seqpe") settings.seqpe = test::seqpe_options(golden.config.at("seqpe"));
     auto position = models::make_position(kind, settings);
     if (auto* seqpe = dynamic_cast<models::SeqpePosition*>(position.get()))
       encoder = &seqpe->encoder();
@@ -74,6 +72,19 @@ struct Case {
     EXPECT_LE(test::relative_error(ours, golden.file.tensor(name)),
               bound_of(kind, test::output_bound(where.dtype)))
         << name;
+  }
+
+  /// Behind the blocks; of the last one the class token alone, which is all that we compute.
+  void expect_streams(const std::vector<Tensor>& streams) const {
+    ASSERT_FALSE(golden.has(fmt::format("out.block{}", streams.size())));
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+      const std::string name = fmt::format("out.block{}", i);
+      const Tensor theirs = golden.file.tensor(name);
+      EXPECT_LE(test::relative_error(streams[i],
+                                     i + 1 < streams.size() ? theirs : ops::take_token(theirs, 0)),
+                bound_of(kind, test::output_bound(where.dtype)))
+          << name;
+    }
   }
 
   /// Our embeddings as the file tells them: of rotary_2d its pairs are (cosine, sine). rotary_mixed
@@ -130,7 +141,9 @@ void check(const std::filesystem::path& path, const test::Where& where) {
   test_case.make(models::Interpolation::none);
   const Tensor pe = test_case.vit->position().embed(grid_of(test_case), {});
   test_case.expect_embeddings(pe, "out.position_embeddings");
-  const Tensor logits = test_case.vit->forward(test_case.on_device("in.images"), pe, {});
+  std::vector<Tensor> streams;
+  const Tensor logits = test_case.vit->forward(test_case.on_device("in.images"), pe, {}, &streams);
+  test_case.expect_streams(streams);
   test_case.expect(logits, "out.logits");
   const Tensor loss = loss_of(test_case, logits);
   test_case.expect(loss, "out.loss");

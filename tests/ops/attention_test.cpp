@@ -312,6 +312,8 @@ TEST(AttentionOp, Errors) {
        "[attention] token must lie in [0, 4), got 4."},
       {[=] { ops::attention_of_token(qkv, -1, {}); },
        "[attention] token must lie in [0, 4), got -1."},
+      {[=] { ops::attention_of_token(qkv, 2, {.first_query = 1, .queries = 8}); },
+       "[attention] first_query and queries must be 0, they are the token's, got 1 and 8."},
       {[=] { ops::attention_of_token(qkv, 2, {.causal = true}); },
        "[attention] causal queries must be the last of 4, got [2, 3)."},
       {self(qkv, {.key_mask = Tensor::from<std::uint8_t>({4}, {1, 1, 1, 1})}),

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 CLASSES, RECORD = 10, 1 + 3 * 32 * 32
-PENALTIES = (1e-3, 1e-2, 3e-2, 1e-1)
+PENALTIES = (1e-3, 1e-2, 3e-2, 1e-1, 2e-1, 4e-1, 8e-1)
 
 
 def read(paths):

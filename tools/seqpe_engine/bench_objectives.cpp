@@ -37,7 +37,9 @@ class RandomImages final : public train::Objective {
   train::StepInputs draw(std::int64_t step) override {
     models::ImageStep out = drawn_;
     out.step = step;
-    if (samplers_) out.positions = models::draw_positions(*samplers_, step, 2);
+    if (samplers_)
+      out.positions =
+          models::sample_step(*samplers_, models::trained_extent(model_.config()), step);
     return step_inputs(model_, out);
   }
   train::StepTerms forward_backward(const train::StepInputs& inputs) override {

@@ -55,7 +55,7 @@ TEST(Interpolation, OfALineIsLinear) {
       [] {
         interpolate(column({1, 2}), {2}, {4}, Interpolation::bicubic);
       },
-      "[positions] a bilinear or bicubic interpolation must be of a grid, got 1 "
+      "[positions] a bilinear or bicubic interpolation must be from a grid to a grid, got 1 and 1 "
       "dimensions.");
 }
 

@@ -33,6 +33,14 @@ TEST(PositionGrid, RowByRow) {
                                             7, 20, 7, 21, 7, 22, 8, 20, 8, 21, 8, 22}));
 }
 
+TEST(PositionGrid, StartsThatAreNoWholeBlocksAreRefused) {
+  test::expect_error(
+      [] {
+        PositionGrid{{2, 3}, {0, 0, 7}}.blocks();
+      },
+      "[positions] starts must be groups of 2 numbers, one an axis, got 3 numbers.");
+}
+
 TEST(PositionGrid, BehindAClassToken) {
   EXPECT_EQ(positions_of(behind_class_token(at_origin({2, 2}))), (Integers{0, 1, 2, 3, 4}));
   test::expect_error(
