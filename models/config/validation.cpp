@@ -75,6 +75,11 @@ void validate_sizes(const Config& config) {
   require<ConfigError>(augment.pad < model.image,
                        "[config] data.augment.pad must be less than model.image {}, got {}.",
                        model.image, augment.pad);
+  require<ConfigError>(
+      augment.color_jitter == 0 || augment.rand_augment.operations == 0,
+      "[config] data.augment.color_jitter {} needs "
+      "data.augment.randaugment.operations 0, which changes colours itself, got {}.",
+      augment.color_jitter, augment.rand_augment.operations);
   const auto check_range = [](const char* key, const std::vector<double>& range, double most) {
     require<ConfigError>(range[0] > 0 && range[0] <= range[1] && range[1] <= most,
                          "[config] {} must be two numbers, 0 < least <= most <= {}, got [{}, {}].",

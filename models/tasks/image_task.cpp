@@ -33,6 +33,9 @@ std::shared_ptr<const data::ImageDataset> open_images(const Config& config, data
   if (path == kShapes)
     return data::generated_dataset(split, is_test ? kTestShapes : kTrainingShapes,
                                    config.model.image);
+  require<ConfigError>(!path.starts_with("builtin:"),
+                       "[config] {} {} names no generated images, there are {} alone.",
+                       &path == &data.path ? "data.path" : "data.valid_path", path, kShapes);
   return data::open_image_dataset(path, split, data.bad_image, progress);
 }
 

@@ -51,8 +51,8 @@ import json, sys
 assert json.load(open(sys.argv[1]))["shorter_side"] == 16
 PYTHON
 
-expect 0 "set: 5 images, all good" "$engine" data verify set
-expect 0 "train.cache: 5 images, all good" "$engine" data verify train.cache
+expect 0 "set: split train, 5 images, all good" "$engine" data verify set
+expect 0 "train.cache: split train, 5 images, all good" "$engine" data verify train.cache
 
 # Damage.
 cp train.cache flipped.cache

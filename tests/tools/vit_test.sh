@@ -95,6 +95,8 @@ expect 3 "eval.sizes must be a multiple of model.patch 4, got 18" "$engine" eval
 expect 3 "eval.sizes" "$engine" eval vit --checkpoint whole --sizes 16xx
 expect 3 "model.image must be a multiple of model.patch 4, got 18" "$engine" train vit "${vit[@]}" --set model.image=18
 expect 3 "data.augment.pad must be less than model.image 16, got 16" "$engine" train vit "${vit[@]}" --set data.augment.pad=16
+expect 3 "data.augment.color_jitter 0.4 needs data.augment.randaugment.operations 0" "$engine" train vit "${vit[@]}" --set data.augment.color_jitter=0.4
+expect 3 "data.path builtin:forms names no generated images, there are builtin:shapes alone" "$engine" train vit "${vit[@]}" --set data.path=builtin:forms
 expect 3 "model.position alibi is no encoding of images" "$engine" train vit "${vit[@]}" --set model.position=alibi
 expect 3 "model.position rotary_2d is no encoding of text" "$engine" train lm --set model.position=rotary_2d
 expect 3 "model.classes must be the 8 of the data, got 10" "$engine" train vit "${vit[@]}" --set model.classes=10

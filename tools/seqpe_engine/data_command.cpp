@@ -180,7 +180,7 @@ void run_verify(const Options& options) {
   for (const data::BadImage& image : bad) fmt::print("{}\n", printable(image.reason));
   require<DataError>(bad.empty(), "[data] {}: {} of {} are bad.", options.path, bad.size(),
                      counted(static_cast<std::size_t>(images->count()), "image", "images"));
-  fmt::print("{}: {}, all good\n", printable(options.path),
+  fmt::print("{}: split {}, {}, all good\n", printable(options.path), images->split(),
              counted(static_cast<std::size_t>(images->count()), "image", "images"));
 }
 
@@ -239,10 +239,11 @@ void add_data_command(CLI::App& app) {
 
   CLI::App* verify = data->add_subcommand(
       "verify",
-      "Decode every image, or check a cache's checksums; name the bad ones, exit code 4 "
+      "Decode every image of a split, or check a cache's checksums; name the bad ones, exit code 4 "
       "if there is one");
   verify->footer(
       "  seqpe_engine data verify imagenet\n"
+      "  seqpe_engine data verify imagenet --split test\n"
       "  seqpe_engine data verify train.cache");
   add_common(verify, *options);
   options->verbosity.add_to(verify);

@@ -112,7 +112,9 @@ class VitTrainings final : public TrainingKind {
     fmt::print("Top-1 accuracy in % on {} images by their size (trained at {}):\n\n{}\n",
                validation_->count(), config.model.image, accuracy_table(table_));
     data::write_png(run / kContactSheet, shown_images(config, *training_));
-    fmt::print("Images as the model saw them: {}\n", (run / kContactSheet).string());
+    fmt::print("Images as the model saw them{}: {}\n",
+               config.data.augment.mixup_options() ? ", before they were mixed" : "",
+               (run / kContactSheet).string());
   }
   void check_finite() const override {
     for (const auto& [name, results] : table_) require_finite(results);
