@@ -10,6 +10,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "kernels/common/cut.h"
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
 #include "kernels/common/scratch.h"
@@ -57,19 +58,6 @@ dnnl_status_t multiply_part(const MatmulArgs& args, std::int64_t item, const Par
                     args.ldb, beta, out, ldc);
 }
 
-/// The side that is cut into `pieces`, as equal as its unit allows.
-struct Cut {
-  std::int64_t length, unit, pieces;
-
-  Cut(std::int64_t length_, std::int64_t unit_, std::int64_t wanted)
-      : length(length_), unit(unit_), pieces(std::min(units(), wanted)) {}
-  std::int64_t units() const { return (length + unit - 1) / unit; }
-  std::int64_t begin(std::int64_t piece) const {
-    return std::min(units() * piece / pieces * unit, length);
-  }
-  std::int64_t size(std::int64_t piece) const { return begin(piece + 1) - begin(piece); }
-};
-
 constexpr std::int64_t kPieces = 4;
 
 void check(int status, const MatmulArgs& args) {
@@ -82,14 +70,14 @@ void check(int status, const MatmulArgs& args) {
 void multiply_by_outputs(const MatmulArgs& args) {
   const bool by_rows = args.m >= args.n;
   // A multiple of the blocks of every processor.
-  const Cut cut(by_rows ? args.m : args.n, by_rows ? 8 : 48,
-                std::max<std::int64_t>(kPieces, omp_get_max_threads()));
+  const Cut cut = cut_evenly(by_rows ? args.m : args.n, by_rows ? 8 : 48,
+                             std::max<std::int64_t>(kPieces, omp_get_max_threads()));
   const float beta = args.write == Write::accumulate ? 1.0f : 0.0f;
   int status = dnnl_success;
 #pragma omp parallel for schedule(static) reduction(max : status)
   for (std::int64_t task = 0; task < args.batch * cut.pieces; ++task) {
     const std::int64_t item = task / cut.pieces, piece = task % cut.pieces;
-    const std::int64_t begin = cut.begin(piece), size = cut.size(piece);
+    const std::int64_t begin = begin_of(cut, piece), size = size_of_piece(cut, piece);
     const Part part =
         by_rows ? Part{begin, size, 0, args.n, 0, args.k} : Part{0, args.m, begin, size, 0, args.k};
     float* out = static_cast<float*>(args.out) + item * args.batch_stride_out +
@@ -101,7 +89,7 @@ void multiply_by_outputs(const MatmulArgs& args) {
 
 /// One item in four pieces of its sums, which are then added up in order.
 void multiply_by_terms(const MatmulArgs& args) {
-  const Cut cut(args.k, 8, kPieces);
+  const Cut cut = cut_evenly(args.k, 8, kPieces);
   const std::int64_t count = args.m * args.n;
   const Scratch memory(static_cast<std::size_t>((cut.pieces - 1) * count) * sizeof(float));
   auto* const out = static_cast<float*>(args.out);
@@ -110,7 +98,7 @@ void multiply_by_terms(const MatmulArgs& args) {
   int status = dnnl_success;
 #pragma omp parallel for schedule(static) reduction(max : status)
   for (std::int64_t piece = 0; piece < cut.pieces; ++piece) {
-    const Part part{0, args.m, 0, args.n, cut.begin(piece), cut.size(piece)};
+    const Part part{0, args.m, 0, args.n, begin_of(cut, piece), size_of_piece(cut, piece)};
     status = std::max<int>(
         status, piece == 0
                     ? multiply_part(args, 0, part, out, args.ldc, beta)

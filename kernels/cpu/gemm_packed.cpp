@@ -7,6 +7,7 @@
 
 #include <omp.h>
 
+#include "kernels/common/cut.h"
 #include "kernels/common/parallel.h"
 #include "kernels/common/scratch.h"
 #include "kernels/cpu/numeric.h"
@@ -20,6 +21,7 @@ constexpr std::int64_t kDepth = 400;        // of the sum over k that a pass tak
 constexpr std::int64_t kRowsAtOnce = 4096;  // of sums kept beside out
 constexpr std::int64_t kColumnsAtOnce = 3072;
 constexpr std::int64_t kTaskRows = 96, kTaskColumns = 384;  // of out, at most: a thread's at a time
+static_assert(kTaskRows % kBlockRows == 0, "pieces of whole steps hold at most kTaskRows");
 
 template <typename A>
 constexpr std::int64_t kPanelColumns = kBlockVectors* Vector<A>::kLanes;
@@ -27,26 +29,15 @@ constexpr std::int64_t kPanelColumns = kBlockVectors* Vector<A>::kLanes;
 static inline std::int64_t smaller(std::int64_t a, std::int64_t b) {
   return a < b ? a : b;
 }
-static inline std::int64_t pieces_of(std::int64_t count, std::int64_t unit) {
-  return (count + unit - 1) / unit;
-}
 static inline std::int64_t round_up(std::int64_t count, std::int64_t unit) {
   return pieces_of(count, unit) * unit;
 }
 
-/// A side cut into pieces of whole units, as equal as those allow, for so many threads alike.
-struct Cut {
-  std::int64_t length, unit, units, pieces;
-
-  Cut(std::int64_t length_, std::int64_t unit_, std::int64_t most, std::int64_t threads)
-      : length(length_),
-        unit(unit_),
-        units(pieces_of(length, unit)),
-        pieces(smaller(units, round_up(pieces_of(length, most), threads))) {}
-  std::int64_t begin(std::int64_t piece) const {
-    return smaller(units * piece / pieces * unit, length);
-  }
-};
+/// Pieces of at most `most`, a multiple of `unit`, for so many threads alike.
+static inline Cut cut_for_threads(std::int64_t length, std::int64_t unit, std::int64_t most,
+                                  std::int64_t threads) {
+  return cut_evenly(length, unit, round_up(pieces_of(length, most), threads));
+}
 
 /// element(i, j) = data[i * row + j * column]
 template <typename T>
@@ -195,9 +186,10 @@ void multiply_item(const MatmulArgs& args, std::int64_t item) {
       Out* block = out + row * args.ldc + column;
       A* target = kSumsInPlace ? reinterpret_cast<A*>(block) : sums.as<A>();
       const std::int64_t stride = kSumsInPlace ? args.ldc : columns;
-      const Cut by_rows(rows, kBlockRows, kTaskRows, threads),
-          by_columns(columns, kPanel, packs_a ? kColumnsAtOnce : kTaskColumns,
-                     by_rows.pieces < threads ? threads : 1);
+      const Cut by_rows = cut_for_threads(rows, kBlockRows, kTaskRows, threads),
+                by_columns =
+                    cut_for_threads(columns, kPanel, packs_a ? kColumnsAtOnce : kTaskColumns,
+                                    by_rows.pieces < threads ? threads : 1);
       for (std::int64_t d = 0; d < args.k; d += most_depth) {
         const std::int64_t depth = smaller(most_depth, args.k - d);
         pack_b(packed_b.as<A>(), b, column, columns, d, depth);
@@ -205,8 +197,9 @@ void multiply_item(const MatmulArgs& args, std::int64_t item) {
         parallel_chunks(
             by_rows.pieces * by_columns.pieces, 1, [&](std::int64_t task, std::int64_t) {
               const std::int64_t piece = task / by_columns.pieces, part = task % by_columns.pieces,
-                                 r = by_rows.begin(piece), r_end = by_rows.begin(piece + 1),
-                                 c = by_columns.begin(part), c_end = by_columns.begin(part + 1);
+                                 r = begin_of(by_rows, piece), r_end = begin_of(by_rows, piece + 1),
+                                 c = begin_of(by_columns, part),
+                                 c_end = begin_of(by_columns, part + 1);
               const Scratch packed_a =
                   memory(packs_a ? round_up(r_end - r, kBlockRows) * depth : 0);
               StepRows<A> rows_of_a{};
