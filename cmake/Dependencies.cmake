@@ -16,6 +16,9 @@ if(SEQPE_TESTS)
   include(GoogleTest)
 endif()
 
+# Several processes: a module that the command opens (engine/dist/mpi_module.cpp).
+find_package(MPI QUIET COMPONENTS C)
+
 # CPU GEMM: oneDNN first, then a CBLAS, then our own packed panels.
 find_package(oneDNN QUIET)
 find_library(CBLAS_LIBRARY NAMES openblas)

@@ -28,8 +28,14 @@ struct ImageMix {
   std::int32_t top = 0, left = 0, height = 0, width = 0;
 };
 
-/// The window is as large as the image. The partner of image b is batch - 1 - b; the middle one of
-/// an odd batch stays.
+/// The image that an image is mixed with: images 0 and 1 are a pair, 2 and 3, and so on, so that
+/// any even part of a batch holds whole pairs. The last one of an odd batch stays as it is.
+SEQPE_HOST_DEVICE static inline std::int64_t partner_of(std::int64_t image, std::int64_t batch) {
+  const std::int64_t partner = image ^ 1;
+  return partner < batch ? partner : image;
+}
+
+/// The window is as large as the image.
 struct ImageBatchArgs {
   float* out = nullptr;                        // [batch, 3, height, width]
   const std::uint8_t* images = nullptr;        // [batch, height, width, 3]

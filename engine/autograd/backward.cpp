@@ -61,6 +61,14 @@ void free_outputs(const Node& node) {
   }
 }
 
+/// Of the node's inputs whose last use it was.
+void tell_watchers(const Node& node) {
+  for (const auto& input : node.inputs()) {
+    if (input != nullptr && input->watcher != nullptr && --input->open_uses == 0)
+      input->watcher->gradient_is_complete();
+  }
+}
+
 constexpr const char* kFreed =
     "[backward] the graph was freed by an earlier backward. Hint: run the forward pass again.";
 
@@ -126,6 +134,7 @@ void backward(const std::vector<Root>& roots) {
       if (input == nullptr || input->producer == nullptr || !input->grad_written) continue;
       agenda.add(input);
     }
+    tell_watchers(*ready.node);
     free_outputs(*ready.node);
   }
 }

@@ -39,6 +39,8 @@ void Node::connect(const std::vector<Tensor>& inputs, const std::vector<Tensor>&
                    const std::shared_ptr<Node>& self) {
   for (const Tensor& input : inputs) {
     inputs_.push_back(input.defined() ? input.variable() : nullptr);
+    if (inputs_.back() != nullptr && inputs_.back()->watcher != nullptr)
+      ++inputs_.back()->open_uses;
     input_shapes_.push_back(input.defined() ? input.shape() : Shape{});
   }
   for (Tensor output : outputs) {

@@ -47,6 +47,15 @@ ImageLoader::ImageLoader(std::shared_ptr<const ImageDataset> dataset, ImageLoade
   if (options_.classes == 0) options_.classes = known;
   require(options_.batch_size >= 1, "[loader] expected a batch of at least 1 image, got {}.",
           options_.batch_size);
+  if (options_.rows == 0) options_.rows = options_.batch_size - options_.first_row;
+  const std::int64_t end = options_.first_row + options_.rows;
+  require(options_.first_row >= 0 && options_.rows >= 1 && end <= options_.batch_size,
+          "[loader] expected at least one row of a batch of {}, got {} from {} on.",
+          options_.batch_size, options_.rows, options_.first_row);
+  require(!options_.mixup || (options_.first_row % 2 == 0 &&
+                              (options_.rows % 2 == 0 || end == options_.batch_size)),
+          "[loader] expected whole pairs of images to mix, got {} of {} from {} on.", options_.rows,
+          options_.batch_size, options_.first_row);
   require(options_.workers >= 0 && options_.ahead >= 1,
           "[loader] expected 0 or more workers and 1 or more batches ahead, got {} and {}.",
           options_.workers, options_.ahead);
@@ -97,14 +106,14 @@ std::shared_ptr<ImageLoader::Slot> ImageLoader::wait_for(std::int64_t step) {
 
 std::shared_ptr<ImageLoader::Slot> ImageLoader::schedule(std::int64_t step) {
   auto slot = std::make_shared<Slot>();
-  const std::int64_t size = options_.training.size;
+  const std::int64_t size = options_.training.size, rows = options_.rows;
   slot->batch.step = step;
-  slot->batch.pixels = Tensor::empty({options_.batch_size, size, size, Image::channels}, DType::u8);
-  slot->batch.placements.resize(static_cast<std::size_t>(options_.batch_size));
-  slot->batch.labels = Tensor::empty({options_.batch_size}, DType::i64);
-  slot->batch.targets = Tensor::empty({options_.batch_size, options_.classes});
-  for (std::int64_t i = 0; i < options_.batch_size; ++i) {
-    const std::int64_t n = step * options_.batch_size + i;
+  slot->batch.pixels = Tensor::empty({rows, size, size, Image::channels}, DType::u8);
+  slot->batch.placements.resize(static_cast<std::size_t>(rows));
+  slot->batch.labels = Tensor::empty({rows}, DType::i64);
+  slot->batch.targets = Tensor::empty({rows, options_.classes});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t n = step * options_.batch_size + options_.first_row + i;
     slot->items.push_back({static_cast<std::uint32_t>(n / dataset_->count()), order_.at(n)});
     slot->batch.labels.span<std::int64_t>()[static_cast<std::size_t>(i)] =
         dataset_->label(slot->items.back().image);

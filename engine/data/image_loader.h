@@ -33,6 +33,9 @@ struct ImageBatch {
 
 struct ImageLoaderOptions {
   std::int64_t batch_size = 1;
+  // Where only a part of each batch is wanted: its rows from `first_row` on, a whole number of
+  // pairs (kernels::partner_of) unless it is the end. rows 0: all.
+  std::int64_t first_row = 0, rows = 0;
   ImageTrainingOptions training;
   std::optional<MixupOptions> mixup;
   double label_smoothing = 0;
@@ -42,10 +45,11 @@ struct ImageLoaderOptions {
   int ahead = 2;    // batches that they prepare before they are asked for; at least 1
 };
 
-/// Batch number `step` holds items step * B to step * B + B - 1 of an EpochOrder of all images
-/// (stream "data.order"), each changed by image_training_generator(seed, epoch, image), all
-/// mixed by one draw (stream "image_mix", the step). So a batch is a function of (seed, step),
-/// whatever the number of threads and whichever steps came before. For one caller.
+/// Batch number `step` is made of items step * B to step * B + B - 1 of an EpochOrder of all images
+/// (stream "data.order"), or of those of its rows that are wanted, each changed by
+/// image_training_generator(seed, epoch, image), all mixed by one draw (stream "image_mix", the
+/// step). So a batch is a function of (seed, step), whatever the number of threads and whichever
+/// steps came before. For one caller.
 class ImageLoader {
  public:
   /// Throws Error for a size of batches, a number of workers or of classes that cannot be.

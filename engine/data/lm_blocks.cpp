@@ -135,6 +135,11 @@ void fill_block(const Chunks& chunks, const Block& block, std::int64_t* ids, std
   }
 }
 
+std::int64_t counted_labels(const Chunks& chunks, const Block& block) {
+  const auto size = static_cast<std::int64_t>(chunks[static_cast<std::size_t>(block.chunk)].size());
+  return block.begin + block.length == size ? block.length - 1 : block.length;
+}
+
 std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokenizer& tokenizer,
                          bool is_first_block) {
   const auto& chunk = chunks[static_cast<std::size_t>(block.chunk)];

@@ -49,6 +49,9 @@ std::vector<Block> evaluation_blocks(const Chunks& chunks, std::int64_t size, st
 /// Copies a block's ids and labels; both have room for block.length.
 void fill_block(const Chunks& chunks, const Block& block, std::int64_t* ids, std::int64_t* labels);
 
+/// Labels of a block but kIgnoreIndex.
+std::int64_t counted_labels(const Chunks& chunks, const Block& block);
+
 /// Words of a block: tokens that begin with a space, plus the very first token of the text if it
 /// does not.
 std::int64_t count_words(const Chunks& chunks, const Block& block, const Tokenizer& tokenizer,

@@ -125,7 +125,9 @@ void soft_targets(std::span<const std::int64_t> labels, std::int64_t classes, do
   const auto on = static_cast<float>(1 - smoothing + elsewhere);
   const Blend blend(lambda);
   for (std::size_t row = 0; row < labels.size(); ++row, targets += classes) {
-    const std::int64_t own = labels[row], partner = labels[labels.size() - 1 - row];
+    const auto other = static_cast<std::size_t>(kernels::partner_of(
+        static_cast<std::int64_t>(row), static_cast<std::int64_t>(labels.size())));
+    const std::int64_t own = labels[row], partner = labels[other];
     std::fill_n(targets, classes, blend(off, off));
     targets[own] = blend(on, own == partner ? on : off);
     if (own != partner) targets[partner] = blend(off, on);

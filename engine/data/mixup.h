@@ -1,6 +1,6 @@
 // Mixup (Zhang et al., arXiv 1710.09412) and CutMix (Yun et al., arXiv 1905.04899) of a batch, with
-// the soft targets that go with them. One draw a batch; every image's partner is the one as far
-// from the end of the batch (timm's batch mode).
+// the soft targets that go with them. One draw a batch (timm's batch mode; there the partner is the
+// image as far from the end of the batch, here the neighbour: kernels::partner_of).
 #pragma once
 
 #include <cstdint>

@@ -26,7 +26,17 @@ class ParameterGroup {
   ParameterGroup(std::string name, const std::vector<nn::Parameter>& parameters,
                  std::optional<DType> compute = std::nullopt);
 
+  /// A parameter with its place in the buffers, elements [begin, end).
+  struct Slice {
+    nn::Parameter parameter;
+    std::int64_t begin, end;
+  };
+
   const std::string& name() const { return name_; }
+  /// In the order of the buffers.
+  const std::vector<Slice>& slices() const { return slices_; }
+  /// Of all parameters, flat.
+  const Tensor& gradient() const { return gradient_; }
   std::int64_t size() const { return value_.numel(); }
   Device device() const { return value_.device(); }
 
@@ -48,10 +58,6 @@ class ParameterGroup {
   std::vector<std::pair<std::string, Tensor>> moments() const;
 
  private:
-  struct Slice {
-    nn::Parameter parameter;
-    std::int64_t begin, end;
-  };
   std::string name_;
   std::vector<Slice> slices_;
   std::int64_t decayed_ = 0;  // elements with weight decay, at the beginning

@@ -24,22 +24,19 @@ constexpr const char* kOptimizerFile = "optimizer.rank_000_of_001.safetensors";
 class Trainer {
  public:
   Trainer(Task& task, const LoopOptions& options)
-      : task_(task), options_(options), updater_(task, options.train) {
+      : task_(task),
+        options_(options),
+        ranks_(*options.ranks),
+        updater_(task, options.train, ranks_, options.dist) {
     if (options.resume) restore(*options.resume);
   }
 
   Outcome run() {
     if (options_.on_start) options_.on_start();
     const bool own = options_.resume && is_of_run(*options_.resume, options_.run);
-    // Before the metrics are cut: a crash must not leave `latest` at a step that they lack.
-    if (own) mark_latest(options_.run, step_);
-    // A step evaluated elsewhere, or on a branch that was left, is nothing to compare with, nor may
-    // `best` go on pointing at it.
-    const auto best_step = best_ ? std::optional(best_->step) : std::nullopt;
-    if (!(own && mark_best_if_there(options_.run, best_step))) best_.reset();
-    // The last save's may have been cut short.
-    if (own) prune_checkpoints(options_.run, options_.checkpoint);
-    metrics_.emplace(options_.run / "metrics.jsonl", step_, !evaluation_due_);
+    if (ranks_.is_first()) open_run(own);
+    // Of a step that was evaluated elsewhere, or on a branch that was left, nothing is known.
+    if (!ranks_.any(best_is_there_)) best_.reset();
     progress_.emplace(*options_.log, step_, options_.train.steps, options_.log_config.every,
                       task_.unit());
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);
@@ -47,15 +44,16 @@ class Trainer {
       if (evaluation_due_) report_all();
       const bool better = evaluation_due_ && evaluate_or_save(saved);
       const bool last = step_ >= options_.train.steps;
-      if (saved && better) mark_best(options_.run, step_);
-      if (!saved && (better || last || is_due(options_.checkpoint.every) || stop_requested())) {
+      const bool stop = ranks_.any(stop_requested());
+      if (saved && better && ranks_.is_first()) mark_best(options_.run, step_);
+      if (!saved && (better || last || is_due(options_.checkpoint.every) || stop)) {
         report_all();  // a checkpoint is of steps that went well
         save(better);
         saved = true;
       }
       if (last && !evaluation_due_) return Outcome::finished;
       // A signal since the save is seen after the next step.
-      if (saved && stop_requested()) return Outcome::interrupted;
+      if (saved && ranks_.any(stop_requested())) return Outcome::interrupted;
       one_step();
       evaluation_due_ = is_due(options_.train.eval_every) || step_ == options_.train.steps;
     }
@@ -67,6 +65,21 @@ class Trainer {
   template <typename... Args>
   void say(fmt::format_string<Args...> text, Args&&... args) const {
     options_.log->say(fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  /// `own`: the run goes on with a checkpoint of its own.
+  void open_run(bool own) {
+    // Before the metrics are cut: a crash must not leave `latest` at a step that they lack.
+    if (own) mark_latest(options_.run, step_);
+    const auto best_step = best_ ? std::optional(best_->step) : std::nullopt;
+    best_is_there_ = own && mark_best_if_there(options_.run, best_step);
+    // The last save's may have been cut short.
+    if (own) prune_checkpoints(options_.run, options_.checkpoint);
+    metrics_.emplace(options_.run / "metrics.jsonl", step_, !evaluation_due_);
+  }
+
+  void write(const nlohmann::ordered_json& line) {
+    if (metrics_) metrics_->write(line);
   }
 
   /// A device works on this step while the host reports the one before.
@@ -95,7 +108,7 @@ class Trainer {
     line["learning_rate"] = update.learning_rate;
     line[task_.unit()] = samples_;
     line["seconds"] = progress_->seconds();
-    metrics_->write(line);
+    write(line);
     progress_->step(step, update);
   }
 
@@ -121,9 +134,10 @@ class Trainer {
   bool evaluate() {
     Evaluation found;
     try {
-      stop_here_if_requested();
+      stop_if_any_requested(ranks_);
       const kernels::TraceRange trace("evaluation");
-      found = task_.evaluate(EvaluationProgress(*options_.log, fmt::format("at step {}", step_)));
+      found = task_.evaluate(
+          EvaluationProgress(*options_.log, fmt::format("at step {}", step_), ranks_));
     } catch (const StoppedError&) {
       return false;
     }
@@ -143,7 +157,7 @@ class Trainer {
             },
             cell.second);
       }
-      metrics_->write({{"step", step_}, {"eval", values}});
+      write({{"step", step_}, {"eval", values}});
       say("evaluation:{}", shown);
     }
     const bool better =
@@ -160,8 +174,14 @@ class Trainer {
     return all;
   }
 
+  /// By rank 0, for which the others wait.
   void save(bool best) const {
     const kernels::TraceRange trace("checkpoint");
+    if (ranks_.is_first()) write_all(best);
+    ranks_.barrier();
+  }
+
+  void write_all(bool best) const {
     write_checkpoint(options_.run, step_, best, [&](const fs::path& directory) {
       task_.save(directory);
       io::write_safetensors(directory / kOptimizerFile, moments());
@@ -207,18 +227,20 @@ class Trainer {
 
   Task& task_;
   const LoopOptions& options_;
+  dist::ProcessGroup& ranks_;
   Updater updater_;
   std::int64_t step_ = 0;              // updates that were started
   std::int64_t samples_ = 0;           // of those that were reported
   std::deque<PendingUpdate> pending_;  // the others
-  std::optional<Metrics> metrics_;
+  std::optional<Metrics> metrics_;     // of rank 0
   std::optional<TrainingProgress> progress_;
   bool evaluation_due_ = false;  // of this step, still to be made
   struct Best {
     double loss;
     std::int64_t step;
   };
-  std::optional<Best> best_;  // evaluation so far
+  std::optional<Best> best_;    // evaluation so far
+  bool best_is_there_ = false;  // in the run that goes on, as rank 0 sees it
 };
 
 }  // namespace

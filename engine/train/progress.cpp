@@ -37,11 +37,11 @@ void TrainingProgress::step(std::int64_t step, const Update& update) {
   if (step != steps_) log_.draw(step, steps_, line);
 }
 
-EvaluationProgress::EvaluationProgress(Log& log, std::string what)
-    : log_(log), what_(std::move(what)), next_line_(kLineSeconds) {}
+EvaluationProgress::EvaluationProgress(Log& log, std::string what, dist::ProcessGroup& ranks)
+    : log_(log), what_(std::move(what)), ranks_(ranks), next_line_(kLineSeconds) {}
 
 void EvaluationProgress::operator()(std::int64_t done, std::int64_t total) {
-  stop_here_if_requested();
+  stop_if_any_requested(ranks_);
   const double elapsed = watch_.seconds();
   const double left = elapsed / static_cast<double>(done) * static_cast<double>(total - done);
   const std::string line =

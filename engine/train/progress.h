@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/dist/process_group.h"
 #include "engine/train/log.h"
 #include "engine/train/updater.h"
 
@@ -39,15 +40,17 @@ class TrainingProgress {
 };
 
 /// Of one evaluation of `what` ("length 512"), called with what is done. A line every ten seconds.
-/// Throws StoppedError when a stop is requested.
+/// Throws StoppedError when a stop is requested of any of the ranks, which all call it alike.
 class EvaluationProgress {
  public:
-  EvaluationProgress(Log& log, std::string what);
+  EvaluationProgress(Log& log, std::string what,
+                     dist::ProcessGroup& ranks = dist::single_process());
   void operator()(std::int64_t done, std::int64_t total);
 
  private:
   Log& log_;
   std::string what_;
+  dist::ProcessGroup& ranks_;
   Stopwatch watch_;
   double next_line_;
 };

@@ -51,4 +51,8 @@ void stop_here_if_requested() {
   require<StoppedError>(!stop_requested(), "stopped by a signal");
 }
 
+void stop_if_any_requested(dist::ProcessGroup& ranks) {
+  require<StoppedError>(!ranks.any(stop_requested()), "stopped by a signal");
+}
+
 }  // namespace seqpe::train

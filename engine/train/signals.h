@@ -1,6 +1,8 @@
 // SIGTERM, SIGINT and SIGHUP as a request that the work looks at when it can stop.
 #pragma once
 
+#include "engine/dist/process_group.h"
+
 namespace seqpe::train {
 
 /// While it lives, the first SIGTERM, SIGINT or SIGHUP (unless nohup has it ignored) is a request;
@@ -18,5 +20,7 @@ bool stop_requested();
 
 /// Throws StoppedError if a stop is requested: for work that leaves nothing half done.
 void stop_here_if_requested();
+/// The same where it is of any rank; all call it at the same place of their work.
+void stop_if_any_requested(dist::ProcessGroup& ranks);
 
 }  // namespace seqpe::train

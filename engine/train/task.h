@@ -11,16 +11,18 @@
 #include <vector>
 
 #include "engine/nn/parameter.h"
+#include "engine/train/micro_batches.h"
 #include "engine/train/step_inputs.h"
 
 namespace seqpe::train {
 
-/// What a step computes: f64 numbers on the task's device. `terms` holds the unweighted losses by
-/// name ("task", "contrastive"); a term that this step did not have is undefined.
+/// What a step computes: f64 numbers on the task's device, this rank's parts of the sums over all
+/// ranks; in a deterministic step the sums. `terms` holds the unweighted losses by name ("task",
+/// "contrastive"); a term that this step did not have is undefined.
 struct StepTerms {
   Tensor loss;  // total
   std::vector<std::pair<std::string, Tensor>> terms;
-  std::int64_t samples = 0;  // of Objective::unit
+  std::int64_t samples = 0;  // of Objective::unit, those of the whole step
 };
 
 /// One line of an evaluation: "length" 512, "nll" 2.3 ... in the order to show.
@@ -45,13 +47,14 @@ class Objective {
   virtual const char* unit() const = 0;
   /// All parameters with their groups.
   virtual std::vector<nn::Parameter> parameters() const = 0;
-  /// What one optimiser step computes from, on the host: a function of `step` alone.
+  /// What one optimiser step computes from, on the host: a function of `step` alone. With several
+  /// ranks, what this one needs for its Share.
   virtual StepInputs draw(std::int64_t step) = 0;
-  /// Forward and backward of that step, all its micro-batches: gradients of the total loss add up
-  /// in the parameters. The inputs are those that were drawn, on the task's device: whatever
+  /// Forward and backward of that step, as `micro_batches` cuts it: gradients of the total loss add
+  /// up in the parameters. The inputs are those that were drawn, on the task's device: whatever
   /// differs from step to step must come from them, for a device may record this and play it again
   /// for inputs that are alike. Does not wait for the device.
-  virtual StepTerms forward_backward(const StepInputs& inputs) = 0;
+  virtual StepTerms forward_backward(const StepInputs& inputs, MicroBatches& micro_batches) = 0;
 };
 
 /// An objective with validation data and files.

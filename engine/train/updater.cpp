@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/optim/schedule.h"
+#include "engine/train/shard_tree.h"
 #include "kernels/adamw.h"
 #include "kernels/common/error.h"
 #include "kernels/device.h"
@@ -17,7 +18,56 @@ std::string rates_name(const std::string& group) {
   return "rates." + group;
 }
 
+/// Those whose last one lets gradients travel.
+class ReducedMicroBatches final : public MicroBatches {
+ public:
+  ReducedMicroBatches(const Share& share, GradientReduction& reduction)
+      : MicroBatches(share), reduction_(reduction) {}
+
+ protected:
+  void before_last() override { reduction_.arm(); }
+
+ private:
+  GradientReduction& reduction_;
+};
+
+/// The loss and the terms, parts of this rank, become the sums over all.
+void sum_over_ranks(StepTerms& terms, dist::ProcessGroup& ranks) {
+  std::vector<Tensor*> numbers{&terms.loss};
+  for (auto& [name, value] : terms.terms) {
+    if (value.defined()) numbers.push_back(&value);
+  }
+  const Tensor all = Tensor::empty({std::ssize(numbers)}, DType::f64, terms.loss.device());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    const Tensor one = all.rows(row, row + 1);
+    one.copy_from(numbers[i]->view({1}));
+    *numbers[i] = one;
+  }
+  ranks.all_reduce(all)->wait();
+}
+
 }  // namespace
+
+Updater::Updater(Objective& objective, const TrainConfig& config, dist::ProcessGroup& ranks,
+                 const dist::DistConfig& dist)
+    : objective_(objective),
+      config_(config),
+      ranks_(ranks),
+      groups_(optim::make_groups(objective.parameters(), config.compute_dtype())),
+      clipping_(groups_),
+      plans_(device(), config.cuda_graphs) {
+  kernels::allow_tf32(config.precision == Precision::tf32);
+  const Share share = share_of_rank(config, dist, ranks.rank(), ranks.size());
+  if (dist.deterministic) {
+    micro_batches_ = std::make_unique<ShardTree>(share, groups_, ranks, dist);
+  } else if (ranks.size() == 1) {
+    micro_batches_ = std::make_unique<MicroBatches>(share);
+  } else {
+    reduction_.emplace(groups_, ranks, dist);
+    micro_batches_ = std::make_unique<ReducedMicroBatches>(share, *reduction_);
+  }
+}
 
 const GroupConfig& Updater::options_of(const std::string& group) const {
   const auto found = config_.groups.find(group);
@@ -70,16 +120,25 @@ Update PendingUpdate::wait() const {
   return update;
 }
 
+/// Forward and backward: the gradients are those of the whole step.
+StepTerms Updater::sum_of_gradients(const StepInputs& inputs) {
+  for (const auto& group : groups_) group.clear_gradients();
+  if (reduction_) reduction_->begin_step();
+  StepTerms terms = objective_.forward_backward(inputs, *micro_batches_);
+  for (const auto& group : groups_) group.complete_gradients();
+  if (reduction_) {
+    reduction_->finish();
+    sum_over_ranks(terms, ranks_);
+  }
+  return terms;
+}
+
 /// Forward, backward and update, of inputs on the device.
 StepResult Updater::compute(const StepInputs& inputs) {
-  for (const auto& group : groups_) group.clear_gradients();
-  const StepTerms terms = objective_.forward_backward(inputs);
+  const StepTerms terms = sum_of_gradients(inputs);
   const kernels::TraceRange trace("update");
   std::vector<double> limits;
-  for (const auto& group : groups_) {
-    group.complete_gradients();
-    limits.push_back(options_of(group.name()).clip);
-  }
+  for (const auto& group : groups_) limits.push_back(options_of(group.name()).clip);
   const Tensor norms = clipping_.decide(limits, terms.loss);
   const optim::AdamOptions adam{config_.betas[0], config_.betas[1], config_.eps};
   for (std::size_t g = 0; g < groups_.size(); ++g) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "engine/core/readback.h"
 #include "engine/optim/clipping.h"
 #include "engine/optim/parameter_buffers.h"
+#include "engine/train/gradient_reduction.h"
+#include "engine/train/micro_batches.h"
 #include "engine/train/step_plans.h"
 #include "engine/train/task.h"
 #include "engine/train/train_config.h"
@@ -42,15 +45,10 @@ class PendingUpdate {
 
 class Updater {
  public:
-  /// Moves the parameters of the objective into flat buffers. Both arguments must outlive this.
-  Updater(Objective& objective, const TrainConfig& config)
-      : objective_(objective),
-        config_(config),
-        groups_(optim::make_groups(objective.parameters(), config.compute_dtype())),
-        clipping_(groups_),
-        plans_(device(), config.cuda_graphs) {
-    kernels::allow_tf32(config.precision == Precision::tf32);
-  }
+  /// Moves the parameters of the objective into flat buffers, which the ranks update alike. The
+  /// arguments but `dist` must outlive this. Throws ConfigError as share_of_rank.
+  Updater(Objective& objective, const TrainConfig& config,
+          dist::ProcessGroup& ranks = dist::single_process(), const dist::DistConfig& dist = {});
   Updater(const Updater&) = delete;
   Updater& operator=(const Updater&) = delete;
 
@@ -65,11 +63,15 @@ class Updater {
 
  private:
   const GroupConfig& options_of(const std::string& group) const;
+  StepTerms sum_of_gradients(const StepInputs& inputs);
   StepResult compute(const StepInputs& inputs);
 
   Objective& objective_;
   const TrainConfig& config_;
+  dist::ProcessGroup& ranks_;
   std::vector<optim::ParameterGroup> groups_;
+  std::optional<GradientReduction> reduction_;  // none in a deterministic step, or for one rank
+  std::unique_ptr<MicroBatches> micro_batches_;
   optim::Clipping clipping_;
   StepPlans plans_;
 };

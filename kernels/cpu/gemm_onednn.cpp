@@ -61,6 +61,9 @@ dnnl_status_t multiply_part(const MatmulArgs& args, std::int64_t item, const Par
 constexpr std::int64_t kPieces = 4;
 
 void check(int status, const MatmulArgs& args) {
+  require<OutOfMemoryError>(status != dnnl_out_of_memory,
+                            "[matmul] oneDNN is out of memory for m {}, n {}, k {}.", args.m,
+                            args.n, args.k);
   require(status == dnnl_success, "[matmul] dnnl_sgemm failed with status {} for m {}, n {}, k {}.",
           status, args.m, args.n, args.k);
 }

@@ -27,7 +27,7 @@ class Batch {
 
   void write_row(std::int64_t image, std::int64_t y) const {
     const ImageMix& mix = *args_.mix;
-    const std::int64_t partner = args_.batch - 1 - image;
+    const std::int64_t partner = partner_of(image, args_.batch);
     const bool in_box = lies_in(y, mix.top, mix.height);
     const bool mixed = partner != image && (in_box || mix.partner_share != 0);
     Pixels own, other;

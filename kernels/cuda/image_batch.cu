@@ -184,12 +184,13 @@ __global__ void __launch_bounds__(kThreads)
     image_batch_tile_per_block_kernel(ImageBatchArgs args, Tiles tiles, int stage_size) {
   SEQPE_SHARED_DYNAMIC(bytes);
   SEQPE_SHARED(ByteTable, normalized);
-  SEQPE_SHARED(Words<ImagePlacement>, pair_placement);
+  SEQPE_SHARED(Words<ImagePlacement>, own_placement);
   SEQPE_SHARED(Words<ImagePlacement>, partner_placement);
   SEQPE_SHARED(Words<ImageMix>, mix);
-  const std::int64_t pair = blockIdx.x / tiles.all, partner = args.batch - 1 - pair;
+  const std::int64_t pair = blockIdx.x / tiles.all, image = 2 * pair,
+                     partner = partner_of(image, args.batch);
   const Tile tile = tile_of(args, tiles, static_cast<int>(blockIdx.x - pair * tiles.all));
-  copy_words(pair_placement, args.placements + pair);
+  copy_words(own_placement, args.placements + image);
   copy_words(partner_placement, args.placements + partner);
   copy_words(mix, args.mix);
   const int byte = threadIdx.x;
@@ -199,22 +200,22 @@ __global__ void __launch_bounds__(kThreads)
         normalized_byte(byte, args.mean[channel], args.standard_deviation[channel]);
   }
   __syncthreads();
-  const Window first = stage(args, pair, as<ImagePlacement>(pair_placement), tile, bytes);
+  const Window first = stage(args, image, as<ImagePlacement>(own_placement), tile, bytes);
   Window last = first;
-  if (partner != pair)
+  if (partner != image)
     last = stage(args, partner, as<ImagePlacement>(partner_placement), tile, bytes + stage_size);
   __syncthreads();
   const int packs = tile.columns / N;
   for (int i = threadIdx.x; i < tile.rows * packs; i += kThreads) {
     const int row = i / packs, y = tile.y + row, x = tile.x + (i - row * packs) * N;
     float own[kImageChannels][N], other[kImageChannels][N];
-    read_pixels(own, args, first, as<ImagePlacement>(pair_placement), normalized, y, x);
-    if (partner != pair) {
+    read_pixels(own, args, first, as<ImagePlacement>(own_placement), normalized, y, x);
+    if (partner != image) {
       read_pixels(other, args, last, as<ImagePlacement>(partner_placement), normalized, y, x);
       mix_pixels(own, other, as<ImageMix>(mix), y, x);
       write_pixels(args, partner, y, x, other);
     }
-    write_pixels(args, pair, y, x, own);
+    write_pixels(args, image, y, x, own);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "engine/config/load.h"
 #include "engine/data/image_dataset.h"
 #include "engine/data/lm_blocks.h"
+#include "engine/dist/dist_config.h"
 #include "engine/train/train_config.h"
 #include "kernels/attention_backend.h"
 #include "models/config/image_config.h"
@@ -86,6 +87,7 @@ struct Config {
   EvalConfig eval;
   train::CheckpointConfig checkpoint;
   train::LogConfig log;
+  dist::DistConfig dist;
   std::vector<std::string> compare;
 };
 

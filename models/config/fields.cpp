@@ -204,6 +204,19 @@ void add_rest(std::vector<Field>& fields, Config& config) {
                                    "keep those of every so many steps; 0: none"));
   fields.push_back(
       config::integer("log.every", config.log.every, "steps between progress lines", 1));
+  dist::DistConfig& dist = config.dist;
+  fields.push_back(config::boolean("dist.deterministic", dist.deterministic,
+                                   "sum so that the number of processes changes no bit"));
+  fields.push_back(config::integer("dist.shards", dist.shards,
+                                   "micro-batches of a deterministic step, a power of two that the "
+                                   "number of processes divides",
+                                   1));
+  fields.push_back(config::number("dist.bucket_mb", dist.bucket_mb,
+                                  "megabytes of gradients that travel together", 0.001));
+  fields.push_back(config::enumeration("dist.wire", dist.wire, {"fp32", "bf16"},
+                                       "how gradients travel between processes"));
+  fields.push_back(config::number("dist.timeout", dist.timeout,
+                                  "seconds that a process waits for the others", 1.0));
   fields.push_back(config::names("compare", config.compare, position_names(),
                                  "rivals trained after the main model with its data and steps"));
 }

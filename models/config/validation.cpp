@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "engine/train/share.h"
 #include "kernels/attention.h"
 #include "models/config/config.h"
 #include "models/seqpe/digits.h"
@@ -160,11 +161,13 @@ void validate_device(const Config& config, Device device) {
 }
 
 void validate_training(const Config& config) {
-  const auto& [task, model, seqpe, train, kernels, data, eval, checkpoint, log, compare] = config;
+  const auto& [task, model, seqpe, train, kernels, data, eval, checkpoint, log, dist, compare] =
+      config;
   check_size("train.batch_size", train.batch_size);
   require<ConfigError>(divides(train.micro_batch(), train.batch_size),
                        "[config] train.micro_batch_size must divide train.batch_size {}, got {}.",
                        train.batch_size, train.micro_batch());
+  if (dist.deterministic) train::share_of_rank(train, dist, 0, 1);
   require<ConfigError>(train.warmup_steps <= train.steps,
                        "[config] train.warmup_steps must be at most train.steps {}, got {}.",
                        train.steps, train.warmup_steps);

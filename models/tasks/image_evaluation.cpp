@@ -1,6 +1,8 @@
 #include "models/tasks/image_evaluation.h"
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 #include "engine/autograd/node.h"
 #include "engine/data/image_loader.h"
@@ -20,6 +22,25 @@ std::int64_t classes_before(const float* logits, std::int64_t classes, std::int6
   });
 }
 
+constexpr std::size_t kBatchSums = 3;
+/// Losses, images whose class is the first, images whose class is among the first five.
+using BatchSums = std::array<double, kBatchSums>;
+
+BatchSums sums_of(const ImageClassifier& model, const data::EvaluationBatch& batch,
+                  const Tensor& pe) {
+  const Tensor logits = model.vit().forward(batch.images.to(model.device()), pe, {});
+  const std::int64_t classes = logits.dim(1);
+  BatchSums sums{ops::cross_entropy(logits, batch.labels, 0.0, 1.0).loss.item(), 0, 0};
+  const Tensor on_host = logits.to(Device::cpu).to(DType::f32);
+  for (std::int64_t i = 0; i < on_host.dim(0); ++i) {
+    const std::int64_t before = classes_before(on_host.data_as<float>() + i * classes, classes,
+                                               batch.labels.data_as<std::int64_t>()[i]);
+    sums[1] += before == 0;
+    sums[2] += before < 5;
+  }
+  return sums;
+}
+
 }  // namespace
 
 train::EvalRow SizeEvaluation::row() const {
@@ -30,7 +51,7 @@ train::EvalRow SizeEvaluation::row() const {
 
 SizeEvaluation evaluate_size(const ImageClassifier& model, const data::ImageDataset& images,
                              const data::EvaluationSize& size, int threads,
-                             const train::OnEvaluated& on_evaluated) {
+                             const train::OnEvaluated& on_evaluated, dist::ProcessGroup& ranks) {
   const autograd::NoGradGuard no_grad;
   const Vit& vit = model.vit();
   const auto classes = static_cast<std::int64_t>(images.classes().size());
@@ -41,29 +62,30 @@ SizeEvaluation evaluate_size(const ImageClassifier& model, const data::ImageData
   const Tensor pe = vit.position().embed(at_origin(grid), {});
   const std::int64_t at_once = std::max<std::int64_t>(1, kPatchesAtOnce / (grid[0] * grid[1]));
   SizeEvaluation result{.size = size, .images = images.count()};
-  std::int64_t first = 0, among_five = 0;
-  double loss = 0;
-  for (std::int64_t begin = 0; begin < result.images; begin += at_once) {
-    const std::int64_t count = std::min(at_once, result.images - begin);
-    const data::EvaluationBatch batch =
-        data::evaluation_batch(images, begin, count, size, data::kImageNetStatistics, threads);
-    const Tensor logits = vit.forward(batch.images.to(model.device()), pe, {});
-    loss += ops::cross_entropy(logits, batch.labels, 0.0, 1.0).loss.item();
-    const Tensor on_host = logits.to(Device::cpu).to(DType::f32);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t before = classes_before(on_host.data_as<float>() + i * classes, classes,
-                                                 batch.labels.data_as<std::int64_t>()[i]);
-      first += before == 0;
-      among_five += before < 5;
+  // Of each batch the sum of its losses and its images that are first, and among the first five,
+  // from the one rank that computes it: zeros of the others change no bit.
+  const std::int64_t batches = (result.images + at_once - 1) / at_once;
+  std::vector<BatchSums> sums(static_cast<std::size_t>(batches));
+  for (std::int64_t round = 0; round < batches; round += ranks.size()) {
+    const std::int64_t end = std::min(batches, round + ranks.size()), mine = round + ranks.rank(),
+                       begin = mine * at_once;
+    if (mine < end) {
+      const data::EvaluationBatch batch =
+          data::evaluation_batch(images, begin, std::min(at_once, result.images - begin), size,
+                                 data::kImageNetStatistics, threads);
+      sums[static_cast<std::size_t>(mine)] = sums_of(model, batch, pe);
     }
-    if (on_evaluated) on_evaluated(begin + count, result.images);
+    if (on_evaluated) on_evaluated(std::min(end * at_once, result.images), result.images);
   }
-  const auto share = [&](auto part) {
-    return static_cast<double>(part) / static_cast<double>(result.images);
-  };
-  result.top1 = share(first);
-  result.top5 = share(among_five);
-  result.loss = share(loss);
+  ranks.sum({sums.data()->data(), sums.size() * kBatchSums});
+  BatchSums all{};
+  for (const BatchSums& batch : sums) {
+    for (std::size_t i = 0; i < kBatchSums; ++i) all[i] += batch[i];
+  }
+  const auto share = [&](double part) { return part / static_cast<double>(result.images); };
+  result.loss = share(all[0]);
+  result.top1 = share(all[1]);
+  result.top5 = share(all[2]);
   return result;
 }
 

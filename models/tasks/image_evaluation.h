@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/data/image_dataset.h"
+#include "engine/dist/process_group.h"
 #include "engine/train/task.h"
 #include "models/tasks/image_classifier.h"
 
@@ -19,9 +20,11 @@ struct SizeEvaluation {
 };
 
 /// `threads` prepare the images. A class is among the first five where fewer than five others have
-/// a logit as large or larger.
+/// a logit as large or larger. The ranks share the work, the result is that of one; `on_evaluated`
+/// is told the same on each.
 SizeEvaluation evaluate_size(const ImageClassifier& model, const data::ImageDataset& images,
                              const data::EvaluationSize& size, int threads,
-                             const train::OnEvaluated& on_evaluated = {});
+                             const train::OnEvaluated& on_evaluated = {},
+                             dist::ProcessGroup& ranks = dist::single_process());
 
 }  // namespace seqpe::models

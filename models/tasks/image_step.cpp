@@ -26,26 +26,26 @@ train::StepInputs step_inputs(const ImageClassifier& model, const ImageStep& ste
 }
 
 train::StepTerms run_step(const ImageClassifier& model, const train::StepInputs& inputs,
-                          const nn::Pass& settings, std::int64_t micro_batch) {
+                          const nn::Pass& settings, train::MicroBatches& micro_batches) {
   const data::ImageStatistics& statistics = data::kImageNetStatistics;
   const Tensor images =
       ops::image_batch(inputs.at(kPixels), inputs.at(kPlacements), inputs.at(kMix), statistics.mean,
                        statistics.standard_deviation);
-  return run_step(model, images, inputs, settings, micro_batch);
+  return run_step(model, images, inputs, settings, micro_batches);
 }
 
 train::StepTerms run_step(const ImageClassifier& model, const Tensor& images,
                           const train::StepInputs& inputs, const nn::Pass& settings,
-                          std::int64_t micro_batch) {
+                          train::MicroBatches& micro_batches) {
   const Tensor& targets = inputs.at(kTargets);
-  const std::int64_t batch = images.dim(0);
-  const auto loss_of = [&](std::int64_t begin, std::int64_t end, const Tensor& pe,
-                           const nn::Pass& pass) {
-    const Tensor logits = model.vit().forward(images.rows(begin, end), pe, pass);
-    return ops::soft_cross_entropy(logits, targets.rows(begin, end), static_cast<double>(batch));
+  const std::int64_t batch = micro_batches.share().batch;
+  const auto loss_of = [&](const train::Rows& rows, const Tensor& pe, const nn::Pass& pass) {
+    const Tensor logits = model.vit().forward(images.rows(rows.begin, rows.end), pe, pass);
+    return ops::soft_cross_entropy(logits, targets.rows(rows.begin, rows.end),
+                                   static_cast<double>(batch));
   };
   const Extent grid = model.vit().grid_of(images.dim(2), images.dim(3));
-  train::StepTerms terms = run_step(model, inputs, grid, settings, batch, micro_batch, loss_of);
+  train::StepTerms terms = run_step(model, inputs, grid, settings, micro_batches, loss_of);
   terms.samples = batch;
   return terms;
 }

@@ -12,7 +12,7 @@ namespace seqpe::models {
 
 struct ImageStep {
   std::int64_t step = 0;
-  // The whole batch, as data::ImageBatch has it.
+  // The images of this rank, as data::ImageBatch has them.
   Tensor pixels;                                    // u8 [B, S, S, 3]
   std::vector<kernels::ImagePlacement> placements;  // B
   kernels::ImageMix mix;
@@ -27,13 +27,13 @@ train::StepInputs step_inputs(const ImageClassifier& model, const ImageStep& ste
 /// What becomes of the pixels (ops::image_batch, ImageNet's statistics), then the step on it.
 /// Inputs on the model's device.
 train::StepTerms run_step(const ImageClassifier& model, const train::StepInputs& inputs,
-                          const nn::Pass& settings, std::int64_t micro_batch);
+                          const nn::Pass& settings, train::MicroBatches& micro_batches);
 
-/// Forward and backward of images f32 [B, 3, S, S] as the model takes them, `micro_batch` at a
-/// time, as run_step of step.h; of the inputs it asks for targets and what add_step adds. The loss
-/// is the mean over the images of the cross-entropy with their targets.
+/// Forward and backward of images f32 [B, 3, S, S] as the model takes them, as run_step of step.h;
+/// of the inputs it asks for targets and what add_step adds. The loss is the mean over the step's
+/// images of the cross-entropy with their targets.
 train::StepTerms run_step(const ImageClassifier& model, const Tensor& images,
                           const train::StepInputs& inputs, const nn::Pass& settings,
-                          std::int64_t micro_batch);
+                          train::MicroBatches& micro_batches);
 
 }  // namespace seqpe::models

@@ -11,8 +11,10 @@ namespace {
 constexpr const char* kShapes = "builtin:shapes";
 constexpr std::int64_t kTrainingShapes = 16384, kTestShapes = 1024;
 
-data::ImageLoaderOptions loader_options(const Config& config) {
+data::ImageLoaderOptions loader_options(const Config& config, const train::Share& share) {
   return {.batch_size = config.train.batch_size,
+          .first_row = share.begin,
+          .rows = share.rows(),
           .training = config.data.augment.training_options(config.model.image),
           .mixup = config.data.augment.mixup_options(),
           .label_smoothing = config.data.augment.label_smoothing,
@@ -50,12 +52,15 @@ Config with_classes(Config config, const data::ImageDataset& images) {
 
 ImageTask::ImageTask(const ImageClassifier& model,
                      std::shared_ptr<const data::ImageDataset> training,
-                     std::shared_ptr<const data::ImageDataset> validation)
+                     std::shared_ptr<const data::ImageDataset> validation,
+                     dist::ProcessGroup& ranks)
     : model_(model),
+      ranks_(ranks),
+      share_(share_of_rank(model, ranks)),
       training_(std::move(training)),
       validation_(std::move(validation)),
-      loader_(training_, loader_options(model.config())),
-      samplers_(training_samplers(model, trained_extent(model.config()))) {}
+      loader_(training_, loader_options(model.config(), share_)),
+      samplers_(training_samplers(model, trained_extent(model.config()), share_)) {}
 
 train::StepInputs ImageTask::draw(std::int64_t step) {
   evaluated_.reset();  // here, where every step comes by: a device may play the rest
@@ -66,19 +71,21 @@ train::StepInputs ImageTask::draw(std::int64_t step) {
                 .mix = batch.mix,
                 .targets = batch.targets,
                 .positions = {}};
-  if (samplers_) out.positions = sample_step(*samplers_, trained_extent(model_.config()), step);
+  if (samplers_)
+    out.positions = sample_step(*samplers_, trained_extent(model_.config()), step, share_);
   return step_inputs(model_, out);
 }
 
-train::StepTerms ImageTask::forward_backward(const train::StepInputs& inputs) {
-  return run_step(model_, inputs, training_pass(model_), model_.config().train.micro_batch());
+train::StepTerms ImageTask::forward_backward(const train::StepInputs& inputs,
+                                             train::MicroBatches& micro_batches) {
+  return run_step(model_, inputs, training_pass(model_), micro_batches);
 }
 
 train::Evaluation ImageTask::evaluate(const train::OnEvaluated& on_evaluated) {
   const Config& config = model_.config();
-  evaluated_ =
-      evaluate_size(model_, *validation_, evaluation_sizes(config)[0],
-                    static_cast<int>(std::max<std::int64_t>(1, config.data.workers)), on_evaluated);
+  evaluated_ = evaluate_size(model_, *validation_, evaluation_sizes(config)[0],
+                             static_cast<int>(std::max<std::int64_t>(1, config.data.workers)),
+                             on_evaluated, ranks_);
   return {{evaluated_->row()}, 1.0 - evaluated_->top1};
 }
 

@@ -22,13 +22,16 @@ Config with_classes(Config config, const data::ImageDataset& images);
 
 class ImageTask final : public train::Task {
  public:
+  /// `ranks` must outlive this.
   ImageTask(const ImageClassifier& model, std::shared_ptr<const data::ImageDataset> training,
-            std::shared_ptr<const data::ImageDataset> validation);
+            std::shared_ptr<const data::ImageDataset> validation,
+            dist::ProcessGroup& ranks = dist::single_process());
 
   const char* unit() const override { return "images"; }
   std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
   train::StepInputs draw(std::int64_t step) override;
-  train::StepTerms forward_backward(const train::StepInputs& inputs) override;
+  train::StepTerms forward_backward(const train::StepInputs& inputs,
+                                    train::MicroBatches& micro_batches) override;
   /// The best checkpoint is that of the highest top-1.
   train::Evaluation evaluate(const train::OnEvaluated& on_evaluated) override;
   void save(const std::filesystem::path& directory) const override;
@@ -43,6 +46,8 @@ class ImageTask final : public train::Task {
 
  private:
   const ImageClassifier& model_;
+  dist::ProcessGroup& ranks_;
+  train::Share share_;
   std::shared_ptr<const data::ImageDataset> training_, validation_;
   data::ImageLoader loader_;
   std::optional<TrainingSamplers> samplers_;  // of SeqPE alone

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <tuple>
 
 #include "engine/autograd/node.h"
 #include "models/positions/prefix_positions.h"
@@ -13,10 +15,31 @@ namespace {
 // weights.
 constexpr std::int64_t kTokensAtOnce = 2048;
 
-double sum_of_losses(const LanguageModel& model, const data::Chunks& chunks,
-                     const std::vector<data::Block>& blocks, const Tensor& pe,
-                     std::int64_t& counted) {
-  const std::int64_t length = blocks[0].length, count = static_cast<std::int64_t>(blocks.size());
+/// Blocks [begin, end), which are equally long.
+struct Batch {
+  std::size_t begin, end;
+};
+
+std::vector<Batch> batches_of(const std::vector<data::Block>& blocks) {
+  std::vector<Batch> batches;
+  for (std::size_t begin = 0, end; begin < blocks.size(); begin = end) {
+    const std::int64_t length = blocks[begin].length,
+                       most = std::max<std::int64_t>(1, kTokensAtOnce / length);
+    end = begin + 1;
+    while (end < blocks.size() && blocks[end].length == length &&
+           static_cast<std::int64_t>(end - begin) < most)
+      ++end;
+    batches.push_back({begin, end});
+  }
+  return batches;
+}
+
+/// The sum of the losses of a batch, and of how many tokens.
+std::pair<double, std::int64_t> sum_of_losses(const LanguageModel& model,
+                                              const data::Chunks& chunks,
+                                              std::span<const data::Block> blocks,
+                                              const Tensor& pe) {
+  const std::int64_t length = blocks[0].length, count = std::ssize(blocks);
   const Tensor ids = Tensor::empty({count, length}, DType::i64),
                labels = Tensor::empty({count, length}, DType::i64);
   for (std::int64_t b = 0; b < count; ++b) {
@@ -25,8 +48,7 @@ double sum_of_losses(const LanguageModel& model, const data::Chunks& chunks,
                      labels.data_as<std::int64_t>() + b * length);
   }
   const auto result = model.gpt().loss(model.gpt().forward(ids, pe, {}, {}), labels, 1.0);
-  counted += result.counted;
-  return result.loss.item();
+  return {result.loss.item(), result.counted};
 }
 
 }  // namespace
@@ -51,7 +73,8 @@ train::EvalRow LengthEvaluation::row() const {
 }
 
 LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks& chunks,
-                                 std::int64_t length, const train::OnEvaluated& on_evaluated) {
+                                 std::int64_t length, const train::OnEvaluated& on_evaluated,
+                                 dist::ProcessGroup& ranks) {
   const autograd::NoGradGuard no_grad;
   const Config& config = model.config();
   const std::int64_t stride = config.eval.stride == 0 ? length : config.eval.stride;
@@ -66,18 +89,29 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
   const PrefixPositions positions(model.gpt().position(), config.eval.start, longest);
   LengthEvaluation result{
       .length = length, .blocks = static_cast<std::int64_t>(blocks.size()), .longest = longest};
-  double nll = 0;
-  for (std::size_t begin = 0, end; begin < blocks.size(); begin = end) {
-    std::vector<data::Block> batch;
-    const std::int64_t size = blocks[begin].length;
-    for (end = begin; end < blocks.size() && blocks[end].length == size; ++end) {
-      if (!batch.empty() && (static_cast<std::int64_t>(batch.size()) + 1) * size > kTokensAtOnce)
-        break;
-      batch.push_back(blocks[end]);
-      result.words += data::count_words(chunks, blocks[end], model.tokenizer(), end == 0);
+  for (const data::Block& block : blocks)
+    result.words += data::count_words(chunks, block, model.tokenizer(), &block == blocks.data());
+  // Of each batch the sum of its losses and its predicted tokens, from the one rank that computes
+  // it: zeros of the others change no bit.
+  const std::vector<Batch> batches = batches_of(blocks);
+  std::vector<double> sums(2 * batches.size());
+  const auto size = static_cast<std::size_t>(ranks.size());
+  for (std::size_t round = 0; round < batches.size(); round += size) {
+    const std::size_t last = std::min(batches.size(), round + size) - 1,
+                      mine = round + static_cast<std::size_t>(ranks.rank());
+    if (mine <= last) {
+      const auto [begin, end] = batches[mine];
+      std::tie(sums[2 * mine], sums[2 * mine + 1]) =
+          sum_of_losses(model, chunks, std::span(blocks).subspan(begin, end - begin),
+                        positions.of(blocks[begin].length));
     }
-    nll += sum_of_losses(model, chunks, batch, positions.of(size), result.tokens);
-    if (on_evaluated) on_evaluated(static_cast<std::int64_t>(end), result.blocks);
+    if (on_evaluated) on_evaluated(static_cast<std::int64_t>(batches[last].end), result.blocks);
+  }
+  ranks.sum(sums);
+  double nll = 0;
+  for (std::size_t batch = 0; batch < batches.size(); ++batch) {
+    nll += sums[2 * batch];
+    result.tokens += static_cast<std::int64_t>(sums[2 * batch + 1]);
   }
   require<DataError>(
       result.tokens > 0,

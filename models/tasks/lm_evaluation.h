@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/data/lm_blocks.h"
+#include "engine/dist/process_group.h"
 #include "engine/train/task.h"
 #include "models/tasks/language_model.h"
 
@@ -20,8 +21,10 @@ struct LengthEvaluation {
   train::EvalRow row() const;
 };
 
-/// Blocks of config.eval.stride, positions from config.eval.start. `on_evaluated` counts blocks.
+/// Blocks of config.eval.stride, positions from config.eval.start. `on_evaluated` counts blocks; it
+/// is told the same on every rank. The ranks share the work, the result is that of one.
 LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks& chunks,
-                                 std::int64_t length, const train::OnEvaluated& on_evaluated = {});
+                                 std::int64_t length, const train::OnEvaluated& on_evaluated = {},
+                                 dist::ProcessGroup& ranks = dist::single_process());
 
 }  // namespace seqpe::models

@@ -26,14 +26,17 @@ data::Chunks read_validation(const LanguageModel& model) {
 
 }  // namespace
 
-LmTask::LmTask(const LanguageModel& model)
-    : LmTask(model, read_training(model), read_validation(model)) {}
+LmTask::LmTask(const LanguageModel& model, dist::ProcessGroup& ranks)
+    : LmTask(model, read_training(model), read_validation(model), ranks) {}
 
-LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation)
+LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation,
+               dist::ProcessGroup& ranks)
     : model_(model),
+      ranks_(ranks),
+      share_(share_of_rank(model, ranks)),
       training_(std::move(training)),
       validation_(std::move(validation)),
-      samplers_(training_samplers(model, {model.config().data.block_size})) {
+      samplers_(training_samplers(model, {model.config().data.block_size}, share_)) {
   const Config& config = model.config();
   const std::int64_t length = config.data.block_size;
   blocks_ = data::training_blocks(training_, length, config.data.reference_blocks);
@@ -56,29 +59,35 @@ train::StepInputs LmTask::draw(std::int64_t step) {
   const Config& config = model_.config();
   const std::int64_t size = config.train.batch_size, length = config.data.block_size;
   LmStep out{.step = step,
-             .ids = Tensor::empty({size, length}, DType::i64),
-             .labels = Tensor::empty({size, length}, DType::i64)};
+             .ids = Tensor::empty({share_.rows(), length}, DType::i64),
+             .labels = Tensor::empty({share_.rows(), length}, DType::i64)};
+  std::int64_t counted = 0;
   for (std::int64_t b = 0; b < size; ++b) {
     const auto& block = blocks_[static_cast<std::size_t>(order_->at(step * size + b))];
-    data::fill_block(training_, block, out.ids.data_as<std::int64_t>() + b * length,
-                     out.labels.data_as<std::int64_t>() + b * length);
+    counted += data::counted_labels(training_, block);
+    if (b < share_.begin || b >= share_.end) continue;
+    const std::int64_t row = b - share_.begin;
+    data::fill_block(training_, block, out.ids.data_as<std::int64_t>() + row * length,
+                     out.labels.data_as<std::int64_t>() + row * length);
   }
+  out.label_share = label_share(size * length, counted);
   if (!samplers_) return step_inputs(model_, out);
-  StepPositions positions = sample_step(*samplers_, trained_extent(config), step);
+  StepPositions positions = sample_step(*samplers_, trained_extent(config), step, share_);
   out.starts = std::move(positions.starts);
   out.contrastive = std::move(positions.contrastive);
   out.transfer = std::move(positions.transfer);
   return step_inputs(model_, out);
 }
 
-train::StepTerms LmTask::forward_backward(const train::StepInputs& inputs) {
-  return run_step(model_, inputs, training_pass(model_), model_.config().train.micro_batch());
+train::StepTerms LmTask::forward_backward(const train::StepInputs& inputs,
+                                          train::MicroBatches& micro_batches) {
+  return run_step(model_, inputs, training_pass(model_), micro_batches);
 }
 
 train::Evaluation LmTask::evaluate(const train::OnEvaluated& on_evaluated) {
   if (validation_.empty()) return {};
   const std::int64_t length = evaluation_lengths(model_.config())[0];
-  evaluated_ = evaluate_length(model_, validation_, length, on_evaluated);
+  evaluated_ = evaluate_length(model_, validation_, length, on_evaluated, ranks_);
   return {{evaluated_->row()}, evaluated_->nll};
 }
 

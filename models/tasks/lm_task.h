@@ -14,15 +14,17 @@ namespace seqpe::models {
 
 class LmTask final : public train::Task {
  public:
-  /// Reads and tokenises the data that the model's configuration names.
-  explicit LmTask(const LanguageModel& model);
+  /// Reads and tokenises the data that the model's configuration names. `ranks` must outlive this.
+  explicit LmTask(const LanguageModel& model, dist::ProcessGroup& ranks = dist::single_process());
   /// The same on tokens at hand.
-  LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation);
+  LmTask(const LanguageModel& model, data::Chunks training, data::Chunks validation,
+         dist::ProcessGroup& ranks = dist::single_process());
 
   const char* unit() const override { return "tokens"; }
   std::vector<nn::Parameter> parameters() const override { return model_.parameters(); }
   train::StepInputs draw(std::int64_t step) override;
-  train::StepTerms forward_backward(const train::StepInputs& inputs) override;
+  train::StepTerms forward_backward(const train::StepInputs& inputs,
+                                    train::MicroBatches& micro_batches) override;
   train::Evaluation evaluate(const train::OnEvaluated& on_evaluated) override;
   void save(const std::filesystem::path& directory) const override;
   void load(const std::filesystem::path& directory) override;
@@ -34,6 +36,8 @@ class LmTask final : public train::Task {
 
  private:
   const LanguageModel& model_;
+  dist::ProcessGroup& ranks_;
+  train::Share share_;
   data::Chunks training_, validation_;
   std::vector<data::Block> blocks_;
   std::optional<data::EpochOrder> order_;

@@ -12,9 +12,14 @@
 
 namespace seqpe::models {
 
+/// What of a step the model's configuration gives to this rank.
+train::Share share_of_rank(const TaskModel& model, const dist::ProcessGroup& ranks);
+
 /// The samplers of a training on windows of `window`; none but with SeqPE. Throws as
-/// TrainingSamplers.
-std::optional<TrainingSamplers> training_samplers(const TaskModel& model, const Extent& window);
+/// TrainingSamplers, and ConfigError where the positions of a step cannot be shared by
+/// share.parts.
+std::optional<TrainingSamplers> training_samplers(const TaskModel& model, const Extent& window,
+                                                  const train::Share& share);
 
 /// A pass of training: with dropout, drawn by train.seed.
 nn::Pass training_pass(const TaskModel& model);
@@ -26,8 +31,10 @@ struct StepPositions {
   std::optional<TransferSample> transfer;
 };
 
-/// Those of step number `step`, whose blocks are windows of one extent.
-StepPositions sample_step(TrainingSamplers& samplers, const Extent& window, std::int64_t step);
+/// Those of step number `step`, whose blocks are windows of one extent: all starts, and of pivots
+/// and windows of the transfer the part of `share`.
+StepPositions sample_step(TrainingSamplers& samplers, const Extent& window, std::int64_t step,
+                          const train::Share& share);
 
 /// Share of their weights that the regularisers have: it grows linearly over
 /// seqpe.loss_warmup_steps.
@@ -42,16 +49,16 @@ double regulariser_warmup(const SeqpeOptions& options, std::int64_t step);
 void add_step(train::StepInputs& inputs, const TaskModel& model, const Extent& window,
               std::int64_t step, const StepPositions& positions);
 
-/// The loss of rows [begin, end) of the batch as a share of the whole step's, at embeddings `pe` of
-/// the positions.
-using MicroBatchLoss = std::function<Tensor(std::int64_t begin, std::int64_t end, const Tensor& pe,
-                                            const nn::Pass& pass)>;
+/// The loss of some rows of the inputs as a part of the whole step's, at embeddings `pe` of the
+/// positions.
+using MicroBatchLoss =
+    std::function<Tensor(const train::Rows& rows, const Tensor& pe, const nn::Pass& pass)>;
 
-/// Forward and backward of `batch` rows, `micro_batch` at a time: gradients of the total loss add
-/// up in the parameters. All positions go through the encoder in one call. Inputs on the model's
-/// device.
+/// Forward and backward of a step: gradients of the total loss add up in the parameters. All
+/// positions go through the encoder before the first micro-batch, and back after the last. Inputs
+/// on the model's device.
 train::StepTerms run_step(const TaskModel& model, const train::StepInputs& inputs,
-                          const Extent& window, const nn::Pass& settings, std::int64_t batch,
-                          std::int64_t micro_batch, const MicroBatchLoss& loss);
+                          const Extent& window, const nn::Pass& settings,
+                          train::MicroBatches& micro_batches, const MicroBatchLoss& loss);
 
 }  // namespace seqpe::models

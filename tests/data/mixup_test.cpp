@@ -44,9 +44,9 @@ TEST(Mixup, SoftTargets) {
   // Smoothing 0.5 of 4 classes: 0.125 and 0.625.
   Floats targets(12);
   soft_targets(std::vector<std::int64_t>{1, 2, 3}, 4, 0.5, 0.75, targets.data());
-  EXPECT_EQ(targets, (Floats{0.125F, 0.5F, 0.125F, 0.25F,     // 1, and a quarter of 3
-                             0.125F, 0.125F, 0.625F, 0.125F,  // 2 with itself
-                             0.125F, 0.25F, 0.125F, 0.5F}));
+  EXPECT_EQ(targets, (Floats{0.125F, 0.5F, 0.25F, 0.125F,        // 1, and a quarter of 2
+                             0.125F, 0.25F, 0.5F, 0.125F,        // 2, and a quarter of 1
+                             0.125F, 0.125F, 0.125F, 0.625F}));  // 3 alone
 }
 
 TEST(Mixup, HardTargets) {

@@ -8,6 +8,7 @@
 #include "models/tasks/image_step.h"
 #include "models/tasks/lm_step.h"
 #include "tests/golden_tests/model_support.h"
+#include "tests/support/micro_batches.h"
 
 namespace seqpe {
 namespace {
@@ -173,8 +174,10 @@ class ReplayedText final : public ReplayedTask {
                                         .contrastive = std::move(drawn.contrastive),
                                         .transfer = std::move(drawn.transfer)});
   }
-  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
-    return models::run_step(model_, inputs, {}, inputs.at("ids").dim(0));
+  train::StepTerms forward_backward(const train::StepInputs& inputs,
+                                    train::MicroBatches&) override {
+    train::MicroBatches whole(test::rows_at_once(inputs.at("ids").dim(0)));
+    return models::run_step(model_, inputs, {}, whole);
   }
 
  private:
@@ -195,9 +198,11 @@ class ReplayedImages final : public ReplayedTask {
     models::add_step(inputs, model_, models::trained_extent(model_.config()), step, positions(in));
     return inputs;
   }
-  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
+  train::StepTerms forward_backward(const train::StepInputs& inputs,
+                                    train::MicroBatches&) override {
     const Tensor& images = inputs.at("images");
-    return models::run_step(model_, images, inputs, {}, images.dim(0));
+    train::MicroBatches whole(test::rows_at_once(images.dim(0)));
+    return models::run_step(model_, images, inputs, {}, whole);
   }
 
  private:

@@ -26,13 +26,13 @@ inline void erase_box(const kernels::ImagePlacement& placement, std::int64_t hei
 }
 
 /// `images` [batch, 3, height, width], in place: lambda x + (1 - lambda) partner, or the box from
-/// the partner. The middle image of an odd batch is its own partner and stays.
+/// the partner: images 0 and 1, 2 and 3 ... are pairs, the last image of an odd batch stays.
 inline void mix_images(const data::Mix& mix, std::int64_t batch, std::int64_t height,
                        std::int64_t width, float* images) {
   const std::int64_t count = kImageChannels * height * width;
   const auto own = static_cast<float>(mix.lambda), other = static_cast<float>(1 - mix.lambda);
   for (std::int64_t i = 0; i < batch / 2; ++i) {
-    float *const first = images + i * count, *const last = images + (batch - 1 - i) * count;
+    float *const first = images + 2 * i * count, *const last = first + count;
     for (std::int64_t at = 0; at < count; ++at) {
       const std::int64_t y = at / width % height, x = at % width;
       const float a = first[at], b = last[at];

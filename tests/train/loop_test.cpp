@@ -43,7 +43,7 @@ class ToyTask final : public Task {
     inputs.add("step", Tensor::from<std::int64_t>({1}, {step}));
     return inputs;
   }
-  StepTerms forward_backward(const StepInputs& inputs) override {
+  StepTerms forward_backward(const StepInputs& inputs, MicroBatches&) override {
     const std::int64_t step = *inputs.at("step").data_as<std::int64_t>();
     steps.push_back(step);
     const Tensor out = ops::add(ops::multiply(model_, model_), ops::multiply(encoder_, encoder_));

@@ -33,7 +33,7 @@ class ConstantGradients final : public Task {
   }
   /// The model's gradient is (3, 4), the encoder's (5, 12).
   StepInputs draw(std::int64_t) override { return {}; }
-  StepTerms forward_backward(const StepInputs&) override {
+  StepTerms forward_backward(const StepInputs&, MicroBatches&) override {
     const std::pair<Tensor, double> gradients[] = {
         {decayed_, 3}, {exempt_, 4}, {encoder_decayed_, 5}, {encoder_exempt_, encoder_gradient}};
     for (const auto& [weight, gradient] : gradients)

@@ -16,7 +16,8 @@ class RandomImages final : public train::Objective {
  public:
   explicit RandomImages(const models::ImageClassifier& model)
       : model_(model),
-        samplers_(models::training_samplers(model, models::trained_extent(model.config()))) {
+        samplers_(models::training_samplers(model, models::trained_extent(model.config()),
+                                            train::whole_step(model.config().train))) {
     const models::Config& config = model.config();
     const std::int64_t batch = config.train.batch_size, size = config.model.image,
                        classes = config.model.classes;
@@ -38,13 +39,13 @@ class RandomImages final : public train::Objective {
     models::ImageStep out = drawn_;
     out.step = step;
     if (samplers_)
-      out.positions =
-          models::sample_step(*samplers_, models::trained_extent(model_.config()), step);
+      out.positions = models::sample_step(*samplers_, models::trained_extent(model_.config()), step,
+                                          train::whole_step(model_.config().train));
     return step_inputs(model_, out);
   }
-  train::StepTerms forward_backward(const train::StepInputs& inputs) override {
-    return run_step(model_, inputs, models::training_pass(model_),
-                    model_.config().train.micro_batch());
+  train::StepTerms forward_backward(const train::StepInputs& inputs,
+                                    train::MicroBatches& micro_batches) override {
+    return run_step(model_, inputs, models::training_pass(model_), micro_batches);
   }
 
  private:

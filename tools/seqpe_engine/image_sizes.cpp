@@ -10,7 +10,8 @@ namespace seqpe::tools {
 
 std::vector<SizeResult> evaluate_sizes(const models::ImageClassifier& model,
                                        const data::ImageDataset& images, train::Log& log,
-                                       const std::optional<models::SizeEvaluation>& known) {
+                                       const std::optional<models::SizeEvaluation>& known,
+                                       dist::ProcessGroup& ranks) {
   const auto threads = static_cast<int>(std::max<std::int64_t>(1, model.config().data.workers));
   std::vector<SizeResult> results;
   for (const data::EvaluationSize& size : models::evaluation_sizes(model.config())) {
@@ -18,7 +19,7 @@ std::vector<SizeResult> evaluate_sizes(const models::ImageClassifier& model,
     const auto evaluate = [&] {
       if (known && results.empty()) return *known;
       return models::evaluate_size(model, images, size, threads,
-                                   train::EvaluationProgress(log, what));
+                                   train::EvaluationProgress(log, what, ranks), ranks);
     };
     auto [evaluation, failure] =
         result_or_failure(what, model.device(), log, evaluate,

@@ -23,7 +23,8 @@ struct SizeResult {
 /// the first size. Throws StoppedError when a stop is requested.
 std::vector<SizeResult> evaluate_sizes(const models::ImageClassifier& model,
                                        const data::ImageDataset& images, train::Log& log,
-                                       const std::optional<models::SizeEvaluation>& known = {});
+                                       const std::optional<models::SizeEvaluation>& known = {},
+                                       dist::ProcessGroup& ranks = dist::single_process());
 
 /// Throws DivergedError with the sizes whose loss is not finite.
 void require_finite(const std::vector<SizeResult>& results);

@@ -11,7 +11,8 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
                                            const data::Chunks& chunks,
                                            const std::vector<std::int64_t>& lengths,
                                            train::Log& log,
-                                           const std::optional<models::LengthEvaluation>& known) {
+                                           const std::optional<models::LengthEvaluation>& known,
+                                           dist::ProcessGroup& ranks) {
   std::vector<LengthResult> results;
   for (const std::int64_t length : lengths) {
     const std::string what = fmt::format("length {}", length);
@@ -21,7 +22,7 @@ std::vector<LengthResult> evaluate_lengths(const models::LanguageModel& model,
       const models::LengthEvaluation evaluation =
           is_known ? *known
                    : models::evaluate_length(model, chunks, length,
-                                             train::EvaluationProgress(log, what));
+                                             train::EvaluationProgress(log, what, ranks), ranks);
       if (evaluation.longest < length) {
         log.clear();
         warn(fmt::format("[eval] length {}: no block is so long, the longest has {} tokens.",

@@ -24,7 +24,8 @@ struct LengthResult {
 std::vector<LengthResult> evaluate_lengths(
     const models::LanguageModel& model, const data::Chunks& chunks,
     const std::vector<std::int64_t>& lengths, train::Log& log,
-    const std::optional<models::LengthEvaluation>& known = {});
+    const std::optional<models::LengthEvaluation>& known = {},
+    dist::ProcessGroup& ranks = dist::single_process());
 
 /// Throws DivergedError with the lengths whose loss is not finite.
 void require_finite(const std::vector<LengthResult>& results);

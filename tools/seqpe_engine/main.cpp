@@ -14,6 +14,7 @@
 #include "engine/core/message.h"
 #include "kernels/common/error.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/ranks.h"
 
 namespace {
 
@@ -42,6 +43,11 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
     command = command->get_subcommand(word);
     names.push_back(word);
   }
+}
+
+/// What the process ends with, told to the person.
+void tell_error(const std::string& what) {
+  seqpe::tell(fmt::format("{}seqpe_engine: error: {}\n", seqpe::tools::rank_prefix(), what));
 }
 
 /// Threads that wait for each other spin for some 20 us and then sleep: beside other work on the
@@ -90,23 +96,24 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const std::string unknown = unknown_command(app, argc, argv);
-    seqpe::tell(fmt::format("seqpe_engine: error: {}\n", unknown.empty() ? error.what() : unknown));
+    tell_error(unknown.empty() ? error.what() : unknown);
     return kUsage;
   } catch (const seqpe::StoppedError& stopped) {
-    seqpe::tell(fmt::format("seqpe_engine: {}\n", stopped.what()));
+    if (seqpe::tools::speaks_for_all())
+      seqpe::tell(fmt::format("seqpe_engine: {}\n", stopped.what()));
     return stopped.exit_code();
   } catch (const seqpe::Error& error) {
-    seqpe::tell(fmt::format("seqpe_engine: error: {}\n", error.what()));
+    tell_error(error.what());
     return error.exit_code();
   } catch (const std::filesystem::filesystem_error& error) {
-    seqpe::tell(fmt::format("seqpe_engine: error: [file] cannot use {}: {}.\n",
-                            error.path1().string(), error.code().message()));
+    tell_error(
+        fmt::format("[file] cannot use {}: {}.", error.path1().string(), error.code().message()));
     return seqpe::Error("").exit_code();
   } catch (const std::bad_alloc&) {
-    seqpe::tell(fmt::format("seqpe_engine: error: [cpu] out of memory.\n"));
+    tell_error("[cpu] out of memory.");
     return seqpe::DeviceError("").exit_code();
   } catch (const std::exception& error) {
-    seqpe::tell(fmt::format("seqpe_engine: error: {}\n", error.what()));
+    tell_error(error.what());
     return 1;
   }
 }
@@ -115,9 +122,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   let_waiting_threads_sleep(argv);
-  const int code = run(argc, argv);
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  seqpe::tell(fmt::format("seqpe_engine: error: standard output is not complete: {}.\n",
-                          std::strerror(errno)));
-  return code == 0 ? 1 : code;
+  int code = run(argc, argv);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    tell_error(fmt::format("standard output is not complete: {}.", std::strerror(errno)));
+    code = code == 0 ? 1 : code;
+  }
+  seqpe::tools::close_ranks(code);
+  return code;
 }

@@ -12,6 +12,7 @@
 #include "engine/train/signals.h"
 #include "models/tasks/stored_model.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/ranks.h"
 #include "tools/seqpe_engine/run_folder.h"
 #include "tools/seqpe_engine/sizes.h"
 #include "tools/seqpe_engine/training.h"
@@ -45,6 +46,7 @@ class Session {
                         "random weights, got compare [{}]. Hint: --set compare=[].",
                         fmt::join(config_.compare, ", "));
     device_ = use_device(config_);
+    ranks_ = &open_ranks(config_, device_);
     for (const models::Config& rival : models::rivals_of(config_))
       models::validate_device(rival, device_);
   }
@@ -52,9 +54,10 @@ class Session {
   void run() {
     require<UsageError>(options_.resume != kResumeAuto || !options_.run.empty(),
                         "[run] --resume auto needs --run DIR.");
-    folder_ = options_.run.empty() ? new_run_folder(recipe()) : fs::path(options_.run);
+    folder_ =
+        ranks_->from_first(options_.run.empty() ? new_run_folder(recipe()).string() : options_.run);
     // Refuses before anything is read.
-    const auto resume = checkpoint_to_resume(options_.resume, folder_);
+    const auto resume = resume_of(folder_);
     require<UsageError>(!resume || options_.init_from.empty(),
                         "[train] --init-from starts a run, this one goes on from {}. Hint: leave "
                         "one of --init-from and --resume out.",
@@ -64,8 +67,10 @@ class Session {
     for (const models::Config& rival : models::rivals_of(config_))
       finished = finished && train_into(rival, folder_of(rival));
     if (!finished) throw_stopped();
-    kind_->print(config_, folder_);
-    fmt::print("Run: {}\n", folder_.string());
+    if (ranks_->is_first()) {
+      kind_->print(config_, folder_);
+      fmt::print("Run: {}\n", folder_.string());
+    }
     kind_->check_finite();
   }
 
@@ -76,14 +81,23 @@ class Session {
     return folder_ / ("rival_" + rival.model.position);
   }
 
+  /// As rank 0 finds it.
   std::optional<fs::path> resume_of(const fs::path& where) const {
-    if (where == folder_) return checkpoint_to_resume(options_.resume, where);
-    return options_.resume.empty() ? std::nullopt : train::newest_checkpoint(where);
+    std::optional<fs::path> found;
+    if (ranks_->is_first() && where == folder_) {
+      found = checkpoint_to_resume(options_.resume, where);
+    } else if (ranks_->is_first() && !options_.resume.empty()) {
+      found = train::newest_checkpoint(where);
+    }
+    const std::string path = ranks_->from_first(found ? found->string() : "");
+    return path.empty() ? std::nullopt : std::optional<fs::path>(path);
   }
+
+  train::Verbosity verbosity() const { return verbosity_of(*ranks_, options_.verbosity.level()); }
 
   /// --dry-run: tells the sizes, and refuses a checkpoint that the training would refuse.
   void plan() const {
-    train::Log log(options_.verbosity.level());
+    train::Log log(verbosity());
     const auto plan_one = [&](const models::Config& config, const fs::path& where) {
       const auto training = prepare(config, log);
       const auto resume = resume_of(where);
@@ -116,7 +130,7 @@ class Session {
     if (!options_.dry_run) model.initialize(static_cast<std::uint64_t>(config.train.seed));
     if (!options_.init_from.empty()) out->load(models::find_model(options_.init_from).weights);
     if (!options_.dry_run) model.move_to(device_);  // the emulated device writes it all
-    out->open();
+    out->open(*ranks_);
     log.detail(version_text());
     log.detail(fmt::format("threads {}", omp_get_max_threads()));
     say_plan(model, out->step_size(device_), device_, log);
@@ -124,21 +138,19 @@ class Session {
   }
 
   bool train_into(const models::Config& config, fs::path where) {
-    train::Log log(options_.verbosity.level());
+    train::Log log(verbosity());
     const auto training = prepare(config, log);
     const bool is_main = where == folder_;
-    std::optional<RunFolder> made(where);
-    // Another process may have taken the name while this one read its data.
-    while (is_main && options_.run.empty() && !made->is_new()) {
-      where = folder_ = new_run_folder(recipe());
-      made.emplace(where);
-    }
-    if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
+    std::optional<RunFolder> made;
+    ranks_->barrier();  // all have read their data: one that cannot leaves no folder behind
+    if (ranks_->is_first()) take_folder(is_main, where, made);
+    where = ranks_->from_first(where.string());
+    if (is_main) folder_ = where;
     // Under the lock: another process may have come first.
     const auto resume = resume_of(where);
     auto outcome = train::Outcome::interrupted;
     try {
-      outcome = train_prepared(*training, where, resume, log, *made);
+      outcome = train_prepared(*training, where, resume, log, made);
     } catch (const StoppedError&) {  // while it was evaluated
     } catch (const std::exception& error) {
       log.clear();
@@ -149,31 +161,46 @@ class Session {
     return outcome == train::Outcome::finished;
   }
 
+  /// By rank 0: the folder is made, and this process holds it.
+  void take_folder(bool is_main, fs::path& where, std::optional<RunFolder>& made) {
+    made.emplace(where);
+    // Another process may have taken the name while this one read its data.
+    while (is_main && options_.run.empty() && !made->is_new()) {
+      where = new_run_folder(recipe());
+      made.emplace(where);
+    }
+    if (!lock_) lock_.emplace(where);  // the first folder holds those of the rivals
+  }
+
   train::Outcome train_prepared(Training& training, const fs::path& where,
                                 const std::optional<fs::path>& resume, train::Log& log,
-                                RunFolder& made) const {
+                                std::optional<RunFolder>& made) const {
     const models::Config& config = training.model().config();
     const train::Outcome outcome =
         train::run_training(training.task(), {.train = config.train,
                                               .checkpoint = config.checkpoint,
                                               .log_config = config.log,
+                                              .dist = config.dist,
+                                              .ranks = ranks_,
                                               .run = where,
                                               .resume = resume,
                                               .log = &log,
                                               .on_start = [&] {
+                                                if (!made) return;
                                                 log.open(where / "train.log");
                                                 write_run_files(where, config, device_);
-                                                made.keep();
+                                                made->keep();
                                               }});
     log.detail(fmt::format("tensors {:.1f} MB at peak", peak_tensor_megabytes(device_)));
-    if (outcome == train::Outcome::finished) kind_->evaluate(training, log);
+    if (outcome == train::Outcome::finished) kind_->evaluate(training, log, *ranks_);
     return outcome;
   }
 
   /// The run's own configuration holds every --set of the command that is stopped.
   [[noreturn]] void throw_stopped() const {
     throw StoppedError(fmt::format(
-        "stopped by a signal; go on with: {} train {} --config {} --run {} --resume auto",
+        "stopped by a signal; go on with: {}{} train {} --config {} --run {} --resume auto",
+        ranks_->size() == 1 ? "" : fmt::format("mpirun -np {} ", ranks_->size()),
         shell_quoted(command_line()[0]), kind_->name(),
         shell_quoted((folder_ / models::kConfigFile).string()), shell_quoted(folder_.string())));
   }
@@ -183,6 +210,7 @@ class Session {
   std::unique_ptr<TrainingKind> kind_;
   models::Config config_;
   Device device_ = Device::cpu;
+  dist::ProcessGroup* ranks_ = nullptr;
   fs::path folder_;
   std::optional<io::DirectoryLock> lock_;
 };

@@ -17,8 +17,8 @@ class Training {
  public:
   virtual ~Training() = default;
   virtual const models::TaskModel& model() const = 0;
-  /// Reads the data, and makes the task.
-  virtual void open() = 0;
+  /// Reads the data, and makes the task of this rank.
+  virtual void open(dist::ProcessGroup& ranks) = 0;
   /// After open().
   virtual train::Task& task() = 0;
   virtual StepSize step_size(Device device) const = 0;
@@ -39,8 +39,8 @@ class TrainingKind {
   virtual const char* quick_start() const = 0;
   /// A model without weights.
   virtual std::unique_ptr<Training> make(const models::Config& config, train::Log& log) = 0;
-  /// Evaluates a trained model for print().
-  virtual void evaluate(Training& training, train::Log& log) = 0;
+  /// Evaluates a trained model for print(), on all ranks together.
+  virtual void evaluate(Training& training, train::Log& log, dist::ProcessGroup& ranks) = 0;
   /// Tables on stdout, the run's files beside them.
   virtual void print(const models::Config& config, const std::filesystem::path& run) const = 0;
   /// Throws DivergedError where a result is not finite.

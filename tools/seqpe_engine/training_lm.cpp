@@ -21,7 +21,7 @@ class LmTraining final : public Training {
       : model_(config, data::load_tokenizer(config.data.tokenizer)) {}
 
   const models::LanguageModel& model() const override { return model_; }
-  void open() override { task_.emplace(model_); }
+  void open(dist::ProcessGroup& ranks) override { task_.emplace(model_, ranks); }
   models::LmTask& task() override { return *task_; }
 
   StepSize step_size(Device device) const override {
@@ -59,17 +59,18 @@ class LmTrainings final : public TrainingKind {
     return std::make_unique<LmTraining>(config);
   }
 
-  void evaluate(Training& training, train::Log& log) override {
+  void evaluate(Training& training, train::Log& log, dist::ProcessGroup& ranks) override {
     auto& trained = static_cast<LmTraining&>(training);
     const models::LmTask& task = trained.task();
     if (task.validation().empty()) return;
     const models::Config& config = trained.model().config();
     table_.emplace_back(config.model.position, evaluate_lengths(trained.model(), task.validation(),
                                                                 models::evaluation_lengths(config),
-                                                                log, task.evaluated()));
-    if (sample_.empty())
+                                                                log, task.evaluated(), ranks));
+    if (sample_.empty() && ranks.is_first())
       sample_ = models::generate(trained.model(), "It was ", 160, 0.8,
                                  static_cast<std::uint64_t>(config.train.seed));
+    ranks.barrier();
   }
 
   void print(const models::Config& config, const fs::path&) const override {

@@ -31,8 +31,8 @@ class VitTraining final : public Training {
         model_(models::with_classes(config, *images_)) {}
 
   const models::ImageClassifier& model() const override { return model_; }
-  void open() override {
-    task_.emplace(model_, images_, validation_);
+  void open(dist::ProcessGroup& ranks) override {
+    task_.emplace(model_, images_, validation_, ranks);
     watch_ = {};
   }
   models::ImageTask& task() override { return *task_; }
@@ -98,13 +98,14 @@ class VitTrainings final : public TrainingKind {
     return std::make_unique<VitTraining>(config, training_, validation_);
   }
 
-  void evaluate(Training& training, train::Log& log) override {
+  void evaluate(Training& training, train::Log& log, dist::ProcessGroup& ranks) override {
     auto& trained = static_cast<VitTraining&>(training);
     const models::ImageTask& task = trained.task();
     log.say(fmt::format("waited for images {:.1f} s, {:.1f} % of the training",
                         task.waited_seconds(), 100 * task.waited_seconds() / trained.seconds()));
-    table_.emplace_back(trained.model().config().model.position,
-                        evaluate_sizes(trained.model(), task.validation(), log, task.evaluated()));
+    table_.emplace_back(
+        trained.model().config().model.position,
+        evaluate_sizes(trained.model(), task.validation(), log, task.evaluated(), ranks));
   }
 
   void print(const models::Config& config, const fs::path& run) const override {

@@ -155,6 +155,11 @@ const std::set<std::string> kOfEveryModel{
                "checkpoint.keep_last",
                "checkpoint.keep_every",
                "log.every",
+               "dist.deterministic",
+               "dist.shards",
+               "dist.bucket_mb",
+               "dist.wire",
+               "dist.timeout",
                "compare"};
 
 TEST(Config, EveryKeyIsOfTheModelOfItsDataOrOfNeither) {

@@ -7,6 +7,7 @@
 #include "engine/data/image_normalization.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/image_batch.h"
+#include "tests/support/micro_batches.h"
 #include "tests/support/random_tensor.h"
 #include "tests/support/tensor_compare.h"
 #include "tests/support/tiny_image_classifier.h"
@@ -38,6 +39,12 @@ ImageClassifier lively_model() {
   return model;
 }
 
+train::StepTerms compute(const ImageClassifier& model, const ImageStep& step,
+                         std::int64_t micro_batch) {
+  train::MicroBatches micro_batches(test::rows_at_once(kBatch, micro_batch));
+  return run_step(model, step_inputs(model, step), {}, micro_batches);
+}
+
 TEST(ImageStep, EachImageHasTheBlockOfItsNumber) {
   const ImageClassifier model = lively_model();
   const ImageStep step = some_step({0, 0, 3, 9});
@@ -54,19 +61,18 @@ TEST(ImageStep, EachImageHasTheBlockOfItsNumber) {
     loss += ops::soft_cross_entropy(logits, step.targets.rows(b, b + 1)).item() / kBatch;
   }
   for (const std::int64_t micro_batch : {1, 2, 4}) {
-    const train::StepTerms terms = run_step(model, step_inputs(model, step), {}, micro_batch);
+    const train::StepTerms terms = compute(model, step, micro_batch);
     EXPECT_NEAR(terms.loss.item(), loss, 1e-12);
     EXPECT_EQ(terms.samples, kBatch);
   }
-  const train::StepTerms unshifted =
-      run_step(model, step_inputs(model, some_step({0, 0})), {}, kBatch);
+  const train::StepTerms unshifted = compute(model, some_step({0, 0}), kBatch);
   EXPECT_GT(std::abs(unshifted.loss.item() - loss), 1e-6) << "positions count";
 }
 
 TEST(ImageStep, MicroBatchesGiveTheGradientsOfTheWhole) {
   const auto gradients = [](std::int64_t micro_batch) {
     const ImageClassifier model = lively_model();
-    run_step(model, step_inputs(model, some_step({0, 0})), {}, micro_batch);
+    compute(model, some_step({0, 0}), micro_batch);
     std::vector<Tensor> all;
     for (const nn::Parameter& parameter : model.parameters()) all.push_back(parameter.value.grad());
     return all;

@@ -8,6 +8,7 @@
 #include "engine/autograd/node.h"
 #include "engine/ops/cross_entropy.h"
 #include "models/seqpe/losses.h"
+#include "tests/support/micro_batches.h"
 #include "tests/support/tensor_compare.h"
 #include "tests/support/tiny_language_model.h"
 
@@ -59,8 +60,10 @@ double loss_by_sequence(const LanguageModel& model, const LmStep& step) {
   return sum / static_cast<double>(step.labels.numel());
 }
 
-train::StepTerms compute(const LanguageModel& model, const LmStep& step, std::int64_t micro_batch) {
-  return run_step(model, step_inputs(model, step), {}, micro_batch);
+train::StepTerms compute(const LanguageModel& model, const LmStep& step, std::int64_t micro_batch,
+                         const nn::Pass& pass = {}) {
+  train::MicroBatches micro_batches(test::rows_at_once(step.ids.dim(0), micro_batch));
+  return run_step(model, step_inputs(model, step), pass, micro_batches);
 }
 
 TEST(RegulariserWarmup, GrowsLinearlyToOne) {
@@ -132,7 +135,7 @@ TEST(LmStep, DropoutDrawsByTheNumberOfTheStep) {
   LmStep step = some_step(2);
   const auto loss = [&](std::int64_t number) {
     step.step = number;
-    return run_step(model, step_inputs(model, step), {.training = true, .seed = 3}, 2).loss.item();
+    return compute(model, step, 2, {.training = true, .seed = 3}).loss.item();
   };
   const auto expected = [&](std::uint32_t number) {
     const autograd::NoGradGuard no_grad;

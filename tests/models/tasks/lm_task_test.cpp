@@ -7,6 +7,7 @@
 #include <map>
 
 #include "engine/optim/parameter_buffers.h"
+#include "tests/support/micro_batches.h"
 #include "tests/support/thread_count.h"
 #include "tests/support/tiny_language_model.h"
 
@@ -30,7 +31,7 @@ Step one_step(const Config& config, std::int64_t step, DType dtype,
   LmTask task(model);
   const auto groups = optim::make_groups(task.parameters(), compute);
   for (const auto& group : groups) group.clear_gradients();
-  Step out{task.forward_backward(task.draw(step)).loss.item(), {}};
+  Step out{test::run_step(task, step, config.train).loss.item(), {}};
   for (const auto& group : groups) group.complete_gradients();
   for (const auto& parameter : task.parameters())
     out.gradients.emplace_back(parameter.name, parameter.value.grad().clone());
@@ -130,8 +131,8 @@ TEST(LmTask, AStepIsAFunctionOfStepAndWeightsAlone) {
   LmTask walked(model);
   for (std::int64_t step = 0; step < 8; ++step) {
     LmTask fresh(model);
-    EXPECT_EQ(walked.forward_backward(walked.draw(step)).loss.item(),
-              fresh.forward_backward(fresh.draw(step)).loss.item())
+    EXPECT_EQ(test::run_step(walked, step, config.train).loss.item(),
+              test::run_step(fresh, step, config.train).loss.item())
         << step;
   }
 }
@@ -171,7 +172,7 @@ TEST(LmTask, TheRegularisersWarmUpInTheTotalLoss) {
     LmTask task(model);
     for (std::size_t step = 0; step < factors.size(); ++step) {
       const train::StepTerms terms =
-          task.forward_backward(task.draw(static_cast<std::int64_t>(step)));
+          test::run_step(task, static_cast<std::int64_t>(step), model.config().train);
       std::map<std::string, double> by_name;
       for (const auto& [name, loss] : terms.terms) by_name[name] = loss.item();
       EXPECT_GT(by_name.at("transfer"), 1e-3);

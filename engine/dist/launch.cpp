@@ -1,0 +1,61 @@
+#include "engine/dist/launch.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+
+#include "kernels/common/error.h"
+
+namespace seqpe::dist {
+namespace {
+
+std::optional<std::string> text_of(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::optional<int> number_of(const char* name) {
+  const auto text = text_of(name);
+  if (!text) return std::nullopt;
+  int value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  require<UsageError>(error == std::errc() && end == text->data() + text->size() && value >= 0,
+                      "[dist] the variable {} must be a whole number, it is '{}'.", name, *text);
+  return value;
+}
+
+/// What a launcher calls the rank and the number of ranks.
+struct Names {
+  const char *rank, *size;
+};
+constexpr Names kMpiNames[] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},  // Open MPI
+                               {"PMI_RANK", "PMI_SIZE"},                          // MPICH, srun
+                               {"PMIX_RANK", "SLURM_NTASKS"}};                    // srun --mpi=pmix
+
+std::optional<Launch> found(const Names& names, Launcher launcher) {
+  const auto rank = number_of(names.rank), size = number_of(names.size);
+  if (!rank || !size || *size <= 1) return std::nullopt;
+  require<UsageError>(*rank < *size, "[dist] {} must be below {} ({}), it is {}.", names.rank,
+                      names.size, *size, *rank);
+  return Launch{launcher, *rank, *size, names.size};
+}
+
+}  // namespace
+
+Launch find_launch() {
+  for (const Names& names : kMpiNames) {
+    if (const auto launch = found(names, Launcher::mpi)) return *launch;
+  }
+  const auto world = number_of("WORLD_SIZE");
+  if (!world || *world <= 1) return {};
+  for (const char* name : {"RANK", "MASTER_ADDR"}) {
+    require<UsageError>(
+        text_of(name).has_value(),
+        "[dist] WORLD_SIZE is {}, so {} must be set too. Hint: torchrun sets all of them; for one "
+        "process unset WORLD_SIZE; with MPI: {}.",
+        *world, name, kMpirunLine);
+  }
+  return found({"RANK", "WORLD_SIZE"}, Launcher::store).value_or(Launch{});
+}
+
+}  // namespace seqpe::dist

@@ -1,0 +1,27 @@
+// Who started this process, and beside which others: read from the variables that launchers set.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace seqpe::dist {
+
+enum class Launcher : std::uint8_t {
+  none,  // this process is alone
+  mpi,   // mpirun of Open MPI or MPICH, srun --mpi
+  store  // RANK, WORLD_SIZE, MASTER_ADDR, as torchrun sets them
+};
+
+struct Launch {
+  Launcher launcher = Launcher::none;
+  int rank = 0, size = 1;
+  std::string told_by;  // the variable that tells the size
+};
+
+/// Throws UsageError where the variables do not fit together.
+Launch find_launch();
+
+/// How to start a command on two processes, for messages.
+inline constexpr const char* kMpirunLine = "mpirun -np 2 seqpe_engine train lm";
+
+}  // namespace seqpe::dist

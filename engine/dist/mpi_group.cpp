@@ -1,0 +1,156 @@
+#include "engine/dist/mpi_group.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "kernels/elementwise.h"
+
+namespace seqpe::dist {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// What waits for a message looks for it again and again: first without a pause, then with longer
+// ones, which leave the core to those who compute.
+constexpr auto kSpin = std::chrono::microseconds(50);
+constexpr auto kPause = std::chrono::microseconds(50);
+constexpr auto kLongPause = std::chrono::microseconds(500);
+constexpr auto kBetweenChecks = std::chrono::milliseconds(500);
+
+class Job final : public Pending {
+ public:
+  explicit Job(std::future<void> done) : done_(std::move(done)) {}
+  void wait() override { done_.get(); }
+
+ private:
+  std::future<void> done_;
+};
+
+/// The first of the pieces [count, length] becomes the sum of all: ((0 + 1) + (2 + 3)) + ...
+void sum_in_a_tree(const Tensor& pieces) {
+  const std::int64_t count = pieces.dim(0);
+  for (std::int64_t distance = 1; distance < count; distance *= 2) {
+    for (std::int64_t piece = 0; piece + distance < count; piece += 2 * distance) {
+      const Tensor to = pieces.rows(piece, piece + 1);
+      kernels::add(to.context(), {.dtype = to.dtype(),
+                                  .out = to.data(),
+                                  .a = pieces.rows(piece + distance, piece + distance + 1).data(),
+                                  .count = to.numel(),
+                                  .write = Write::accumulate});
+    }
+  }
+}
+
+}  // namespace
+
+MpiGroup::MpiGroup(MpiCalls& calls, double timeout)
+    : calls_(calls),
+      timeout_(timeout),
+      rank_(calls.rank()),
+      size_(calls.size()),
+      local_rank_(calls.local_rank()) {
+  worker_.ask([] { omp_set_num_threads(1); });  // of this thread: others compute meanwhile
+  lost_ = std::make_unique<LostRanks>(gather(LostRanks::own_address()), rank_);
+}
+
+/// On the worker. What failed once fails at once from then on: nobody waits for lost ranks again.
+void MpiGroup::complete(const char* what, const Request& request, Patience patience) {
+  require<CommunicationError>(!failed_, "[dist] {} cannot be: an earlier one failed.", what);
+  failed_ = true;
+  wait_for(what, request, patience);
+  failed_ = false;
+}
+
+void MpiGroup::wait_for(const char* what, const Request& request, Patience patience) const {
+  const Clock::time_point begin = Clock::now();
+  Clock::time_point next_check = begin + kBetweenChecks;
+  while (!request->is_done()) {
+    const Clock::time_point now = Clock::now();
+    if (now - begin < kSpin) continue;
+    std::this_thread::sleep_for(now - begin < kBetweenChecks ? kPause : kLongPause);
+    if (now < next_check) continue;
+    next_check = now + kBetweenChecks;
+    if (lost_) lost_->check();
+    const double waited = std::chrono::duration<double>(now - begin).count();
+    require<CommunicationError>(
+        patience == Patience::endless || waited < timeout_,
+        "[dist] {} did not end within {:.0f} s (dist.timeout): another rank hangs, is far slower, "
+        "or is gone. Hint: its own messages; the network between the hosts.",
+        what, waited);
+  }
+}
+
+std::unique_ptr<Pending> MpiGroup::all_reduce(const Tensor& x, Wire wire) {
+  require(x.device() == Device::cpu, "[dist] MPI carries tensors on the cpu, got one on {}.",
+          name_of(x.device()));
+  return std::make_unique<Job>(worker_.ask([this, x, wire] { reduce(x, wire); }));
+}
+
+/// On the worker.
+void MpiGroup::reduce(const Tensor& x, Wire wire) {
+  const std::int64_t ranks = size_, length = x.numel() / ranks, whole = ranks * length;
+  const Tensor flat = x.view({x.numel()});
+  if (length > 0) {
+    const bool rounds = wire == Wire::bf16 && x.dtype() == DType::f32;
+    const Tensor mine = flat.rows(0, whole).view({ranks, length}),
+                 sent = rounds ? mine.to(DType::bf16) : mine,
+                 received = Tensor::empty(sent.shape(), sent.dtype());
+    const std::size_t piece_bytes = sent.bytes() / static_cast<std::size_t>(ranks);
+    complete("all-reduce", calls_.exchange(sent.data(), received.data(), piece_bytes));
+    const Tensor pieces = rounds ? received.to(DType::f32) : received, sum = pieces.rows(0, 1),
+                 own = sent.rows(rank_, rank_ + 1);
+    sum_in_a_tree(pieces);
+    if (rounds) {
+      own.convert_from(sum);
+    } else {
+      own.copy_from(sum);
+    }
+    complete("all-reduce", calls_.all_gather(sent.data(), piece_bytes));
+    if (rounds) mine.convert_from(sent);
+  }
+  if (whole == x.numel()) return;
+  const Tensor rest = flat.rows(whole, x.numel()),
+               all = Tensor::empty({ranks, rest.numel()}, x.dtype());
+  all.rows(rank_, rank_ + 1).view(rest.shape()).copy_from(rest);
+  complete("all-reduce", calls_.all_gather(all.data(), rest.bytes()));
+  sum_in_a_tree(all);
+  rest.copy_from(all.rows(0, 1).view(rest.shape()));
+}
+
+/// Equally long texts, one after the other. On the worker.
+std::string MpiGroup::gather_bytes(const std::string& mine) {
+  std::string all(mine.size() * static_cast<std::size_t>(size_), '\0');
+  std::memcpy(all.data() + mine.size() * static_cast<std::size_t>(rank_), mine.data(), mine.size());
+  complete("a message to all ranks", calls_.all_gather(all.data(), mine.size()));
+  return all;
+}
+
+std::vector<std::string> MpiGroup::gather(const std::string& text) {
+  std::vector<std::string> out;
+  worker_
+      .ask([&] {
+        const std::uint64_t length = text.size();
+        const std::string lengths =
+            gather_bytes({reinterpret_cast<const char*>(&length), sizeof length});
+        std::vector<std::uint64_t> each(static_cast<std::size_t>(size_));
+        std::memcpy(each.data(), lengths.data(), lengths.size());
+        const std::uint64_t longest = *std::max_element(each.begin(), each.end());
+        std::string padded = text;
+        padded.resize(longest);
+        const std::string all = gather_bytes(padded);
+        for (std::size_t r = 0; r < each.size(); ++r)
+          out.push_back(all.substr(r * longest, each[r]));
+      })
+      .get();
+  return out;
+}
+
+void MpiGroup::barrier() {
+  worker_.ask([this] { complete("a barrier", calls_.barrier(), Patience::endless); }).get();
+}
+
+}  // namespace seqpe::dist

@@ -1,0 +1,44 @@
+// Ranks that MPI connects, with tensors in the memory of their hosts.
+#pragma once
+
+#include <functional>
+
+#include "engine/dist/lost_ranks.h"
+#include "engine/dist/mpi_calls.h"
+#include "engine/dist/process_group.h"
+#include "engine/dist/worker.h"
+
+namespace seqpe::dist {
+
+class MpiGroup final : public ProcessGroup {
+ public:
+  /// `calls` must outlive this. A rank waits `timeout` seconds for the others.
+  MpiGroup(MpiCalls& calls, double timeout);
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  int local_rank() const override { return local_rank_; }
+  const char* name() const override { return "MPI"; }
+  /// Pieces of the tensor are exchanged, each rank adds up one in a binary tree over the ranks, and
+  /// all gather the sums.
+  std::unique_ptr<Pending> all_reduce(const Tensor& x, Wire wire) override;
+  std::vector<std::string> gather(const std::string& text) override;
+  void barrier() override;
+
+ private:
+  using Request = std::unique_ptr<MpiCalls::Request>;
+  enum class Patience : std::uint8_t { timeout, endless };
+  void complete(const char* what, const Request& request, Patience patience = Patience::timeout);
+  void wait_for(const char* what, const Request& request, Patience patience) const;
+  void reduce(const Tensor& x, Wire wire);
+  std::string gather_bytes(const std::string& mine);
+
+  MpiCalls& calls_;
+  double timeout_;
+  int rank_, size_, local_rank_;
+  std::unique_ptr<LostRanks> lost_;
+  bool failed_ = false;
+  Worker worker_;  // the one thread that calls MPI; the last member: it ends before what it uses
+};
+
+}  // namespace seqpe::dist

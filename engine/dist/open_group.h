@@ -1,0 +1,20 @@
+// The group of the processes that a launcher started.
+#pragma once
+
+#include <memory>
+
+#include "engine/dist/launch.h"
+#include "engine/dist/process_group.h"
+
+namespace seqpe::dist {
+
+/// For tensors of `device`; once a process. Throws UsageError where such tensors cannot travel
+/// between processes that were launched so, CommunicationError where the others are not reached.
+std::unique_ptr<ProcessGroup> open_group(const Launch& launch, Device device,
+                                         const DistConfig& config);
+
+/// Parts from the other ranks at the end of the process: in good order (code 0), together with
+/// them, or by ending them all. Returns where there are none.
+void leave_group(int code);
+
+}  // namespace seqpe::dist

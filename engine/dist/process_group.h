@@ -1,0 +1,59 @@
+// The processes (ranks) that train one model together, and what they do together. Every rank asks
+// for the same things in the same order.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/core/tensor.h"
+#include "engine/dist/dist_config.h"
+
+namespace seqpe::dist {
+
+/// Something on its way between ranks.
+class Pending {
+ public:
+  virtual ~Pending() = default;
+  /// What is computed from the tensors from now on sees the result. Throws CommunicationError.
+  virtual void wait() = 0;
+};
+
+class ProcessGroup {
+ public:
+  virtual ~ProcessGroup() = default;
+
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// Among the ranks of this host.
+  virtual int local_rank() const = 0;
+  /// "MPI", for messages.
+  virtual const char* name() const = 0;
+  bool is_first() const { return rank() == 0; }
+
+  // On tensors, in place. They begin when all work on the tensor that was asked for before is done
+  // and go on beside what comes later, until wait().
+
+  /// The sum over the ranks, the same bits on each. f32 tensors may travel as bf16.
+  [[nodiscard]] virtual std::unique_ptr<Pending> all_reduce(const Tensor& x,
+                                                            Wire wire = Wire::fp32) = 0;
+
+  // On the host's numbers and texts: they are there on return.
+
+  /// The texts of all ranks.
+  virtual std::vector<std::string> gather(const std::string& text) = 0;
+  /// Each number's sum over the ranks, added up in their order.
+  void sum(std::span<double> numbers);
+  /// True if it is on any rank.
+  bool any(bool here);
+  /// The text of rank 0.
+  std::string from_first(const std::string& text);
+  /// Until all ranks come here, however long that takes.
+  virtual void barrier() = 0;
+};
+
+/// The group of this process alone, where nothing travels.
+ProcessGroup& single_process();
+
+}  // namespace seqpe::dist

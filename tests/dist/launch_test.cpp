@@ -1,0 +1,87 @@
+// What the variables of launchers say.
+#include "engine/dist/launch.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <vector>
+
+#include "kernels/common/error.h"
+#include "tests/support/expect_error.h"
+
+namespace seqpe::dist {
+namespace {
+
+constexpr const char* kAll[] = {"OMPI_COMM_WORLD_RANK",
+                                "OMPI_COMM_WORLD_SIZE",
+                                "PMI_RANK",
+                                "PMI_SIZE",
+                                "PMIX_RANK",
+                                "SLURM_NTASKS",
+                                "RANK",
+                                "WORLD_SIZE",
+                                "MASTER_ADDR"};
+
+using Variables = std::map<std::string, std::string>;
+
+Launch launch_with(const Variables& variables) {
+  for (const char* name : kAll) ::unsetenv(name);
+  for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
+  return find_launch();
+}
+
+class Launches : public testing::Test {
+ protected:
+  ~Launches() override { launch_with({}); }
+};
+
+TEST_F(Launches, WithoutALauncherTheProcessIsAlone) {
+  const std::vector<Variables> alone = {
+      {},
+      {{"WORLD_SIZE", "1"}},
+      {{"WORLD_SIZE", ""}},
+      {{"OMPI_COMM_WORLD_SIZE", "1"}, {"OMPI_COMM_WORLD_RANK", "0"}},
+      {{"SLURM_NTASKS", "8"}}};  // a shell in an allocation
+  for (const Variables& variables : alone) {
+    const Launch launch = launch_with(variables);
+    EXPECT_EQ(launch.launcher, Launcher::none);
+    EXPECT_EQ(launch.rank, 0);
+    EXPECT_EQ(launch.size, 1);
+  }
+}
+
+TEST_F(Launches, AreOfMpi) {
+  const std::vector<Variables> launched = {
+      {{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}},
+      {{"PMI_SIZE", "4"}, {"PMI_RANK", "3"}},
+      {{"SLURM_NTASKS", "4"}, {"PMIX_RANK", "3"}}};
+  for (const Variables& variables : launched) {
+    const Launch launch = launch_with(variables);
+    EXPECT_EQ(launch.launcher, Launcher::mpi);
+    EXPECT_EQ(launch.rank, 3);
+    EXPECT_EQ(launch.size, 4);
+  }
+}
+
+TEST_F(Launches, AreOfTorchrunsVariables) {
+  const Launch launch = launch_with({{"WORLD_SIZE", "2"}, {"RANK", "1"}, {"MASTER_ADDR", "node1"}});
+  EXPECT_EQ(launch.launcher, Launcher::store);
+  EXPECT_EQ(launch.rank, 1);
+  EXPECT_EQ(launch.told_by, "WORLD_SIZE");
+}
+
+TEST_F(Launches, VariablesThatDoNotFitAreRefused) {
+  const auto refused = [](const Variables& variables, const std::string& text) {
+    test::expect_error_with<UsageError>([&] { launch_with(variables); }, text);
+  };
+  refused({{"WORLD_SIZE", "2"}}, "[dist] WORLD_SIZE is 2, so RANK must be set too. Hint: torchrun");
+  refused({{"WORLD_SIZE", "2"}, {"RANK", "0"}}, "so MASTER_ADDR must be set too.");
+  refused({{"WORLD_SIZE", "two"}},
+          "[dist] the variable WORLD_SIZE must be a whole number, it is 'two'.");
+  refused({{"OMPI_COMM_WORLD_SIZE", "2"}, {"OMPI_COMM_WORLD_RANK", "2"}},
+          "[dist] OMPI_COMM_WORLD_RANK must be below OMPI_COMM_WORLD_SIZE (2), it is 2.");
+}
+
+}  // namespace
+}  // namespace seqpe::dist

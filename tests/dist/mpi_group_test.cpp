@@ -1,0 +1,136 @@
+// Collectives of the group for CPU tensors, between threads.
+#include "engine/dist/mpi_group.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/core/random.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/tensor_compare.h"
+#include "tests/support/thread_ranks.h"
+
+namespace seqpe::dist {
+namespace {
+
+float number(int rank, std::int64_t i) {
+  return static_cast<float>(philox_word({.seed = 3, .step = static_cast<std::uint32_t>(rank)},
+                                        static_cast<std::uint64_t>(i))) *
+             0x1p-32F -
+         0.5F;
+}
+
+Tensor numbers(int rank, std::int64_t count) {
+  const Tensor out = Tensor::empty({count});
+  for (std::int64_t i = 0; i < count; ++i) out.data_as<float>()[i] = number(rank, i);
+  return out;
+}
+
+/// ((0 + 1) + (2 + 3)) + ...
+template <typename T>
+T tree(const std::vector<T>& values) {
+  std::vector<T> sums = values;
+  for (std::size_t distance = 1; distance < sums.size(); distance *= 2) {
+    for (std::size_t i = 0; i + distance < sums.size(); i += 2 * distance)
+      sums[i] += sums[i + distance];
+  }
+  return sums[0];
+}
+
+TEST(MpiGroup, AllReduceIsTheTreeSumBitForBitOnEveryRank) {
+  for (const int size : {2, 3, 4, 5}) {
+    for (const std::int64_t count : {1, 4, 17, 1000}) {
+      SCOPED_TRACE(fmt::format("{} ranks, {} numbers", size, count));
+      std::vector<float> expected;
+      for (std::int64_t i = 0; i < count; ++i) {
+        std::vector<float> each;
+        for (int rank = 0; rank < size; ++rank) each.push_back(number(rank, i));
+        expected.push_back(tree(each));
+      }
+      test::as_ranks(size, [&](ProcessGroup& ranks) {
+        const Tensor x = numbers(ranks.rank(), count);
+        ranks.all_reduce(x)->wait();
+        EXPECT_EQ(test::elements<float>(x), expected);
+      });
+    }
+  }
+}
+
+TEST(MpiGroup, AllReduceOfDoubles) {
+  test::as_ranks(3, [&](ProcessGroup& ranks) {
+    const Tensor x = Tensor::full({2, 2}, 1.0 + ranks.rank(), DType::f64);
+    ranks.all_reduce(x)->wait();
+    EXPECT_EQ(test::elements<double>(x), std::vector<double>(4, 6.0));
+  });
+}
+
+// What travels is rounded twice to 8 bits: each addend, and the sum.
+TEST(MpiGroup, OnTheWireOfBf16EveryRankHasTheSameRoundedSum) {
+  constexpr std::int64_t kCount = 1001;
+  std::vector<std::vector<float>> found(4);
+  test::as_ranks(4, [&](ProcessGroup& ranks) {
+    const Tensor x = numbers(ranks.rank(), kCount);
+    ranks.all_reduce(x, Wire::bf16)->wait();
+    found[static_cast<std::size_t>(ranks.rank())] = test::elements<float>(x);
+  });
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    std::vector<float> rounded;
+    for (int rank = 0; rank < 4; ++rank)
+      rounded.push_back(static_cast<float>(bf16(number(rank, i))));
+    const auto sum = static_cast<float>(bf16(tree(rounded)));
+    for (const auto& each : found) EXPECT_EQ(each[static_cast<std::size_t>(i)], sum) << i;
+  }
+}
+
+TEST(MpiGroup, SeveralTravelAtOnceInOrder) {
+  test::as_ranks(2, [&](ProcessGroup& ranks) {
+    const Tensor a = numbers(ranks.rank(), 50'000), b = Tensor::full({3}, 1.0);
+    const auto first = ranks.all_reduce(a), second = ranks.all_reduce(b);
+    EXPECT_TRUE(ranks.any(ranks.rank() == 1)) << "the host's numbers come behind them";
+    second->wait();
+    first->wait();
+    EXPECT_EQ(test::elements<float>(b), std::vector<float>(3, 2.0F));
+    EXPECT_EQ(a.data_as<float>()[7], number(0, 7) + number(1, 7));
+  });
+}
+
+TEST(MpiGroup, TextsAndNumbersOfTheHost) {
+  test::as_ranks(3, [&](ProcessGroup& ranks) {
+    const std::string mine(static_cast<std::size_t>(10 * ranks.rank()), 'x');
+    EXPECT_EQ(ranks.gather(mine),
+              (std::vector<std::string>{"", std::string(10, 'x'), std::string(20, 'x')}));
+    EXPECT_EQ(ranks.from_first(ranks.is_first() ? "of rank 0" : "another"), "of rank 0");
+    std::vector<double> numbers{0.1 * ranks.rank(), 1.0};
+    ranks.sum(numbers);
+    EXPECT_EQ(numbers, (std::vector<double>{0.0 + 0.1 + 0.2, 3.0}));
+    EXPECT_FALSE(ranks.any(false));
+    ranks.barrier();
+  });
+}
+
+TEST(MpiGroup, WaitsNoLongerThanTheTimeout) {
+  test::expect_error_with<CommunicationError>(
+      [] {
+        test::as_ranks(
+            2,
+            [](ProcessGroup& ranks) {
+              if (ranks.is_first()) ranks.all_reduce(Tensor::zeros({4}))->wait();
+            },
+            0.6);
+      },
+      "did not end within 1 s (dist.timeout): another rank hangs, is far slower, or is gone.");
+}
+
+TEST(MpiGroup, WhatFailedOnceFailsAtOnceFromThenOn) {
+  test::as_ranks(
+      2,
+      [](ProcessGroup& ranks) {
+        if (!ranks.is_first()) return;
+        EXPECT_THROW(ranks.all_reduce(Tensor::zeros({4}))->wait(), CommunicationError);
+        test::expect_error<CommunicationError>(
+            [&] { ranks.all_reduce(Tensor::zeros({4}))->wait(); },
+            "[dist] all-reduce cannot be: an earlier one failed.");
+      },
+      0.6);
+}
+
+}  // namespace
+}  // namespace seqpe::dist

@@ -1,0 +1,28 @@
+// The processes of this command, which a launcher may have started several of.
+#pragma once
+
+#include <string>
+
+#include "engine/dist/process_group.h"
+#include "engine/train/log.h"
+#include "models/config/config.h"
+
+namespace seqpe::tools {
+
+/// This process and those it was started with, for a command that computes by `config` on `device`;
+/// to be called once. Warnings are told by rank 0 alone from then on. Throws ConfigError where
+/// another rank has another configuration.
+dist::ProcessGroup& open_ranks(const models::Config& config, Device device);
+
+/// How loud this rank may be: those but the first are quiet.
+train::Verbosity verbosity_of(const dist::ProcessGroup& ranks, train::Verbosity verbosity);
+
+/// "[rank 2] " before an error; empty where this process is alone.
+std::string rank_prefix();
+/// Whether this process is the one that speaks for all.
+bool speaks_for_all();
+
+/// Parts from the other ranks as the process ends with `code`: in good order, or by ending them.
+void close_ranks(int code);
+
+}  // namespace seqpe::tools
