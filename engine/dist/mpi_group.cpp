@@ -45,6 +45,17 @@ void sum_in_a_tree(const Tensor& pieces) {
   }
 }
 
+/// [ranks, elements of a piece]
+Tensor in_pieces(const Tensor& x, int ranks) {
+  require(x.numel() % ranks == 0, "[dist] {} ranks must divide what is cut into pieces, got {}.",
+          ranks, to_string(x.shape()));
+  return x.view({ranks, x.numel() / ranks});
+}
+
+bool travels_rounded(const Tensor& x, Wire wire) {
+  return wire == Wire::bf16 && x.dtype() == DType::f32;
+}
+
 }  // namespace
 
 MpiGroup::MpiGroup(MpiCalls& calls, double timeout)
@@ -84,44 +95,67 @@ void MpiGroup::wait_for(const char* what, const Request& request, Patience patie
   }
 }
 
-std::unique_ptr<Pending> MpiGroup::all_reduce(const Tensor& x, Wire wire) {
+std::unique_ptr<Pending> MpiGroup::ask(const Tensor& x, std::function<void()> job) {
   require(x.device() == Device::cpu, "[dist] MPI carries tensors on the cpu, got one on {}.",
           name_of(x.device()));
-  return std::make_unique<Job>(worker_.ask([this, x, wire] { reduce(x, wire); }));
+  return std::make_unique<Job>(worker_.ask(std::move(job)));
 }
 
-/// On the worker.
+std::unique_ptr<Pending> MpiGroup::all_reduce(const Tensor& x, Wire wire) {
+  return ask(x, [this, x, wire] { reduce(x, wire); });
+}
+
+std::unique_ptr<Pending> MpiGroup::reduce_scatter(const Tensor& x, Wire wire) {
+  return ask(x, [this, pieces = in_pieces(x, size_), wire] { reduce_pieces(pieces, wire); });
+}
+
+std::unique_ptr<Pending> MpiGroup::all_gather(const Tensor& x) {
+  return ask(x, [this, pieces = in_pieces(x, size_)] { gather_pieces(pieces, Wire::fp32); });
+}
+
+// What follows runs on the worker.
+
 void MpiGroup::reduce(const Tensor& x, Wire wire) {
-  const std::int64_t ranks = size_, length = x.numel() / ranks, whole = ranks * length;
   const Tensor flat = x.view({x.numel()});
-  if (length > 0) {
-    const bool rounds = wire == Wire::bf16 && x.dtype() == DType::f32;
-    const Tensor mine = flat.rows(0, whole).view({ranks, length}),
-                 sent = rounds ? mine.to(DType::bf16) : mine,
-                 received = Tensor::empty(sent.shape(), sent.dtype());
-    const std::size_t piece_bytes = sent.bytes() / static_cast<std::size_t>(ranks);
-    complete("all-reduce", calls_.exchange(sent.data(), received.data(), piece_bytes));
-    const Tensor pieces = rounds ? received.to(DType::f32) : received, sum = pieces.rows(0, 1),
-                 own = sent.rows(rank_, rank_ + 1);
-    sum_in_a_tree(pieces);
-    if (rounds) {
-      own.convert_from(sum);
-    } else {
-      own.copy_from(sum);
-    }
-    complete("all-reduce", calls_.all_gather(sent.data(), piece_bytes));
-    if (rounds) mine.convert_from(sent);
+  const std::int64_t whole = x.numel() / size_ * size_;
+  if (whole > 0) {
+    const Tensor pieces = in_pieces(flat.rows(0, whole), size_);
+    reduce_pieces(pieces, wire);
+    gather_pieces(pieces, wire);
   }
-  if (whole == x.numel()) return;
-  const Tensor rest = flat.rows(whole, x.numel()),
-               all = Tensor::empty({ranks, rest.numel()}, x.dtype());
-  all.rows(rank_, rank_ + 1).view(rest.shape()).copy_from(rest);
-  complete("all-reduce", calls_.all_gather(all.data(), rest.bytes()));
-  sum_in_a_tree(all);
-  rest.copy_from(all.rows(0, 1).view(rest.shape()));
+  if (whole < x.numel()) reduce_left_over(flat.rows(whole, x.numel()));
 }
 
-/// Equally long texts, one after the other. On the worker.
+/// Piece `rank` becomes the sum over the ranks.
+void MpiGroup::reduce_pieces(const Tensor& pieces, Wire wire) {
+  const bool rounds = travels_rounded(pieces, wire);
+  const Tensor sent = rounds ? pieces.to(DType::bf16) : pieces,
+               received = Tensor::empty(sent.shape(), sent.dtype());
+  complete("a sum over the ranks",
+           calls_.exchange(sent.data(), received.data(), sent.rows(0, 1).bytes()));
+  const Tensor theirs = rounds ? received.to(DType::f32) : received;
+  sum_in_a_tree(theirs);
+  pieces.rows(rank_, rank_ + 1).copy_from(theirs.rows(0, 1));
+}
+
+void MpiGroup::gather_pieces(const Tensor& pieces, Wire wire) {
+  const bool rounds = travels_rounded(pieces, wire);
+  const Tensor sent = rounds ? Tensor::empty(pieces.shape(), DType::bf16) : pieces;
+  if (rounds) sent.rows(rank_, rank_ + 1).convert_from(pieces.rows(rank_, rank_ + 1));
+  complete("gathering from the ranks", calls_.all_gather(sent.data(), sent.rows(0, 1).bytes()));
+  if (rounds) pieces.convert_from(sent);
+}
+
+/// Fewer elements than ranks: each rank takes all and adds them up.
+void MpiGroup::reduce_left_over(const Tensor& x) {
+  const Tensor all = Tensor::empty({size_, x.numel()}, x.dtype());
+  all.rows(rank_, rank_ + 1).view(x.shape()).copy_from(x);
+  complete("a sum over the ranks", calls_.all_gather(all.data(), x.bytes()));
+  sum_in_a_tree(all);
+  x.copy_from(all.rows(0, 1).view(x.shape()));
+}
+
+/// Equally long texts, one after the other.
 std::string MpiGroup::gather_bytes(const std::string& mine) {
   std::string all(mine.size() * static_cast<std::size_t>(size_), '\0');
   std::memcpy(all.data() + mine.size() * static_cast<std::size_t>(rank_), mine.data(), mine.size());

@@ -22,6 +22,8 @@ class MpiGroup final : public ProcessGroup {
   /// Pieces of the tensor are exchanged, each rank adds up one in a binary tree over the ranks, and
   /// all gather the sums.
   std::unique_ptr<Pending> all_reduce(const Tensor& x, Wire wire) override;
+  std::unique_ptr<Pending> reduce_scatter(const Tensor& x, Wire wire) override;
+  std::unique_ptr<Pending> all_gather(const Tensor& x) override;
   std::vector<std::string> gather(const std::string& text) override;
   void barrier() override;
 
@@ -30,7 +32,11 @@ class MpiGroup final : public ProcessGroup {
   enum class Patience : std::uint8_t { timeout, endless };
   void complete(const char* what, const Request& request, Patience patience = Patience::timeout);
   void wait_for(const char* what, const Request& request, Patience patience) const;
+  std::unique_ptr<Pending> ask(const Tensor& x, std::function<void()> job);
   void reduce(const Tensor& x, Wire wire);
+  void reduce_pieces(const Tensor& pieces, Wire wire);
+  void reduce_left_over(const Tensor& x);
+  void gather_pieces(const Tensor& pieces, Wire wire);
   std::string gather_bytes(const std::string& mine);
 
   MpiCalls& calls_;

@@ -39,6 +39,13 @@ class ProcessGroup {
   [[nodiscard]] virtual std::unique_ptr<Pending> all_reduce(const Tensor& x,
                                                             Wire wire = Wire::fp32) = 0;
 
+  /// The leading dimension in as many pieces as there are ranks, which must divide it: of piece r
+  /// rank r gets the sum over the ranks, the others' then hold anything.
+  [[nodiscard]] virtual std::unique_ptr<Pending> reduce_scatter(const Tensor& x,
+                                                                Wire wire = Wire::fp32) = 0;
+  /// Piece r comes from rank r.
+  [[nodiscard]] virtual std::unique_ptr<Pending> all_gather(const Tensor& x) = 0;
+
   // On the host's numbers and texts: they are there on return.
 
   /// The texts of all ranks.

@@ -4,7 +4,8 @@
 
 namespace seqpe::optim {
 
-Clipping::Clipping(const std::vector<ParameterGroup>& groups) : groups_(groups) {
+Clipping::Clipping(const std::vector<ParameterGroup>& groups, dist::ProcessGroup* ranks)
+    : groups_(groups), ranks_(ranks) {
   constexpr auto kMost = static_cast<std::size_t>(kernels::ClipFactorsArgs::kMostGroups);
   require(!groups.empty() && groups.size() <= kMost,
           "[optim] there must be 1 to {} parameter groups, got {}.", kMost, groups.size());
@@ -27,6 +28,7 @@ Tensor Clipping::decide(const std::vector<double>& limits, const Tensor& loss) {
     groups_[g].sum_squares(squares_.rows(row, row + 1));
     args.limits[g] = limits[g];
   }
+  if (ranks_ != nullptr) ranks_->all_reduce(squares_)->wait();
   kernels::clip_factors(squares_.context(), args);
   return norms;
 }

@@ -4,14 +4,16 @@
 
 #include <vector>
 
+#include "engine/dist/process_group.h"
 #include "engine/optim/parameter_buffers.h"
 
 namespace seqpe::optim {
 
 class Clipping {
  public:
-  /// Of these groups, which must outlive this and lie on one device.
-  explicit Clipping(const std::vector<ParameterGroup>& groups);
+  /// Of these groups, which must outlive this and lie on one device. `ranks`, if given, each count
+  /// a part of the squares.
+  explicit Clipping(const std::vector<ParameterGroup>& groups, dist::ProcessGroup* ranks = nullptr);
 
   /// Takes the norm of each group's gradient, [groups] f64 on the device, and decides the factors
   /// that bring them to at most `limits` (0: any). If one of them or the loss (f64, one element) is
@@ -23,6 +25,7 @@ class Clipping {
 
  private:
   const std::vector<ParameterGroup>& groups_;
+  dist::ProcessGroup* ranks_;
   Tensor squares_, factors_;  // [groups]
 };
 

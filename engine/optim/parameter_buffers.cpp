@@ -47,6 +47,18 @@ ParameterGroup::ParameterGroup(std::string name, const std::vector<nn::Parameter
     parameter.variable()->grad = gradient_.rows(slice.begin, slice.end).view(parameter.shape());
     parameter.clear_grad();
   }
+  updated_ = counted_ = {{0, size}};
+}
+
+void ParameterGroup::own(std::vector<Range> updated, std::vector<Range> counted) {
+  updated_ = std::move(updated);
+  counted_ = std::move(counted);
+  std::int64_t elements = 0;
+  for (const Range& range : updated_) elements += range.size();
+  for (Tensor* moment : {&m_, &v_}) {
+    *moment = Tensor();  // gives its memory back first
+    *moment = Tensor::zeros({elements}, value_.dtype(), device());
+  }
 }
 
 void ParameterGroup::clear_gradients() const {
@@ -60,46 +72,65 @@ void ParameterGroup::complete_gradients() const {
 }
 
 void ParameterGroup::sum_squares(const Tensor& out) const {
-  kernels::sum_of_squares(gradient_.context(), {.dtype = gradient_.dtype(),
-                                                .out = out.data_as<double>(),
-                                                .x = gradient_.data(),
-                                                .count = size()});
+  const auto sum_of = [&](const Range& range, const Tensor& to) {
+    kernels::sum_of_squares(gradient_.context(),
+                            {.dtype = gradient_.dtype(),
+                             .out = to.data_as<double>(),
+                             .x = gradient_.rows(range.begin, range.end).data(),
+                             .count = range.size()});
+  };
+  if (counted_.size() == 1) return sum_of(counted_[0], out);
+  const Tensor parts = Tensor::empty({std::ssize(counted_)}, DType::f64, device());
+  for (std::size_t i = 0; i < counted_.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    sum_of(counted_[i], parts.rows(row, row + 1));
+  }
+  kernels::sum(gradient_.context(), {.dtype = DType::f64,
+                                     .out = out.data_as<double>(),
+                                     .x = parts.data(),
+                                     .count = parts.numel()});
 }
 
 void ParameterGroup::update(const Tensor& rates, double weight_decay, const AdamOptions& adam,
                             const Tensor& grad_scale) {
+  std::int64_t moment = 0;
   const auto run = [&](std::int64_t begin, std::int64_t end, double decay) {
-    if (begin == end) return;
+    if (begin >= end) return;
+    const std::int64_t count = end - begin;
     kernels::adamw(
         value_.context(),
         {.dtype = value_.dtype(),
          .value = value_.rows(begin, end).data(),
          .gradient = gradient_.rows(begin, end).data(),
-         .m = m_.rows(begin, end).data(),
-         .v = v_.rows(begin, end).data(),
+         .m = m_.rows(moment, moment + count).data(),
+         .v = v_.rows(moment, moment + count).data(),
          .rounded = rounded_.defined() ? rounded_.rows(begin, end).data_as<bf16>() : nullptr,
-         .count = end - begin,
+         .count = count,
          .rates = rates.data_as<double>(),
          .beta1 = adam.beta1,
          .beta2 = adam.beta2,
          .eps = adam.eps,
          .weight_decay = decay,
          .grad_scale = grad_scale.data_as<double>()});
+    moment += count;
   };
-  run(0, decayed_, weight_decay);
-  run(decayed_, size(), 0.0);
+  for (const auto& [begin, end] : updated_) {
+    run(begin, std::min(end, decayed_), weight_decay);
+    run(std::max(begin, decayed_), end, 0.0);
+  }
 }
 
 void ParameterGroup::round_values() const {
   if (rounded_.defined()) rounded_.convert_from(value_);
 }
 
-std::vector<std::pair<std::string, Tensor>> ParameterGroup::moments() const {
+std::vector<std::pair<std::string, Tensor>> ParameterGroup::by_name(const Tensor& m,
+                                                                    const Tensor& v) const {
   std::vector<std::pair<std::string, Tensor>> out;
   for (const Slice& slice : slices_) {
     const Shape& shape = slice.parameter.value.shape();
-    out.emplace_back("m." + slice.parameter.name, m_.rows(slice.begin, slice.end).view(shape));
-    out.emplace_back("v." + slice.parameter.name, v_.rows(slice.begin, slice.end).view(shape));
+    out.emplace_back("m." + slice.parameter.name, m.rows(slice.begin, slice.end).view(shape));
+    out.emplace_back("v." + slice.parameter.name, v.rows(slice.begin, slice.end).view(shape));
   }
   return out;
 }

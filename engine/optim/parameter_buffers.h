@@ -18,6 +18,12 @@ struct AdamOptions {
   double eps = 1e-8;
 };
 
+/// Elements [begin, end) of a flat buffer.
+struct Range {
+  std::int64_t begin = 0, end = 0;
+  std::int64_t size() const { return end - begin; }
+};
+
 /// One group: parameters with weight decay first, those without behind them.
 class ParameterGroup {
  public:
@@ -35,7 +41,8 @@ class ParameterGroup {
   const std::string& name() const { return name_; }
   /// In the order of the buffers.
   const std::vector<Slice>& slices() const { return slices_; }
-  /// Of all parameters, flat.
+  /// Of all parameters, flat. In mixed precision the values are the unrounded ones.
+  const Tensor& value() const { return value_; }
   const Tensor& gradient() const { return gradient_; }
   std::int64_t size() const { return value_.numel(); }
   Device device() const { return value_.device(); }
@@ -44,8 +51,11 @@ class ParameterGroup {
   void clear_gradients() const;
   /// Parameters that no backward reached have gradient zero.
   void complete_gradients() const;
-  /// out = sum of the squares of all gradients: one f64 number on the group's device.
+  /// out = sum of the squares of the gradients: one f64 number on the group's device.
   void sum_squares(const Tensor& out) const;
+  /// From now on this process updates these elements alone, and has moments of no others, and
+  /// counts the squares of those. To be called before the first update.
+  void own(std::vector<Range> updated, std::vector<Range> counted);
   /// One AdamW update. `rates` f64 [3] (kernels::adamw_rates) and grad_scale, one f64 number by
   /// which the gradient is multiplied, lie on the group's device. NaN: nothing is updated.
   void update(const Tensor& rates, double weight_decay, const AdamOptions& adam,
@@ -54,13 +64,19 @@ class ParameterGroup {
   /// What the model computes with, anew from the values: to be called after these were read.
   void round_values() const;
 
-  /// The moments by parameter name, "m.NAME" and "v.NAME", sharing memory with the buffers.
-  std::vector<std::pair<std::string, Tensor>> moments() const;
+  /// Flat buffers of all elements by parameter name, "m.NAME" and "v.NAME", sharing memory with
+  /// them.
+  std::vector<std::pair<std::string, Tensor>> by_name(const Tensor& m, const Tensor& v) const;
+  /// The moments, of the elements that this process updates, one range after the other.
+  const Tensor& m() const { return m_; }
+  const Tensor& v() const { return v_; }
+  const std::vector<Range>& updated() const { return updated_; }
 
  private:
   std::string name_;
   std::vector<Slice> slices_;
   std::int64_t decayed_ = 0;  // elements with weight decay, at the beginning
+  std::vector<Range> updated_, counted_;
   Tensor value_, gradient_, m_, v_;
   Tensor rounded_;  // bf16 of value_; undefined without mixed precision
 };

@@ -27,10 +27,22 @@ class GradientReduction::Bucket final : public autograd::GradientWatcher {
     all_.send_complete();
   }
   bool is_complete() const { return open_ == 0; }
-  void send() { pending_ = all_.ranks_.all_reduce(gradient_, all_.wire_); }
+  void send() {
+    dist::ProcessGroup& ranks = all_.ranks_;
+    if (!all_.scatters_) {
+      pending_.push_back(ranks.all_reduce(gradient_, all_.wire_));
+      return;
+    }
+    const optim::Range whole{0, gradient_.numel()}, pieces = pieces_of(whole, ranks.size()),
+                                                    rest = left_over(whole, ranks.size());
+    if (pieces.size() > 0)
+      pending_.push_back(ranks.reduce_scatter(gradient_.rows(0, pieces.end), all_.wire_));
+    if (rest.size() > 0)
+      pending_.push_back(ranks.all_reduce(gradient_.rows(rest.begin, rest.end), all_.wire_));
+  }
   void wait() {
-    pending_->wait();
-    pending_.reset();
+    for (const auto& each : pending_) each->wait();
+    pending_.clear();
   }
 
  private:
@@ -38,35 +50,22 @@ class GradientReduction::Bucket final : public autograd::GradientWatcher {
   Tensor gradient_;  // a part of the flat buffer
   std::vector<nn::Parameter> parameters_;
   std::size_t open_ = 0;  // of them
-  std::unique_ptr<dist::Pending> pending_;
+  std::vector<std::unique_ptr<dist::Pending>> pending_;
 };
 
 GradientReduction::GradientReduction(const std::vector<optim::ParameterGroup>& groups,
                                      dist::ProcessGroup& ranks, const dist::DistConfig& dist)
-    : ranks_(ranks), wire_(dist.wire) {
-  const auto most = static_cast<std::int64_t>(dist.bucket_mb * 1e6);
+    : ranks_(ranks), wire_(dist.wire), scatters_(dist.zero > 0) {
   for (const optim::ParameterGroup& group : groups) {
-    const Tensor& gradient = group.gradient();
-    const auto bytes_of = [&](std::int64_t begin, std::int64_t end) {
-      return (end - begin) * static_cast<std::int64_t>(size_of(gradient.dtype()));
-    };
-    // Backward completes last what forward used first.
-    std::vector<nn::Parameter> parameters;
-    std::int64_t begin = 0, end = 0;
-    const auto close = [&] {
-      if (parameters.empty()) return;
-      buckets_.push_back(
-          std::make_unique<Bucket>(*this, gradient.rows(begin, end), std::move(parameters)));
-      parameters.clear();
-    };
-    const auto& slices = group.slices();
-    for (auto slice = slices.rbegin(); slice != slices.rend(); ++slice) {
-      if (!parameters.empty() && bytes_of(slice->begin, end) > most) close();
-      if (parameters.empty()) end = slice->end;
-      begin = slice->begin;
-      parameters.push_back(slice->parameter);
+    for (const optim::Range& bucket : optim::bucket_ranges(group, dist.bucket_mb)) {
+      std::vector<nn::Parameter> parameters;
+      for (const auto& slice : group.slices()) {
+        if (slice.begin >= bucket.begin && slice.end <= bucket.end)
+          parameters.push_back(slice.parameter);
+      }
+      buckets_.push_back(std::make_unique<Bucket>(
+          *this, group.gradient().rows(bucket.begin, bucket.end), std::move(parameters)));
     }
-    close();
   }
 }
 

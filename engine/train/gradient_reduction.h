@@ -9,14 +9,14 @@
 
 #include "engine/core/variable.h"
 #include "engine/dist/process_group.h"
-#include "engine/optim/parameter_buffers.h"
+#include "engine/optim/buckets.h"
 
 namespace seqpe::train {
 
 class GradientReduction {
  public:
-  /// Of groups that must outlive this, as must `ranks`. A bucket holds dist.bucket_mb, a parameter
-  /// that is larger has one alone.
+  /// Of groups that must outlive this, as must `ranks`. With dist.zero a rank gets the sums of its
+  /// own pieces alone (zero.h).
   GradientReduction(const std::vector<optim::ParameterGroup>& groups, dist::ProcessGroup& ranks,
                     const dist::DistConfig& dist);
   ~GradientReduction();
@@ -41,6 +41,7 @@ class GradientReduction {
 
   dist::ProcessGroup& ranks_;
   dist::Wire wire_;
+  bool scatters_;
   std::vector<std::unique_ptr<Bucket>> buckets_;  // in the order in which they travel
   bool armed_ = false;
   std::int64_t begun_ = 0;

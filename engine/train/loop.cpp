@@ -166,25 +166,18 @@ class Trainer {
     return better;
   }
 
-  std::vector<std::pair<std::string, Tensor>> moments() const {
-    std::vector<std::pair<std::string, Tensor>> all;
-    for (const auto& group : updater_.groups()) {
-      for (auto& moment : group.moments()) all.push_back(std::move(moment));
-    }
-    return all;
-  }
-
   /// By rank 0, for which the others wait.
   void save(bool best) const {
     const kernels::TraceRange trace("checkpoint");
-    if (ranks_.is_first()) write_all(best);
+    const auto moments = updater_.moments();
+    if (ranks_.is_first()) write_all(moments, best);
     ranks_.barrier();
   }
 
-  void write_all(bool best) const {
+  void write_all(const std::vector<std::pair<std::string, Tensor>>& moments, bool best) const {
     write_checkpoint(options_.run, step_, best, [&](const fs::path& directory) {
       task_.save(directory);
-      io::write_safetensors(directory / kOptimizerFile, moments());
+      io::write_safetensors(directory / kOptimizerFile, moments);
       nlohmann::ordered_json state = {
           {"format_version", kCheckpointFormat}, {"step", step_}, {task_.unit(), samples_}};
       state["seed"] = options_.train.seed;
@@ -201,7 +194,7 @@ class Trainer {
     verify_checkpoint(checkpoint);
     task_.load(checkpoint);
     for (const auto& group : updater_.groups()) group.round_values();
-    io::read_safetensors_into(moments(), io::SafetensorsFile::open(checkpoint / kOptimizerFile));
+    updater_.read_moments(checkpoint / kOptimizerFile);
     try {
       const auto state =
           nlohmann::json::parse(io::read_text<CheckpointError>(checkpoint / kStateFile));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/io/safetensors.h"
 #include "engine/optim/schedule.h"
 #include "engine/train/shard_tree.h"
 #include "kernels/adamw.h"
@@ -55,10 +56,11 @@ Updater::Updater(Objective& objective, const TrainConfig& config, dist::ProcessG
       config_(config),
       ranks_(ranks),
       groups_(optim::make_groups(objective.parameters(), config.compute_dtype())),
-      clipping_(groups_),
+      clipping_(groups_, dist.zero > 0 && !dist.deterministic ? &ranks : nullptr),
       plans_(device(), config.cuda_graphs) {
   kernels::allow_tf32(config.precision == Precision::tf32);
   const Share share = share_of_rank(config, dist, ranks.rank(), ranks.size());
+  if (dist.zero > 0) zero_.emplace(groups_, ranks, dist);
   if (dist.deterministic) {
     micro_batches_ = std::make_unique<ShardTree>(share, groups_, ranks, dist);
   } else if (ranks.size() == 1) {
@@ -146,7 +148,31 @@ StepResult Updater::compute(const StepInputs& inputs) {
     groups_[g].update(inputs.at(rates_name(name)), options_of(name).weight_decay, adam,
                       clipping_.factor(g));
   }
+  if (zero_) zero_->gather_values();
   return {terms, norms};
+}
+
+std::vector<std::pair<std::string, Tensor>> Updater::moments() const {
+  if (zero_) return zero_->gather_moments();
+  std::vector<std::pair<std::string, Tensor>> all;
+  for (const auto& group : groups_) {
+    for (auto& named : group.by_name(group.m(), group.v())) all.push_back(std::move(named));
+  }
+  return all;
+}
+
+void Updater::read_moments(const std::filesystem::path& file) {
+  const io::SafetensorsFile stored = io::SafetensorsFile::open(file);
+  if (!zero_) return io::read_safetensors_into(moments(), stored);
+  std::vector<std::pair<std::string, Tensor>> named;
+  std::vector<std::pair<Tensor, Tensor>> flat;  // of each group
+  for (const auto& group : groups_) {
+    const auto whole = [&] { return Tensor::empty({group.size()}, group.value().dtype()); };
+    const auto& [m, v] = flat.emplace_back(whole(), whole());
+    for (auto& each : group.by_name(m, v)) named.push_back(std::move(each));
+  }
+  io::read_safetensors_into(named, stored);
+  zero_->take_moments(flat);
 }
 
 PendingUpdate Updater::start(std::int64_t step) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "engine/train/step_plans.h"
 #include "engine/train/task.h"
 #include "engine/train/train_config.h"
+#include "engine/train/zero.h"
 #include "kernels/matmul.h"
 
 namespace seqpe::train {
@@ -58,6 +60,12 @@ class Updater {
   const std::vector<optim::ParameterGroup>& groups() const { return groups_; }
   Device device() const { return groups_[0].device(); }
 
+  /// The moments by parameter name, "m.NAME" and "v.NAME", for a checkpoint that rank 0 writes: all
+  /// ranks ask together, and only rank 0 need get them.
+  std::vector<std::pair<std::string, Tensor>> moments() const;
+  /// Reads what moments() gave.
+  void read_moments(const std::filesystem::path& file);
+
   /// The rate of a group at an update.
   double learning_rate(const std::string& group, std::int64_t step) const;
 
@@ -72,6 +80,7 @@ class Updater {
   std::vector<optim::ParameterGroup> groups_;
   std::optional<GradientReduction> reduction_;  // none in a deterministic step, or for one rank
   std::unique_ptr<MicroBatches> micro_batches_;
+  std::optional<Zero> zero_;
   optim::Clipping clipping_;
   StepPlans plans_;
 };

@@ -211,6 +211,10 @@ void add_rest(std::vector<Field>& fields, Config& config) {
                                    "micro-batches of a deterministic step, a power of two that the "
                                    "number of processes divides",
                                    1));
+  fields.push_back(config::integer("dist.zero", dist.zero,
+                                   "1: the optimiser's moments are shared out among the processes "
+                                   "(ZeRO, stage 1)",
+                                   0, 1));
   fields.push_back(config::number("dist.bucket_mb", dist.bucket_mb,
                                   "megabytes of gradients that travel together", 0.001));
   fields.push_back(config::enumeration("dist.wire", dist.wire, {"fp32", "bf16"},

@@ -80,6 +80,23 @@ TEST(MpiGroup, OnTheWireOfBf16EveryRankHasTheSameRoundedSum) {
   }
 }
 
+TEST(MpiGroup, PiecesAreReducedAndGathered) {
+  test::as_ranks(4, [&](ProcessGroup& ranks) {
+    const Tensor x = numbers(ranks.rank(), 20);
+    ranks.reduce_scatter(x)->wait();
+    for (std::int64_t i = 5 * ranks.rank(); i < 5 * ranks.rank() + 5; ++i) {
+      EXPECT_EQ(x.data_as<float>()[i],
+                tree<float>({number(0, i), number(1, i), number(2, i), number(3, i)}));
+    }
+    ranks.all_gather(x)->wait();
+    const Tensor whole = numbers(ranks.rank(), 20);
+    ranks.all_reduce(whole)->wait();
+    EXPECT_EQ(test::elements<float>(x), test::elements<float>(whole));
+    test::expect_error([&] { ranks.all_gather(x.rows(0, 3))->wait(); },
+                       "[dist] 4 ranks must divide what is cut into pieces, got [3].");
+  });
+}
+
 TEST(MpiGroup, SeveralTravelAtOnceInOrder) {
   test::as_ranks(2, [&](ProcessGroup& ranks) {
     const Tensor a = numbers(ranks.rank(), 50'000), b = Tensor::full({3}, 1.0);
@@ -127,7 +144,7 @@ TEST(MpiGroup, WhatFailedOnceFailsAtOnceFromThenOn) {
         EXPECT_THROW(ranks.all_reduce(Tensor::zeros({4}))->wait(), CommunicationError);
         test::expect_error<CommunicationError>(
             [&] { ranks.all_reduce(Tensor::zeros({4}))->wait(); },
-            "[dist] all-reduce cannot be: an earlier one failed.");
+            "[dist] a sum over the ranks cannot be: an earlier one failed.");
       },
       0.6);
 }

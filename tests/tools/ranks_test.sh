@@ -58,15 +58,15 @@ check "12 steps" train "${same[@]}" --run whole --set train.steps=12
 check "4 steps on 4" ranks 4 "$engine" train lm "${tiny[@]}" "${same[@]}" --run parts --set train.steps=4 \
   --set train.schedule=cosine --dry-run
 check "checkpoints every 4 steps on 4" ranks 4 "$engine" train lm "${tiny[@]}" "${same[@]}" --run parts --set train.steps=12 \
-  --set checkpoint.every=4 --set checkpoint.keep_last=3
-go_on_from() { # STEP COUNT: as if it had ended there
+  --set checkpoint.every=4 --set checkpoint.keep_last=3 --set dist.zero=1 --set dist.bucket_mb=0.001
+go_on_from() { # STEP COUNT option...: as if it had ended there
   rm -rf parts/checkpoints/{latest,best}
   for step in parts/checkpoints/step_*; do
     [ "$(basename "$step")" \> "$(printf 'step_%08d' "$1")" ] && rm -rf "$step"
   done
-  check "from step $1 on $2" ranks "$2" "$engine" train lm --config parts/config.yaml --quiet --run parts --resume auto
+  check "from step $1 on $2" ranks "$2" "$engine" train lm --config parts/config.yaml --quiet --run parts --resume auto "${@:3}"
 }
-go_on_from 8 2
+go_on_from 8 2 --set dist.zero=1
 go_on_from 8 1
 go_on_from 4 1
 same_step whole parts 12

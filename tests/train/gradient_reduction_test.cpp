@@ -29,6 +29,12 @@ class Recorder final : public dist::ProcessGroup {
     events.push_back({test::elements<double>(x), written});
     return dist::single_process().all_reduce(x);
   }
+  std::unique_ptr<dist::Pending> reduce_scatter(const Tensor& x, dist::Wire wire) override {
+    return all_reduce(x, wire);
+  }
+  std::unique_ptr<dist::Pending> all_gather(const Tensor& x) override {
+    return dist::single_process().all_gather(x);
+  }
   std::vector<std::string> gather(const std::string& text) override { return {text, text}; }
   void barrier() override {}
 

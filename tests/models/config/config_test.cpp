@@ -157,6 +157,7 @@ const std::set<std::string> kOfEveryModel{
                "log.every",
                "dist.deterministic",
                "dist.shards",
+               "dist.zero",
                "dist.bucket_mb",
                "dist.wire",
                "dist.timeout",

@@ -42,13 +42,13 @@ Trained train(train::Objective& task, const Config& config, dist::ProcessGroup& 
 }
 
 const std::vector<std::string> kSettings{"train.batch_size=8",
-                                       "train.learning_rate=1e-2",
-                                       "seqpe.shift.rate=0.5",
-                                       "seqpe.shift.blocks=4",
-                                       "seqpe.contrastive.pivots=4",
-                                       "seqpe.transfer.starts=4",
-                                       "seqpe.encoder.dropout.residual=0.3",
-                                       "seqpe.encoder.dropout.attention=0.2"};
+                                         "train.learning_rate=1e-2",
+                                         "seqpe.shift.rate=0.5",
+                                         "seqpe.shift.blocks=4",
+                                         "seqpe.contrastive.pivots=4",
+                                         "seqpe.transfer.starts=4",
+                                         "seqpe.encoder.dropout.residual=0.3",
+                                         "seqpe.encoder.dropout.attention=0.2"};
 
 std::vector<std::string> joined(std::vector<std::string> a, const std::vector<std::string>& b) {
   a.insert(a.end(), b.begin(), b.end());
@@ -103,6 +103,7 @@ TEST(Ranks, ALanguageModelIsTrainedAsByOne) {
        std::vector<std::vector<std::string>>{{},
                                              {"seqpe.apply=attn_add"},
                                              {"dist.bucket_mb=0.001", "train.micro_batch_size=1"},
+                                             {"dist.zero=1", "dist.bucket_mb=0.001"},
                                              {"model.position=learned"}}) {
     SCOPED_TRACE(settings.empty() ? "defaults" : settings[0]);
     expect_as_one(train_text, settings);
@@ -116,10 +117,12 @@ TEST(Ranks, AnImageClassifierIsTrainedAsByOne) {
 
 TEST(Ranks, DeterministicStepsGiveTheSameBits) {
   for (const TrainIt train_it : {train_text, train_images}) {
-    const std::vector<std::string> settings{"dist.deterministic=true", "dist.shards=4"};
-    const Trained one = train_it(settings, DType::f32, dist::single_process());
-    for (const int size : {2, 4}) {
-      SCOPED_TRACE(size);
+    const std::vector<std::string> plain{"dist.deterministic=true", "dist.shards=4"},
+        zero = joined(plain, {"dist.zero=1", "dist.bucket_mb=0.001"});
+    const Trained one = train_it(plain, DType::f32, dist::single_process());
+    for (const auto& [settings, size] :
+         std::vector<std::pair<std::vector<std::string>, int>>{{plain, 2}, {plain, 4}, {zero, 4}}) {
+      SCOPED_TRACE(fmt::format("{}, {} ranks", settings.back(), size));
       test::as_ranks(size, [&](dist::ProcessGroup& ranks) {
         const Trained found = train_it(settings, DType::f32, ranks);
         EXPECT_EQ(found.told, one.told);
