@@ -36,6 +36,10 @@ std::string why_no_cuda();
 /// What a GPU says: run time, and of each device its name, compute capability and memory.
 std::vector<std::pair<std::string, std::string>> cuda_facts();
 
+/// Which of the GPUs that are seen this process computes on; before any other use of the device.
+/// Throws DeviceError where there is no such one. The emulated device is any.
+void choose_device(int index);
+
 /// The stream of all work on tensors of Device::cuda. It is not CUDA's default stream, of which
 /// nothing can be recorded (kernels/recording.h), and does not wait for that one.
 void* compute_stream();
@@ -43,6 +47,10 @@ void* compute_stream();
 inline Context device_context() {
   return {Device::cuda, compute_stream()};
 }
+/// The stream of what ranks send each other beside that work.
+void* communication_stream();
+/// What is asked of `stream` from now on begins when all that was asked of `earlier` is done.
+void order_after(void* stream, void* earlier);
 
 /// Device memory, aligned to 256 bytes, uninitialised; null if there is not so much. Throws
 /// DeviceError where there is no device. Giving it back waits for the device.

@@ -18,9 +18,15 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
   return {};
 }
 
+void choose_device(int) {}
+
 void* compute_stream() {
   return nullptr;
 }
+void* communication_stream() {
+  return nullptr;
+}
+void order_after(void*, void*) {}
 
 void* allocate_on_device(std::size_t) {
   throw_built_without_cuda("allocate_on_device");

@@ -7,7 +7,7 @@ packages=(
   libdnnl-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libfmt-dev libpcre2-dev
   libjpeg62-turbo-dev libpng-dev zlib1g-dev
   libgtest-dev
-  libopenmpi-dev openmpi-bin
+  libopenmpi-dev openmpi-bin iproute2
 )
 packages+=("$@")
 

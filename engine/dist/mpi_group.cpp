@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "kernels/elementwise.h"
+#include "engine/dist/tree_sum.h"
 
 namespace seqpe::dist {
 namespace {
@@ -29,32 +29,6 @@ class Job final : public Pending {
  private:
   std::future<void> done_;
 };
-
-/// The first of the pieces [count, length] becomes the sum of all: ((0 + 1) + (2 + 3)) + ...
-void sum_in_a_tree(const Tensor& pieces) {
-  const std::int64_t count = pieces.dim(0);
-  for (std::int64_t distance = 1; distance < count; distance *= 2) {
-    for (std::int64_t piece = 0; piece + distance < count; piece += 2 * distance) {
-      const Tensor to = pieces.rows(piece, piece + 1);
-      kernels::add(to.context(), {.dtype = to.dtype(),
-                                  .out = to.data(),
-                                  .a = pieces.rows(piece + distance, piece + distance + 1).data(),
-                                  .count = to.numel(),
-                                  .write = Write::accumulate});
-    }
-  }
-}
-
-/// [ranks, elements of a piece]
-Tensor in_pieces(const Tensor& x, int ranks) {
-  require(x.numel() % ranks == 0, "[dist] {} ranks must divide what is cut into pieces, got {}.",
-          ranks, to_string(x.shape()));
-  return x.view({ranks, x.numel() / ranks});
-}
-
-bool travels_rounded(const Tensor& x, Wire wire) {
-  return wire == Wire::bf16 && x.dtype() == DType::f32;
-}
 
 }  // namespace
 
@@ -134,7 +108,7 @@ void MpiGroup::reduce_pieces(const Tensor& pieces, Wire wire) {
   complete("a sum over the ranks",
            calls_.exchange(sent.data(), received.data(), sent.rows(0, 1).bytes()));
   const Tensor theirs = rounds ? received.to(DType::f32) : received;
-  sum_in_a_tree(theirs);
+  sum_in_a_tree({}, theirs);
   pieces.rows(rank_, rank_ + 1).copy_from(theirs.rows(0, 1));
 }
 
@@ -151,7 +125,7 @@ void MpiGroup::reduce_left_over(const Tensor& x) {
   const Tensor all = Tensor::empty({size_, x.numel()}, x.dtype());
   all.rows(rank_, rank_ + 1).view(x.shape()).copy_from(x);
   complete("a sum over the ranks", calls_.all_gather(all.data(), x.bytes()));
-  sum_in_a_tree(all);
+  sum_in_a_tree({}, all);
   x.copy_from(all.rows(0, 1).view(x.shape()));
 }
 

@@ -1,6 +1,6 @@
 #include "engine/train/gradient_reduction.h"
 
-#include <algorithm>
+#include "kernels/common/profile.h"
 
 namespace seqpe::train {
 
@@ -86,6 +86,7 @@ void GradientReduction::send_complete() {
 void GradientReduction::finish() {
   for (auto next = static_cast<std::size_t>(begun_); next < buckets_.size(); ++next)
     buckets_[next]->send();
+  const kernels::KernelTimer timer("wait_for_ranks");
   for (const auto& bucket : buckets_) bucket->wait();
 }
 

@@ -1,20 +1,15 @@
 #include "engine/train/shard_tree.h"
 
 #include "engine/autograd/backward.h"
+#include "engine/dist/tree_sum.h"
 #include "kernels/device.h"
-#include "kernels/elementwise.h"
 
 namespace seqpe::train {
 namespace {
 
 void add_to(const std::vector<Tensor>& sums, const std::vector<Tensor>& addends) {
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    kernels::add(sums[i].context(), {.dtype = sums[i].dtype(),
-                                     .out = sums[i].data(),
-                                     .a = addends[i].data(),
-                                     .count = sums[i].numel(),
-                                     .write = Write::accumulate});
-  }
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    dist::add_numbers(sums[i].context(), sums[i], addends[i]);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <string_view>
+#include <thread>
 
 namespace seqpe::kernels {
 namespace {
@@ -12,6 +13,9 @@ std::map<std::string_view, KernelTime>& times() {
   static std::map<std::string_view, KernelTime> times;
   return times;
 }
+
+// The thread that started the profile: others work beside it, in its time.
+std::thread::id profiled;
 
 KernelTimer* innermost = nullptr;
 
@@ -24,6 +28,7 @@ double now() {
 bool KernelTimer::counting_ = false;
 
 void KernelTimer::begin(const char* name) {
+  if (std::this_thread::get_id() != profiled) return;
   name_ = name;
   caller_ = innermost;
   innermost = this;
@@ -42,6 +47,7 @@ void KernelTimer::end() {
 
 void start_profile() {
   times().clear();
+  profiled = std::this_thread::get_id();
   KernelTimer::counting_ = true;
 }
 

@@ -1,5 +1,6 @@
-// Device::cuda as a GPU: the first one that CUDA_VISIBLE_DEVICES shows. On a context's stream
-// copies and kernels run in the order in which they were asked for.
+// Device::cuda as a GPU: the first one that CUDA_VISIBLE_DEVICES shows, or that of the process
+// among those of its host. On a context's stream copies and kernels run in the order in which they
+// were asked for.
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
@@ -99,9 +100,33 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
   return facts;
 }
 
+void choose_device(int index) {
+  int count = 0;
+  check_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
+  require<DeviceError>(
+      index < count,
+      "[cuda] this process is number {} of its host and needs a GPU of its own, {} "
+      "are seen. Hint: fewer processes a host, or CUDA_VISIBLE_DEVICES unset.",
+      index, count);
+  check_cuda(cudaSetDevice(index), "cudaSetDevice");
+}
+
 void* compute_stream() {
   static cudaStream_t const stream = cuda::make_stream();
   return stream;
+}
+void* communication_stream() {
+  static cudaStream_t const stream = cuda::make_stream();
+  return stream;
+}
+
+void order_after(void* stream, void* earlier) {
+  cudaEvent_t event = nullptr;
+  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  check_cuda(cudaEventRecord(event, static_cast<cudaStream_t>(earlier)), "cudaEventRecord");
+  check_cuda(cudaStreamWaitEvent(static_cast<cudaStream_t>(stream), event, 0),
+             "cudaStreamWaitEvent");
+  cudaEventDestroy(event);  // goes when it has happened
 }
 
 void* allocate_on_device(std::size_t bytes) {

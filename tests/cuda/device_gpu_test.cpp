@@ -102,6 +102,23 @@ TEST_F(DeviceGpu, CopiesOnTheDeviceKeepTheOrder) {
   EXPECT_EQ(download(2), (std::vector<int>{0, 1}));
 }
 
+TEST_F(DeviceGpu, OneStreamComesAfterWhatWasAskedOfAnother) {
+  const Context communication{Device::cuda, communication_stream()};
+  ASSERT_NE(communication.stream, kCuda.stream);
+  upload(1, 0);
+  order_after(communication.stream, kCuda.stream);
+  copy_on_device(communication, device_ + 1, device_, sizeof(int));
+  order_after(kCuda.stream, communication.stream);
+  copy_on_device(kCuda, device_ + 2, device_ + 1, sizeof(int));
+  test::work_off_only(communication.stream);
+  EXPECT_GT(test::tasks_left(communication.stream), 0u) << "it waits for the upload";
+  test::work_off_all_but(communication.stream);
+  EXPECT_GT(test::tasks_left(kCuda.stream), 0u) << "the last copy waits for the other stream";
+  test::work_off();
+  EXPECT_EQ(download(3), std::vector<int>(3, 1));
+  EXPECT_EQ(test::stream_waits(), waits_ + 1) << "the download's; the host waited for nothing else";
+}
+
 TEST_F(DeviceGpu, FedBytesTravelWhileTheDeviceIsBusyAndLandInOrder) {
   Feed feed(kCuda, sizeof(int));
   std::vector<Readback> seen;
@@ -226,6 +243,16 @@ TEST_F(DeviceGpu, WhatBreaksARecordingLeavesNone) {
   EXPECT_THROW(Recording(kCuda, [] {}), DeviceError);
   test::break_captures(false);
   expect_as_before();
+}
+
+TEST(CudaMachine, AProcessTakesTheGpuOfItsNumber) {
+  test::set_machine({.gpus = 2});
+  EXPECT_NO_THROW(choose_device(1));
+  test::expect_error<DeviceError>(
+      [] { choose_device(2); },
+      "[cuda] this process is number 2 of its host and needs a GPU of its own, 2 are seen. Hint: "
+      "fewer processes a host, or CUDA_VISIBLE_DEVICES unset.");
+  test::set_machine({});
 }
 
 TEST(CudaMachine, TellsEachGpu) {

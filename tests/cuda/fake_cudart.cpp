@@ -150,6 +150,9 @@ cudaError_t cudaGetDeviceCount(int* count) {
   if (machine.driver < kRunTime) return fail(cudaErrorInsufficientDriver);
   return machine.gpus > 0 ? cudaSuccess : fail(cudaErrorNoDevice);
 }
+cudaError_t cudaSetDevice(int device) {
+  return device < machine.gpus ? cudaSuccess : fail(cudaErrorInvalidDevice);
+}
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = machine.driver;
   return cudaSuccess;

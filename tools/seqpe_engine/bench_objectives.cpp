@@ -14,12 +14,13 @@ constexpr std::int64_t kClasses = 1000;  // of ImageNet-1k
 
 class RandomImages final : public train::Objective {
  public:
-  explicit RandomImages(const models::ImageClassifier& model)
+  RandomImages(const models::ImageClassifier& model, const dist::ProcessGroup& ranks)
       : model_(model),
-        samplers_(models::training_samplers(model, models::trained_extent(model.config()),
-                                            train::whole_step(model.config().train))) {
+        share_(models::share_of_rank(model, ranks)),
+        samplers_(
+            models::training_samplers(model, models::trained_extent(model.config()), share_)) {
     const models::Config& config = model.config();
-    const std::int64_t batch = config.train.batch_size, size = config.model.image,
+    const std::int64_t batch = share_.rows(), size = config.model.image,
                        classes = config.model.classes;
     PhiloxGenerator random({.seed = 1});
     drawn_.pixels = Tensor::empty({batch, size, size, models::Vit::kChannels}, DType::u8);
@@ -39,8 +40,8 @@ class RandomImages final : public train::Objective {
     models::ImageStep out = drawn_;
     out.step = step;
     if (samplers_)
-      out.positions = models::sample_step(*samplers_, models::trained_extent(model_.config()), step,
-                                          train::whole_step(model_.config().train));
+      out.positions =
+          models::sample_step(*samplers_, models::trained_extent(model_.config()), step, share_);
     return step_inputs(model_, out);
   }
   train::StepTerms forward_backward(const train::StepInputs& inputs,
@@ -50,27 +51,29 @@ class RandomImages final : public train::Objective {
 
  private:
   const models::ImageClassifier& model_;
+  train::Share share_;
   models::ImageStep drawn_;                           // without step and positions
   std::optional<models::TrainingSamplers> samplers_;  // of SeqPE alone
 };
 
 }  // namespace
 
-BenchObjective language_model_objective(const models::Config& config, std::int64_t vocab_size) {
+BenchObjective language_model_objective(const models::Config& config, std::int64_t vocab_size,
+                                        dist::ProcessGroup& ranks) {
   const std::int64_t tokens = config.train.batch_size * config.data.block_size;
   auto model = std::make_unique<models::LanguageModel>(random_language_model(config, vocab_size));
   auto task = std::make_unique<models::LmTask>(*model, random_tokens(vocab_size, tokens + 1),
-                                               data::Chunks{});
+                                               data::Chunks{}, ranks);
   return {std::move(model), std::move(task), tokens};
 }
 
-BenchObjective image_objective(models::Config config) {
+BenchObjective image_objective(models::Config config, dist::ProcessGroup& ranks) {
   if (config.model.classes == 0) config.model.classes = kClasses;
   const Device device = use_device(config);
   auto model = std::make_unique<models::ImageClassifier>(config);
   model->initialize(static_cast<std::uint64_t>(config.train.seed));
   model->move_to(device);
-  auto objective = std::make_unique<RandomImages>(*model);
+  auto objective = std::make_unique<RandomImages>(*model, ranks);
   return {std::move(model), std::move(objective), config.train.batch_size};
 }
 

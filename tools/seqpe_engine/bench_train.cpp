@@ -13,6 +13,7 @@
 #include "kernels/common/isa.h"
 #include "kernels/common/profile.h"
 #include "tools/seqpe_engine/bench_objectives.h"
+#include "tools/seqpe_engine/ranks.h"
 #include "tools/seqpe_engine/sizes.h"
 
 namespace seqpe::tools {
@@ -32,11 +33,12 @@ double quantile(std::vector<double> values, double fraction) {
 void run_train(const TrainOptions& options) {
   const models::Config config = options.config();
   const bool is_vit = config.task == models::TaskKind::vit;
-  const BenchObjective bench =
-      is_vit ? image_objective(config) : language_model_objective(config, options.vocab_size);
+  dist::ProcessGroup& ranks = open_ranks(config, use_device(config));
+  const BenchObjective bench = is_vit ? image_objective(config, ranks)
+                                      : language_model_objective(config, options.vocab_size, ranks);
   const models::TaskModel& model = *bench.model;
   const char* const unit = bench.objective->unit();
-  train::Updater updater(*bench.objective, config.train);
+  train::Updater updater(*bench.objective, config.train, ranks, config.dist);
 
   // As in training: a device works on a step while the host looks at the one before.
   std::optional<train::PendingUpdate> pending;
@@ -58,6 +60,7 @@ void run_train(const TrainOptions& options) {
   pending->wait();
   const double total = watch.seconds();
   const auto times = kernels::stop_profile();
+  if (!ranks.is_first()) return;
 
   const double median = quantile(seconds, 0.5);
   const double rate = static_cast<double>(bench.samples) / median;
@@ -73,6 +76,7 @@ void run_train(const TrainOptions& options) {
     const nlohmann::ordered_json out = {{"bench", "train"},
                                         {"device", name_of(model.device())},
                                         {"threads", omp_get_max_threads()},
+                                        {"processes", ranks.size()},
                                         {"isa", kernels::name_of(kernels::active_isa())},
                                         {"median_s", median},
                                         {"p10_s", quantile(seconds, 0.1)},
@@ -83,9 +87,10 @@ void run_train(const TrainOptions& options) {
                                         {"shares", shares}};
     return fmt::print("{}\n", out.dump(1));
   }
-  fmt::print("{} steps of {} {} on {}, {} threads, {}\n", options.steps, bench.samples, unit,
-             name_of(model.device()), omp_get_max_threads(),
-             kernels::name_of(kernels::active_isa()));
+  fmt::print("{} steps of {} {} on {}, {}{} threads, {}\n", options.steps, bench.samples, unit,
+             name_of(model.device()),
+             ranks.size() == 1 ? "" : fmt::format("{} processes of ", ranks.size()),
+             omp_get_max_threads(), kernels::name_of(kernels::active_isa()));
   fmt::print("median {:.1f} ms (p10 {:.1f}, p90 {:.1f}), {:.{}f} {}/s\n", 1e3 * median,
              1e3 * quantile(seconds, 0.1), 1e3 * quantile(seconds, 0.9), rate, rate < 100 ? 1 : 0,
              unit);
@@ -113,7 +118,8 @@ void add_bench_train_command(CLI::App& bench) {
       "train.batch_size=4\n"
       "  seqpe_engine bench train --config quickstart_lm --vocab-size 256 --steps 20 --json\n"
       "  seqpe_engine bench train --config vit_s16_imagenet_learned --set train.batch_size=8 "
-      "--set train.micro_batch_size=auto");
+      "--set train.micro_batch_size=auto\n"
+      "  mpirun -np 2 --bind-to core seqpe_engine bench train ...   on a core each");
   const auto options = std::make_shared<TrainOptions>();
   options->add_to(*train);
   train->add_option("--steps", options->steps, "Timed steps; default 5")->check(at_least(1));

@@ -14,7 +14,9 @@
 #include "kernels/device.h"
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/device_facts.h"
+#include "tools/seqpe_engine/doctor_ranks.h"
 #include "tools/seqpe_engine/libraries.h"
+#include "tools/seqpe_engine/ranks.h"
 #include "tools/seqpe_engine/rates.h"
 #include "tools/seqpe_engine/sizes.h"
 
@@ -122,10 +124,21 @@ void print(const std::vector<Section>& sections, bool json) {
 void add_doctor_command(CLI::App& app) {
   CLI::App* doctor = app.add_subcommand(
       "doctor", "Tell what this machine has, how fast it is, and what is missing");
-  doctor->footer("  seqpe_engine doctor\n  seqpe_engine doctor --json");
+  doctor->footer(
+      "  seqpe_engine doctor\n"
+      "  seqpe_engine doctor --json\n"
+      "  mpirun -np 4 seqpe_engine doctor        who runs where, and a timed all-reduce");
   const auto json = std::make_shared<bool>(false);
   doctor->add_flag("--json", *json, "One JSON object on stdout");
-  doctor->callback([json] { print(examine(), *json); });
+  doctor->callback([json] {
+    dist::ProcessGroup& ranks = open_ranks({}, rank_device());
+    // One by one: the others wait, and leave it the processor.
+    std::vector<Section> sections;
+    if (ranks.is_first()) sections = examine();
+    ranks.barrier();
+    if (ranks.size() > 1) sections.push_back({"ranks", rank_facts(ranks)});
+    if (ranks.is_first()) print(sections, *json);
+  });
 }
 
 }  // namespace seqpe::tools

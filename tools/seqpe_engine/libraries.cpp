@@ -24,9 +24,6 @@ namespace fs = std::filesystem;
 
 using Version = std::optional<std::int64_t>;
 
-/// What follows a library that some later part of the engine is to use.
-constexpr const char* kUnused = " (nothing in this version uses it)";
-
 /// What cuBLASLt's and cuDNN's own functions return.
 Version returned_version(const std::vector<const char*>& names, const char* function) {
   const SharedLibrary library(names);
@@ -111,8 +108,8 @@ Facts cuda_libraries() {
           {"cuDNN", library_text({cudnn, kernels::cudnn_header_version(), kernels::kFirstCudnn},
                                  fmt::format("libcudnn9-cuda-{}", major)) +
                         " (for kernels.attention)"},
-          {"NCCL",
-           library_text({nccl_version(), kernels::nccl_header_version()}, "libnccl2") + kUnused}};
+          {"NCCL", library_text({nccl_version(), kernels::nccl_header_version()}, "libnccl2") +
+                       " (for several GPUs)"}};
 }
 
 }  // namespace seqpe::tools

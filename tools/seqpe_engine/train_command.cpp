@@ -270,13 +270,17 @@ void add_train_command(CLI::App& app) {
            "  seqpe_engine train lm\n"
            "  seqpe_engine train lm --config lm_novels_small --set data.path=train.txt --set "
            "data.valid_path=valid.txt\n"
-           "  seqpe_engine train lm --config runs/a/config.yaml --run runs/a --resume auto");
+           "  seqpe_engine train lm --config runs/a/config.yaml --run runs/a --resume auto\n"
+           "  mpirun -np 4 --bind-to none seqpe_engine train lm        4 processes "
+           "(docs/multi_node.md)");
   add_kind(train, image_training,
            "Train an image classifier (ViT); without --config the quick start (generated images, "
            "about a minute on two cores)",
            "  seqpe_engine train vit\n"
            "  seqpe_engine train vit --config vit_cifar10 --set data.path=cifar-10-batches-bin\n"
-           "  seqpe_engine train vit --config runs/a/config.yaml --run runs/a --resume auto");
+           "  seqpe_engine train vit --config runs/a/config.yaml --run runs/a --resume auto\n"
+           "  mpirun -np 4 --bind-to none seqpe_engine train vit       4 processes "
+           "(docs/multi_node.md)");
 }
 
 }  // namespace seqpe::tools

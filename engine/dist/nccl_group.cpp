@@ -1,0 +1,172 @@
+#include "engine/dist/nccl_group.h"
+
+#include <chrono>
+
+#include "engine/dist/tree_sum.h"
+#include "kernels/copy.h"
+#include "kernels/device.h"
+
+namespace seqpe::dist {
+namespace {
+
+constexpr auto kBetweenLooks = std::chrono::milliseconds(500);
+
+Context communication() {
+  return {Device::cuda, kernels::communication_stream()};
+}
+
+/// out = x in the dtype of `out`, on the communication stream.
+void convert(const Tensor& x, const Tensor& out) {
+  if (x.dtype() == out.dtype())
+    return kernels::copy_on_device(communication(), out.data(), x.data(), x.bytes());
+  kernels::convert(
+      communication(),
+      {.from = x.dtype(), .to = out.dtype(), .out = out.data(), .x = x.data(), .count = x.numel()});
+}
+
+}  // namespace
+
+/// What it keeps must not serve other work before the compute stream waits for it.
+class NcclGroup::Travel final : public Pending {
+ public:
+  void wait() override {
+    kernels::order_after(kernels::compute_stream(), kernels::communication_stream());
+    kept_.clear();
+  }
+  Tensor temporary(Shape shape, DType dtype) {
+    return keep(Tensor::empty(std::move(shape), dtype, Device::cuda));
+  }
+  Tensor keep(Tensor tensor) { return kept_.emplace_back(std::move(tensor)); }
+
+ private:
+  std::vector<Tensor> kept_;
+};
+
+NcclGroup::NcclGroup(std::unique_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
+                     bool deterministic)
+    : calls_(std::move(calls)), host_(std::move(host)), deterministic_(deterministic) {
+  calls_->connect(host_->from_first(host_->is_first() ? calls_->unique_id() : ""), host_->rank(),
+                  host_->size());
+  watching_ = std::thread([this] { watch(); });
+}
+
+NcclGroup::~NcclGroup() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ending_ = true;
+  }
+  ends_.notify_one();
+  watching_.join();
+}
+
+/// Work that waits for a rank that is lost would keep the device, and the host that waits for it,
+/// for ever.
+void NcclGroup::watch() {
+  std::unique_lock lock(mutex_);
+  while (!ends_.wait_for(lock, kBetweenLooks, [&] { return ending_; })) {
+    error_ = calls_->error();
+    if (error_.empty()) continue;
+    calls_->abort();
+    return;
+  }
+}
+
+void NcclGroup::require_health() {
+  const std::scoped_lock lock(mutex_);
+  require<CommunicationError>(
+      error_.empty(), "[nccl] {}. Hint: another rank's own messages; NCCL_DEBUG=INFO.", error_);
+}
+
+std::unique_ptr<Pending> NcclGroup::begin(const Tensor& x,
+                                          const std::function<void(Travel&)>& queue) {
+  require(x.device() == Device::cuda, "[dist] NCCL carries tensors on cuda, got one on {}.",
+          name_of(x.device()));
+  require_health();
+  auto travel = std::make_unique<Travel>();
+  travel->keep(x);
+  kernels::order_after(kernels::communication_stream(), kernels::compute_stream());
+  queue(*travel);
+  return travel;
+}
+
+std::unique_ptr<Pending> NcclGroup::all_reduce(const Tensor& x, Wire wire) {
+  return begin(x, [&](Travel& travel) {
+    void* const stream = kernels::communication_stream();
+    if (deterministic_) {
+      const Tensor flat = x.view({x.numel()});
+      const std::int64_t length = (x.numel() + size() - 1) / size();
+      const Tensor padded = travel.temporary({size(), length}, x.dtype()),
+                   begin = padded.view({size() * length}).rows(0, x.numel());
+      convert(flat, begin);
+      reduce_pieces(travel, padded, wire);
+      gather_pieces(travel, padded, wire);
+      convert(begin, flat);
+    } else if (travels_rounded(x, wire)) {
+      const Tensor sent = travel.temporary({x.numel()}, DType::bf16);
+      convert(x, sent);
+      calls_->all_reduce(sent.data(), x.numel(), DType::bf16, stream);
+      convert(sent, x);
+    } else {
+      calls_->all_reduce(x.data(), x.numel(), x.dtype(), stream);
+    }
+  });
+}
+
+std::unique_ptr<Pending> NcclGroup::reduce_scatter(const Tensor& x, Wire wire) {
+  return begin(x, [&](Travel& travel) { reduce_pieces(travel, in_pieces(x, size()), wire); });
+}
+
+std::unique_ptr<Pending> NcclGroup::all_gather(const Tensor& x) {
+  return begin(x, [&](Travel& travel) { gather_pieces(travel, in_pieces(x, size()), Wire::fp32); });
+}
+
+/// Piece `rank` becomes the sum over the ranks.
+void NcclGroup::reduce_pieces(Travel& travel, const Tensor& pieces, Wire wire) {
+  void* const stream = kernels::communication_stream();
+  const std::int64_t length = pieces.dim(1);
+  const bool rounds = travels_rounded(pieces, wire);
+  Tensor sent = pieces;
+  if (rounds) {
+    sent = travel.temporary(pieces.shape(), DType::bf16);
+    convert(pieces, sent);
+  }
+  Tensor sum = sent.rows(rank(), rank() + 1);
+  if (deterministic_) {
+    const Tensor received = travel.temporary(sent.shape(), sent.dtype());
+    calls_->exchange(sent.data(), received.data(), length, sent.dtype(), stream);
+    Tensor theirs = received;
+    if (rounds) {
+      theirs = travel.temporary(pieces.shape(), pieces.dtype());
+      convert(received, theirs);
+    }
+    sum_in_a_tree(communication(), theirs);
+    sum = theirs.rows(0, 1);
+  } else {
+    calls_->reduce_scatter(sent.data(), length, sent.dtype(), stream);
+  }
+  const Tensor own = pieces.rows(rank(), rank() + 1);
+  if (sum.data() != own.data()) convert(sum, own);
+}
+
+void NcclGroup::gather_pieces(Travel& travel, const Tensor& pieces, Wire wire) {
+  void* const stream = kernels::communication_stream();
+  const std::int64_t length = pieces.dim(1);
+  if (!travels_rounded(pieces, wire))
+    return calls_->all_gather(pieces.data(), length, pieces.dtype(), stream);
+  const Tensor sent = travel.temporary(pieces.shape(), DType::bf16);
+  convert(pieces.rows(rank(), rank() + 1), sent.rows(rank(), rank() + 1));
+  calls_->all_gather(sent.data(), length, DType::bf16, stream);
+  convert(sent, pieces);
+}
+
+std::vector<std::string> NcclGroup::gather(const std::string& text) {
+  require_health();
+  return host_->gather(text);
+}
+
+void NcclGroup::barrier() {
+  require_health();
+  host_->barrier();
+}
+
+}  // namespace seqpe::dist

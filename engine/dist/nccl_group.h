@@ -1,0 +1,53 @@
+// Ranks that NCCL connects, with tensors in the memory of their devices; the host's numbers and
+// texts take another way.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "engine/dist/nccl_calls.h"
+#include "engine/dist/process_group.h"
+
+namespace seqpe::dist {
+
+class NcclGroup final : public ProcessGroup {
+ public:
+  /// `host` carries the host's numbers, and NCCL's id. deterministic: sums are binary trees over
+  /// the ranks, by our own kernels, where NCCL chooses an order by size and machine.
+  NcclGroup(std::unique_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
+            bool deterministic);
+  ~NcclGroup() override;
+
+  int rank() const override { return host_->rank(); }
+  int size() const override { return host_->size(); }
+  int local_rank() const override { return host_->local_rank(); }
+  const char* name() const override { return "NCCL"; }
+  std::unique_ptr<Pending> all_reduce(const Tensor& x, Wire wire) override;
+  std::unique_ptr<Pending> reduce_scatter(const Tensor& x, Wire wire) override;
+  std::unique_ptr<Pending> all_gather(const Tensor& x) override;
+  std::vector<std::string> gather(const std::string& text) override;
+  void barrier() override;
+
+ private:
+  class Travel;
+  std::unique_ptr<Pending> begin(const Tensor& x, const std::function<void(Travel&)>& queue);
+  void reduce_pieces(Travel& travel, const Tensor& pieces, Wire wire);
+  void gather_pieces(Travel& travel, const Tensor& pieces, Wire wire);
+  void require_health();
+  void watch();
+
+  std::unique_ptr<NcclCalls> calls_;
+  std::unique_ptr<ProcessGroup> host_;
+  bool deterministic_;
+  std::mutex mutex_;
+  std::condition_variable ends_;
+  bool ending_ = false;
+  std::string error_;     // what the watch found
+  std::thread watching_;  // the last member: it ends before what it uses
+};
+
+}  // namespace seqpe::dist

@@ -1,0 +1,207 @@
+// The group for tensors on a device: what it asks of NCCL, when, and what it makes of errors.
+#include "engine/dist/nccl_group.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "engine/dist/make_nccl.h"
+#include "engine/train/updater.h"
+#include "models/tasks/lm_task.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/tensor_compare.h"
+#include "tests/support/tiny_language_model.h"
+
+namespace seqpe::dist {
+namespace {
+
+/// One host of two that says what this one says.
+class TwoHosts final : public ProcessGroup {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 2; }
+  int local_rank() const override { return 0; }
+  const char* name() const override { return "two"; }
+  std::unique_ptr<Pending> all_reduce(const Tensor& x, Wire) override {
+    return single_process().all_reduce(x);
+  }
+  std::unique_ptr<Pending> reduce_scatter(const Tensor& x, Wire) override {
+    return single_process().reduce_scatter(x);
+  }
+  std::unique_ptr<Pending> all_gather(const Tensor& x) override {
+    return single_process().all_gather(x);
+  }
+  std::vector<std::string> gather(const std::string& text) override { return {text, text}; }
+  void barrier() override {}
+};
+
+/// Does nothing; tells what it is asked for.
+class Recorder final : public NcclCalls {
+ public:
+  explicit Recorder(std::function<void(const std::string&)> on_call)
+      : on_call_(std::move(on_call)) {}
+  std::string library() const override { return "recorder"; }
+  std::string unique_id() override { return "id"; }
+  void connect(const std::string& id, int rank, int size) override {
+    EXPECT_EQ(id, "id");
+    EXPECT_EQ(rank, 0);
+    EXPECT_EQ(size, 2);
+  }
+  void all_reduce(void*, std::int64_t count, DType dtype, void*) override {
+    told("all_reduce", count, dtype);
+  }
+  void reduce_scatter(void*, std::int64_t count, DType dtype, void*) override {
+    told("reduce_scatter", count, dtype);
+  }
+  void all_gather(void*, std::int64_t count, DType dtype, void*) override {
+    told("all_gather", count, dtype);
+  }
+  void exchange(const void*, void* receive, std::int64_t count, DType dtype, void*) override {
+    kernels::clear_bytes(kernels::device_context(), receive,
+                         2 * static_cast<std::size_t>(count) * size_of(dtype));
+    told("exchange", count, dtype);
+  }
+  std::string error() override { return ""; }
+  void abort() override {}
+
+ private:
+  void told(const char* call, std::int64_t count, DType dtype) const {
+    on_call_(fmt::format("{} {} {}", call, count, name_of(dtype)));
+  }
+  std::function<void(const std::string&)> on_call_;
+};
+
+std::vector<std::string> calls_of(bool deterministic,
+                                  const std::function<void(ProcessGroup&)>& work) {
+  std::vector<std::string> calls;
+  NcclGroup group(
+      std::make_unique<Recorder>([&](const std::string& call) { calls.push_back(call); }),
+      std::make_unique<TwoHosts>(), deterministic);
+  work(group);
+  return calls;
+}
+
+using Calls = std::vector<std::string>;
+
+TEST(NcclGroup, AsksForWhatItIsAskedFor) {
+  const Tensor x = Tensor::zeros({6}, DType::f32, Device::cuda);
+  EXPECT_EQ(calls_of(false,
+                     [&](ProcessGroup& group) {
+                       group.all_reduce(x)->wait();
+                       group.all_reduce(x, Wire::bf16)->wait();
+                       group.reduce_scatter(x)->wait();
+                       group.reduce_scatter(x, Wire::bf16)->wait();
+                       group.all_gather(x)->wait();
+                     }),
+            (Calls{"all_reduce 6 f32", "all_reduce 6 bf16", "reduce_scatter 3 f32",
+                   "reduce_scatter 3 bf16", "all_gather 3 f32"}));
+}
+
+TEST(NcclGroup, ADeterministicSumIsAnExchangeAndOurOwn) {
+  const Tensor odd = Tensor::zeros({5}, DType::f32, Device::cuda);
+  EXPECT_EQ(calls_of(true, [&](ProcessGroup& group) { group.all_reduce(odd)->wait(); }),
+            (Calls{"exchange 3 f32", "all_gather 3 f32"}));
+  EXPECT_EQ(calls_of(true, [&](ProcessGroup& group) { group.all_reduce(odd, Wire::bf16)->wait(); }),
+            (Calls{"exchange 3 bf16", "all_gather 3 bf16"}));
+}
+
+TEST(NcclGroup, ATensorOfTheHostIsRefused) {
+  calls_of(false, [](ProcessGroup& group) {
+    test::expect_error([&] { group.all_reduce(Tensor::zeros({2}))->wait(); },
+                       "[dist] NCCL carries tensors on cuda, got one on cpu.");
+  });
+}
+
+// The host tells a step to the device in the order of backward: when the first bucket is queued,
+// most gradients were not even begun.
+TEST(NcclGroup, BucketsAreQueuedWhileBackwardIsTold) {
+  const auto model = test::tiny_language_model(
+      {"model.layers=4", "model.position=learned", "dist.bucket_mb=0.001"}, DType::f32);
+  model.move_to(Device::cuda);
+  std::vector<std::size_t> written;
+  const std::vector<nn::Parameter> parameters = model.parameters();
+  NcclGroup ranks(std::make_unique<Recorder>([&](const std::string&) {
+                    std::size_t count = 0;
+                    for (const nn::Parameter& parameter : parameters)
+                      count += parameter.value.grad().defined() ? 1 : 0;
+                    written.push_back(count);
+                  }),
+                  std::make_unique<TwoHosts>(), false);
+  models::LmTask task(model, ranks);
+  train::Updater updater(task, model.config().train, ranks, model.config().dist);
+  updater.start(0).wait();
+  ASSERT_GT(written.size(), 8u);
+  EXPECT_LT(written.front(), parameters.size() / 4);
+  EXPECT_TRUE(std::is_sorted(written.begin(), written.end()));
+  EXPECT_LT(written[written.size() / 2], parameters.size());
+  EXPECT_EQ(written.back(), parameters.size()) << "the losses travel last";
+}
+
+/// What one process of the emulated device makes of a tensor.
+class EmulatedNcclTest : public testing::Test {
+ protected:
+  ~EmulatedNcclTest() override { ::unsetenv("SEQPE_EMULATED_NCCL"); }
+  static std::unique_ptr<ProcessGroup> alone(bool deterministic) {
+    class Alone final : public ProcessGroup {
+     public:
+      int rank() const override { return 0; }
+      int size() const override { return 1; }
+      int local_rank() const override { return 0; }
+      const char* name() const override { return "alone"; }
+      std::unique_ptr<Pending> all_reduce(const Tensor& x, Wire) override {
+        return single_process().all_reduce(x);
+      }
+      std::unique_ptr<Pending> reduce_scatter(const Tensor& x, Wire) override {
+        return single_process().reduce_scatter(x);
+      }
+      std::unique_ptr<Pending> all_gather(const Tensor& x) override {
+        return single_process().all_gather(x);
+      }
+      std::vector<std::string> gather(const std::string& text) override { return {text}; }
+      void barrier() override {}
+    };
+    auto host = std::make_unique<Alone>();
+    auto nccl = make_nccl(*host);
+    return std::make_unique<NcclGroup>(std::move(nccl), std::move(host), deterministic);
+  }
+};
+
+TEST_F(EmulatedNcclTest, OneRankKeepsItsNumbersAndRoundsThoseThatTravelAsBf16) {
+  for (const bool deterministic : {false, true}) {
+    SCOPED_TRACE(deterministic);
+    const auto group = alone(deterministic);
+    const float value = 1.001F;
+    const auto after = [&](Wire wire) {
+      const Tensor x = Tensor::full({5}, value, DType::f32, Device::cuda);
+      group->all_reduce(x, wire)->wait();
+      return test::elements<float>(x.to(Device::cpu));
+    };
+    EXPECT_EQ(after(Wire::fp32), std::vector<float>(5, value));
+    EXPECT_EQ(after(Wire::bf16), std::vector<float>(5, static_cast<float>(bf16(value))));
+  }
+}
+
+TEST_F(EmulatedNcclTest, AnErrorOfTheLibraryEndsTheGroup) {
+  ::setenv("SEQPE_EMULATED_NCCL", "error=2", 1);
+  const auto group = alone(false);
+  const Tensor x = Tensor::zeros({4}, DType::f32, Device::cuda);
+  group->all_reduce(x)->wait();
+  EXPECT_NO_THROW(group->gather(""));
+  group->all_reduce(x)->wait();
+  std::string told;
+  for (int i = 0; i < 100 && told.empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    try {
+      group->gather("");
+    } catch (const CommunicationError& error) {
+      told = error.what();
+    }
+  }
+  EXPECT_EQ(told,
+            "[nccl] an error, as asked for. Hint: another rank's own messages; "
+            "NCCL_DEBUG=INFO.");
+  EXPECT_THROW(group->all_reduce(x), CommunicationError);
+}
+
+}  // namespace
+}  // namespace seqpe::dist
