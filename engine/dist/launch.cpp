@@ -24,6 +24,8 @@ std::optional<int> number_of(const char* name) {
   return value;
 }
 
+constexpr int kMasterPort = 29500;  // torchrun's default
+
 /// What a launcher calls the rank and the number of ranks.
 struct Names {
   const char *rank, *size;
@@ -55,7 +57,13 @@ Launch find_launch() {
         "process unset WORLD_SIZE; with MPI: {}.",
         *world, name, kMpirunLine);
   }
-  return found({"RANK", "WORLD_SIZE"}, Launcher::store).value_or(Launch{});
+  Launch launch = found({"RANK", "WORLD_SIZE"}, Launcher::store).value_or(Launch{});
+  launch.address = *text_of("MASTER_ADDR");
+  // torchrun's own store listens on the port that it tells.
+  launch.port = number_of("MASTER_PORT").value_or(kMasterPort) +
+                (text_of("TORCHELASTIC_USE_AGENT_STORE") == "True" ? 1 : 0);
+  launch.local_rank = number_of("LOCAL_RANK").value_or(launch.rank);
+  return launch;
 }
 
 }  // namespace seqpe::dist

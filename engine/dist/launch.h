@@ -16,6 +16,9 @@ struct Launch {
   Launcher launcher = Launcher::none;
   int rank = 0, size = 1;
   std::string told_by;  // the variable that tells the size
+  // Of Launcher::store: where rank 0 listens, and the rank among those of its host.
+  std::string address;
+  int port = 0, local_rank = 0;
 };
 
 /// Throws UsageError where the variables do not fit together.

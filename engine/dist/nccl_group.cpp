@@ -96,8 +96,10 @@ std::unique_ptr<Pending> NcclGroup::all_reduce(const Tensor& x, Wire wire) {
       const Tensor flat = x.view({x.numel()});
       const std::int64_t length = (x.numel() + size() - 1) / size();
       const Tensor padded = travel.temporary({size(), length}, x.dtype()),
-                   begin = padded.view({size() * length}).rows(0, x.numel());
+                   all = padded.view({padded.numel()}), begin = all.rows(0, x.numel()),
+                   rest = all.rows(x.numel(), all.numel());
       convert(flat, begin);
+      kernels::clear_bytes(communication(), rest.data(), rest.bytes());
       reduce_pieces(travel, padded, wire);
       gather_pieces(travel, padded, wire);
       convert(begin, flat);

@@ -4,22 +4,43 @@
 #include "engine/dist/mpi_group.h"
 #include "engine/dist/mpi_library.h"
 #include "engine/dist/nccl_group.h"
+#include "engine/dist/tcp_group.h"
 #include "kernels/device.h"
 
 namespace seqpe::dist {
 
-std::unique_ptr<ProcessGroup> open_group(const Launch& launch, Device device,
-                                         const DistConfig& config) {
-  require<UsageError>(launch.launcher == Launcher::mpi,
-                      "[dist] several processes must be started by MPI, {} is {} in the "
-                      "environment. Hint: {}",
-                      launch.told_by, launch.size, kMpirunLine);
+namespace {
+
+std::unique_ptr<ProcessGroup> open_mpi_group(const Launch& launch, const DistConfig& config) {
   MpiCalls& mpi = open_mpi();
   require<UsageError>(mpi.size() == launch.size,
                       "[dist] MPI must connect the {} processes of {}, it sees {} ({}). Hint: the "
                       "mpirun of another MPI library; with Slurm: srun --mpi=pmix.",
                       launch.size, launch.told_by, mpi.size(), mpi.library());
-  auto host = std::make_unique<MpiGroup>(mpi, config.timeout);
+  return std::make_unique<MpiGroup>(mpi, config.timeout);
+}
+
+std::unique_ptr<ProcessGroup> open_tcp_group(const Launch& launch, Device device,
+                                             const DistConfig& config) {
+  const bool on_gpu = device == Device::cuda && kernels::cuda_device() == kernels::CudaDevice::gpu;
+  require<UsageError>(on_gpu,
+                      "[dist] several processes without a GPU each must be started by MPI, {} is "
+                      "{} in the environment. Hint: {}",
+                      launch.told_by, launch.size, kMpirunLine);
+  return std::make_unique<TcpGroup>(TcpPlace{.rank = launch.rank,
+                                             .size = launch.size,
+                                             .local_rank = launch.local_rank,
+                                             .address = launch.address,
+                                             .port = launch.port},
+                                    config.timeout);
+}
+
+}  // namespace
+
+std::unique_ptr<ProcessGroup> open_group(const Launch& launch, Device device,
+                                         const DistConfig& config) {
+  auto host = launch.launcher == Launcher::mpi ? open_mpi_group(launch, config)
+                                               : open_tcp_group(launch, device, config);
   if (device == Device::cpu) return host;
   kernels::choose_device(host->local_rank());
   auto nccl = make_nccl(*host);

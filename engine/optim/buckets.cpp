@@ -7,11 +7,15 @@ std::vector<Range> bucket_ranges(const ParameterGroup& group, double megabytes) 
                     static_cast<std::int64_t>(size_of(group.gradient().dtype()));
   std::vector<Range> buckets;
   const auto& slices = group.slices();
-  for (auto slice = slices.rbegin(); slice != slices.rend(); ++slice) {
-    if (!buckets.empty() && buckets.back().end - slice->begin <= most) {
-      buckets.back().begin = slice->begin;
-    } else {
-      buckets.push_back({slice->begin, slice->end});
+  for (const bool decay : {true, false}) {
+    const std::size_t before = buckets.size();
+    for (auto slice = slices.rbegin(); slice != slices.rend(); ++slice) {
+      if (slice->parameter.decay != decay) continue;
+      if (buckets.size() > before && buckets.back().end - slice->begin <= most) {
+        buckets.back().begin = slice->begin;
+      } else {
+        buckets.push_back({slice->begin, slice->end});
+      }
     }
   }
   return buckets;

@@ -10,7 +10,8 @@
 namespace seqpe::optim {
 
 /// Runs of whole parameters of at most `megabytes` of gradients, a larger parameter alone. The last
-/// comes first, as backward completes last what forward used first.
+/// comes first, as backward completes last what forward used first; those without weight decay,
+/// biases and layer norms, are small and of all layers: they come at the end.
 std::vector<Range> bucket_ranges(const ParameterGroup& group, double megabytes);
 
 /// The piece of a rank among `size`: all are equally long, what they leave over is no rank's.

@@ -21,7 +21,10 @@ constexpr const char* kAll[] = {"OMPI_COMM_WORLD_RANK",
                                 "SLURM_NTASKS",
                                 "RANK",
                                 "WORLD_SIZE",
-                                "MASTER_ADDR"};
+                                "MASTER_ADDR",
+                                "MASTER_PORT",
+                                "LOCAL_RANK",
+                                "TORCHELASTIC_USE_AGENT_STORE"};
 
 using Variables = std::map<std::string, std::string>;
 
@@ -69,6 +72,17 @@ TEST_F(Launches, AreOfTorchrunsVariables) {
   EXPECT_EQ(launch.launcher, Launcher::store);
   EXPECT_EQ(launch.rank, 1);
   EXPECT_EQ(launch.told_by, "WORLD_SIZE");
+  EXPECT_EQ(launch.address, "node1");
+  EXPECT_EQ(launch.port, 29500);
+  EXPECT_EQ(launch.local_rank, 1);
+  const Launch by_torchrun = launch_with({{"WORLD_SIZE", "8"},
+                                          {"RANK", "5"},
+                                          {"LOCAL_RANK", "1"},
+                                          {"MASTER_ADDR", "node1"},
+                                          {"MASTER_PORT", "4000"},
+                                          {"TORCHELASTIC_USE_AGENT_STORE", "True"}});
+  EXPECT_EQ(by_torchrun.local_rank, 1);
+  EXPECT_EQ(by_torchrun.port, 4001) << "the port itself is that of torchrun's store";
 }
 
 TEST_F(Launches, VariablesThatDoNotFitAreRefused) {

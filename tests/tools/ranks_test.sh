@@ -130,7 +130,7 @@ expect 3 "rank 0 has train.steps: 5, rank 1 train.steps: 6. Hint: the same comma
 expect 3 "the number of processes must divide train.batch_size, got 3 processes and 4 rows" ranks 3 "$engine" train lm "${tiny[@]}" --run no
 expect 3 "the number of processes must divide seqpe.contrastive.pivots, got 4 processes and 2" ranks 4 "$engine" train lm "${tiny[@]}" --run no
 expect 2 "WORLD_SIZE is 2, so RANK must be set too" env WORLD_SIZE=2 "$engine" train lm "${tiny[@]}" --run no
-expect 2 "several processes must be started by MPI, WORLD_SIZE is 2 in the environment. Hint: mpirun -np 2" env WORLD_SIZE=2 RANK=0 MASTER_ADDR=localhost \
+expect 2 "several processes without a GPU each must be started by MPI, WORLD_SIZE is 2 in the environment. Hint: mpirun -np 2" env WORLD_SIZE=2 RANK=0 MASTER_ADDR=localhost \
   "$engine" train lm "${tiny[@]}" --run no
 check "nothing was made" test ! -e no
 finish

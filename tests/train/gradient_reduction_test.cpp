@@ -108,6 +108,24 @@ TEST_F(GradientReductionTest, BucketsHoldRunsOfParametersFromTheLastOn) {
   }
 }
 
+// Biases of all layers lie together behind the weights, and are complete with the first layer's.
+TEST_F(GradientReductionTest, ParametersWithoutWeightDecayTravelLast) {
+  std::vector<nn::Parameter> parameters = parameters_;
+  parameters[1].decay = false;
+  const auto groups = optim::make_groups(parameters);
+  Recorder ranks({});
+  GradientReduction reduction(groups, ranks, buckets_of(1e6));
+  EXPECT_EQ(reduction.count(), 2);
+  for (const auto& group : groups) group.clear_gradients();
+  reduction.begin_step();
+  reduction.arm();
+  autograd::backward(forward(), ones());
+  reduction.finish();
+  ASSERT_EQ(ranks.events.size(), 2u);
+  EXPECT_EQ(ranks.events[0].sent, (std::vector<double>{15, 15, 15, 15, 6, 6, 6, 6}));
+  EXPECT_EQ(ranks.events[1].sent, std::vector<double>(4, 10.0));
+}
+
 TEST_F(GradientReductionTest, MicroBatchesBeforeTheLastSendNothing) {
   Recorder ranks(weights_);
   GradientReduction reduction(groups_, ranks, buckets_of(32));

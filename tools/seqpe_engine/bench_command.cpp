@@ -14,6 +14,7 @@ void add_bench_command(CLI::App& app) {
   add_bench_eval_command(*bench);
   add_bench_kernels_command(*bench);
   add_bench_data_command(*bench);
+  add_bench_scaling_command(*bench);
 }
 
 }  // namespace seqpe::tools

@@ -31,5 +31,6 @@ double peak_resident_megabytes();
 
 void add_bench_train_command(CLI::App& bench);
 void add_bench_eval_command(CLI::App& bench);
+void add_bench_scaling_command(CLI::App& bench);
 
 }  // namespace seqpe::tools

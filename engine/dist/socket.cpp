@@ -1,0 +1,163 @@
+#include "engine/dist/socket.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "kernels/common/error.h"
+
+namespace seqpe::dist {
+namespace {
+
+constexpr auto kBetweenTries = std::chrono::milliseconds(100);
+constexpr std::uint64_t kLongestText = std::uint64_t{1} << 30;
+
+[[noreturn]] void fail(const std::string& what) {
+  throw CommunicationError(fmt::format("[dist] {}: {}.", what, std::strerror(errno)));
+}
+
+int new_socket() {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) fail("cannot make a socket");
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  return descriptor;
+}
+
+/// Milliseconds, for poll.
+int left_until(Deadline deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000'000));
+}
+
+sockaddr_in address_of(const std::string& host, int port) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  require<CommunicationError>(status == 0, "[dist] MASTER_ADDR '{}' is no host that is known: {}.",
+                              host, ::gai_strerror(status));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
+  sockaddr_in address;
+  std::memcpy(&address, found->ai_addr, sizeof address);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
+}  // namespace
+
+Socket::~Socket() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+Socket::Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+Socket& Socket::operator=(Socket&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+Socket Socket::connect(const std::string& address, int port, Deadline deadline) {
+  const sockaddr_in to = address_of(address, port);
+  while (true) {
+    Socket socket(new_socket());
+    if (::connect(socket.descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
+      return socket;
+    if (left_until(deadline) == 0) fail(fmt::format("cannot reach rank 0 at {}:{}", address, port));
+    std::this_thread::sleep_for(kBetweenTries);
+  }
+}
+
+void Socket::wait_for(short event, Deadline deadline) const {
+  pollfd waiting{descriptor_, event, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&waiting, 1, left_until(deadline));
+  } while (ready < 0 && errno == EINTR);
+  require<CommunicationError>(
+      ready > 0,
+      "[dist] another rank did not answer in time (dist.timeout): it hangs, or is far "
+      "slower. Hint: its own messages.");
+}
+
+void Socket::send(const std::string& text, Deadline deadline) const {
+  const std::uint64_t length = text.size();
+  const std::string all = std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
+  for (std::size_t sent = 0; sent < all.size();) {
+    wait_for(POLLOUT, deadline);
+    const ssize_t now =
+        ::send(descriptor_, all.data() + sent, all.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (now < 0 && errno != EAGAIN && errno != EINTR) fail("a message to another rank failed");
+    sent += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
+  }
+}
+
+void Socket::receive_bytes(char* to, std::size_t bytes, Deadline deadline) const {
+  for (std::size_t received = 0; received < bytes;) {
+    wait_for(POLLIN, deadline);
+    const ssize_t now = ::recv(descriptor_, to + received, bytes - received, MSG_DONTWAIT);
+    require<CommunicationError>(now != 0,
+                                "[dist] another rank is gone: it was killed, or ended with an "
+                                "error of its own.");
+    if (now < 0 && errno != EAGAIN && errno != EINTR) fail("a message from another rank failed");
+    received += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
+  }
+}
+
+std::string Socket::receive(Deadline deadline) const {
+  std::uint64_t length = 0;
+  receive_bytes(reinterpret_cast<char*>(&length), sizeof length, deadline);
+  require<CommunicationError>(length <= kLongestText,
+                              "[dist] what came is no message of a rank: it claims {} bytes.",
+                              length);
+  std::string text(length, '\0');
+  receive_bytes(text.data(), text.size(), deadline);
+  return text;
+}
+
+Listener::Listener(int port) : socket_(new_socket()) {
+  const int on = 1;  // what an ended process leaves behind does not keep the port
+  ::setsockopt(socket_.descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const bool bound = ::bind(socket_.descriptor(), reinterpret_cast<const sockaddr*>(&address),
+                            sizeof address) == 0;
+  if (!bound || ::listen(socket_.descriptor(), SOMAXCONN) != 0) {
+    fail(
+        fmt::format("cannot listen on port {} (another job on this host? Hint: another "
+                    "MASTER_PORT)",
+                    port));
+  }
+}
+
+int Listener::port() const {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(socket_.descriptor(), reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin_port);
+}
+
+Socket Listener::accept(Deadline deadline) const {
+  socket_.wait_for(POLLIN, deadline);
+  const int descriptor = ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
+  if (descriptor < 0) fail("cannot accept a rank");
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return Socket(descriptor);
+}
+
+}  // namespace seqpe::dist

@@ -1,0 +1,108 @@
+// Ranks that meet at an address: threads here, each with its own connection.
+#include "engine/dist/tcp_group.h"
+
+#include <gtest/gtest.h>
+
+#include <exception>
+#include <functional>
+#include <thread>
+
+#include "tests/support/expect_error.h"
+
+namespace seqpe::dist {
+namespace {
+
+int free_port() {
+  return Listener(0).port();
+}
+
+/// Runs `work` as each rank; throws what rank 0 threw, or else another.
+void meet(int size, const std::function<void(TcpGroup&)>& work, double timeout = 20) {
+  const int port = free_port();
+  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(size));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      try {
+        TcpGroup group({.rank = rank, .size = size, .local_rank = rank, .port = port}, timeout);
+        work(group);
+      } catch (...) {
+        errors[static_cast<std::size_t>(rank)] = std::current_exception();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+TEST(TcpGroup, TextsAndNumbers) {
+  meet(4, [](TcpGroup& ranks) {
+    const std::string mine(static_cast<std::size_t>(100'000 * ranks.rank()), '7');
+    const auto all = ranks.gather(mine);
+    ASSERT_EQ(all.size(), 4u);
+    for (std::size_t r = 0; r < 4; ++r) EXPECT_EQ(all[r], std::string(100'000 * r, '7'));
+    EXPECT_EQ(ranks.from_first(ranks.is_first() ? "1 2" : ""), "1 2");
+    std::vector<double> numbers{0.5, 1.0 * ranks.rank()};
+    ranks.sum(numbers);
+    EXPECT_EQ(numbers, (std::vector<double>{2.0, 6.0}));
+    EXPECT_TRUE(ranks.any(ranks.rank() == 3));
+    ranks.barrier();
+  });
+}
+
+TEST(TcpGroup, ARankThatEndsIsMissedAtOnce) {
+  test::expect_error<CommunicationError>(
+      [] {
+        meet(3, [](TcpGroup& ranks) {
+          if (ranks.rank() != 2) ranks.gather("");
+        });
+      },
+      "[dist] another rank is gone: it was killed, or ended with an error of its own.");
+}
+
+TEST(TcpGroup, WaitsNoLongerThanTheTimeout) {
+  const int port = free_port();
+  test::expect_error_with<CommunicationError>(
+      [&] { TcpGroup({.rank = 1, .size = 2, .port = port}, 0.3); },
+      fmt::format("[dist] cannot reach rank 0 at 127.0.0.1:{}: ", port));
+  test::expect_error_with<CommunicationError>(
+      [&] { TcpGroup({.rank = 0, .size = 2, .port = port}, 0.3); }, "did not answer in time");
+}
+
+TEST(TcpGroup, TwoJobsOnOnePortAreToldApart) {
+  const int port = free_port();
+  const Listener taken(port);
+  test::expect_error_with<CommunicationError>(
+      [&] { TcpGroup({.rank = 0, .size = 2, .port = port}, 0.3); },
+      fmt::format("[dist] cannot listen on port {} (another job on this host? Hint: another "
+                  "MASTER_PORT)",
+                  port));
+}
+
+TEST(TcpGroup, ARankOfAnotherJobIsRefusedAndTheOthersMeet) {
+  const int port = free_port();
+  std::thread first([&] {
+    TcpGroup group({.rank = 0, .size = 2, .port = port}, 20);
+    EXPECT_EQ(group.gather("a"), (std::vector<std::string>{"a", "b"}));
+  });
+  test::expect_error<CommunicationError>(
+      [&] { TcpGroup({.rank = 1, .size = 3, .port = port}, 20); },
+      fmt::format("[dist] rank 0 at 127.0.0.1:{} refused: 'seqpe 1 3' is not expected here, where "
+                  "2 ranks meet: two jobs on one port (MASTER_PORT)?.",
+                  port));
+  TcpGroup second({.rank = 1, .size = 2, .port = port}, 20);
+  EXPECT_EQ(second.gather("b"), (std::vector<std::string>{"a", "b"}));
+  first.join();
+}
+
+TEST(TcpGroup, CarriesNoTensors) {
+  meet(2, [](TcpGroup& ranks) {
+    test::expect_error_with<UsageError>([&] { ranks.all_gather(Tensor::zeros({2})); },
+                                        "[dist] tensors of the cpu travel by MPI alone.");
+  });
+}
+
+}  // namespace
+}  // namespace seqpe::dist

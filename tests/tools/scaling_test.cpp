@@ -1,0 +1,41 @@
+// The model of scaling, by hand and against what others measured.
+#include "tools/seqpe_engine/scaling.h"
+
+#include <gtest/gtest.h>
+
+namespace seqpe::tools {
+namespace {
+
+TEST(Scaling, AnAllReduceCrossesTheSlowestBus) {
+  const Links links{.gpu_gbs = 100, .node_gbs = 40, .latency_us = 0};
+  EXPECT_EQ(all_reduce_seconds(1e9, 1, 1, links), 0);
+  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e9, 2, 1, links), 0.01);
+  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e9, 2, 2, links), 1.5 / 40);
+  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e9, 1, 2, {.gpu_gbs = 1, .node_gbs = 40, .latency_us = 0}),
+                   1.0 / 40)
+      << "no second GPU in a node";
+  EXPECT_DOUBLE_EQ(all_reduce_seconds(0, 2, 1, {.latency_us = 7}), 7e-6);
+}
+
+TEST(Scaling, BackwardHidesWhatIsCompleteBeforeItsEnd) {
+  const Links links{.gpu_gbs = 100, .node_gbs = 100, .latency_us = 0};
+  // On two GPUs 1 GB takes 10 ms.
+  const ScaledStep hidden =
+      scaled_step({.seconds = 0.1, .gradient_bytes = 5e9, .last_bytes = 1e9}, 2, 1, links);
+  EXPECT_DOUBLE_EQ(hidden.all_reduce_seconds, 0.05);
+  EXPECT_DOUBLE_EQ(hidden.exposed_seconds, 0.01) << "40 of 60 ms of backward cover the rest";
+  EXPECT_DOUBLE_EQ(hidden.efficiency, 0.1 / 0.11);
+  const ScaledStep too_much =
+      scaled_step({.seconds = 0.1, .gradient_bytes = 9e9, .last_bytes = 1e9}, 2, 1, links);
+  EXPECT_DOUBLE_EQ(too_much.exposed_seconds, 0.03);
+}
+
+// NVIDIA/nccl-tests, issue 119: three nodes of eight A100, four adapters of 200 Gb/s each, at best
+// 96 GB/s of bus bandwidth for 128 MB: 2 * 23 / 24 * 134 MB / 96 GB/s.
+TEST(Scaling, AgreesWithPublishedTimes) {
+  const Links a100{.gpu_gbs = 230, .node_gbs = 4 * 24, .latency_us = 0};
+  EXPECT_NEAR(all_reduce_seconds(134217728, 8, 3, a100), 2.68e-3, 0.01e-3);
+}
+
+}  // namespace
+}  // namespace seqpe::tools

@@ -1,0 +1,114 @@
+// seqpe_engine bench scaling: what a training would take on many GPUs, by a model.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "models/tasks/image_classifier.h"
+#include "tools/seqpe_engine/bench_options.h"
+#include "tools/seqpe_engine/scaling.h"
+
+namespace seqpe::tools {
+namespace {
+
+struct ScalingOptions : BenchOptions {
+  std::int64_t gpus = 8, nodes = 1;
+  double step_ms = 0;
+  Links links;
+};
+
+/// The gradients of the configuration's model. The embedding of tokens, tied to the head, is
+/// complete last, and so is the position encoder.
+StepShape shape_of(const ScalingOptions& options, const models::Config& config) {
+  std::vector<nn::Parameter> parameters;
+  if (config.task == models::TaskKind::vit) {
+    models::Config with_classes = config;
+    if (with_classes.model.classes == 0) with_classes.model.classes = 1000;  // ImageNet-1k
+    parameters = models::ImageClassifier(with_classes).parameters();
+  } else {
+    parameters =
+        models::LanguageModel(config, data::make_byte_tokenizer(), DType::f32, options.vocab_size)
+            .parameters();
+  }
+  const double bytes = config.dist.wire == dist::Wire::bf16 ? 2 : 4;
+  StepShape step{.seconds = options.step_ms * 1e-3};
+  for (const nn::Parameter& parameter : parameters) {
+    const double size = bytes * static_cast<double>(parameter.value.numel());
+    step.gradient_bytes += size;
+    if (parameter.group == "encoder" || parameter.name == "transformer.wte.weight")
+      step.last_bytes += size;
+  }
+  return step;
+}
+
+void run_scaling(const ScalingOptions& options) {
+  const models::Config config = options.config();
+  const StepShape step = shape_of(options, config);
+  // One GPU, one node, then twice as many nodes each time.
+  std::vector<std::pair<std::int64_t, std::int64_t>> machines{{1, 1}};
+  if (options.gpus > 1) machines.emplace_back(options.gpus, 1);
+  for (std::int64_t nodes = 2; nodes < options.nodes; nodes *= 2)
+    machines.emplace_back(options.gpus, nodes);
+  if (options.nodes > 1) machines.emplace_back(options.gpus, options.nodes);
+
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  if (!options.json) {
+    fmt::print(
+        "{:.1f} MB of gradients a step, {:.1f} of them at its end; {:.1f} ms of computing; {:.0f} "
+        "GB/s in a node, {:.0f} between\n\n{:>6} {:>6} {:>14} {:>11} {:>9} {:>9} {:>11}\n",
+        step.gradient_bytes / 1e6, step.last_bytes / 1e6, options.step_ms, options.links.gpu_gbs,
+        options.links.node_gbs, "nodes", "GPUs", "all-reduce ms", "exposed ms", "step ms",
+        "speed-up", "efficiency");
+  }
+  for (const auto& [gpus, nodes] : machines) {
+    const ScaledStep scaled = scaled_step(step, gpus, nodes, options.links);
+    const std::int64_t all = gpus * nodes;
+    rows.push_back({{"nodes", nodes},
+                    {"gpus", all},
+                    {"all_reduce_s", scaled.all_reduce_seconds},
+                    {"exposed_s", scaled.exposed_seconds},
+                    {"step_s", scaled.seconds},
+                    {"efficiency", scaled.efficiency}});
+    if (options.json) continue;
+    fmt::print("{:>6} {:>6} {:>14.2f} {:>11.2f} {:>9.2f} {:>8.1f}x {:>10.1f}%\n", nodes, all,
+               1e3 * scaled.all_reduce_seconds, 1e3 * scaled.exposed_seconds, 1e3 * scaled.seconds,
+               static_cast<double>(all) * scaled.efficiency, 100 * scaled.efficiency);
+  }
+  if (options.json)
+    fmt::print("{}\n", nlohmann::ordered_json{{"bench", "scaling"}, {"results", rows}}.dump(1));
+}
+
+}  // namespace
+
+void add_bench_scaling_command(CLI::App& bench) {
+  CLI::App* scaling = bench.add_subcommand(
+      "scaling",
+      "What a step takes on many GPUs, each with the batch of one: a model of computing, bytes and "
+      "links, no measurement (docs/benchmarks.md holds it to published figures)");
+  scaling->footer(
+      "  seqpe_engine bench train --config lm_wikitext103_seqpe ...     the step of one GPU\n"
+      "  seqpe_engine bench scaling --config lm_wikitext103_seqpe --step-ms 35.4 --gpus 8 --nodes "
+      "4");
+  const auto options = std::make_shared<ScalingOptions>();
+  options->add_to(*scaling);
+  scaling->add_option("--step-ms", options->step_ms, "A step of one GPU, as `bench train` tells it")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  scaling->add_option("--gpus", options->gpus, "GPUs a node; default 8")->check(at_least(1));
+  scaling->add_option("--nodes", options->nodes, "Nodes; default 1")->check(at_least(1));
+  scaling
+      ->add_option("--gpu-gbs", options->links.gpu_gbs,
+                   "Bus bandwidth between GPUs of a node in GB/s, as nccl-tests tells it; default "
+                   "476 (eight H100 with NVLink SHARP)")
+      ->check(CLI::PositiveNumber);
+  scaling
+      ->add_option("--node-gbs", options->links.node_gbs,
+                   "The same between nodes, all adapters of one together; default 376 (eight of "
+                   "400 Gb/s at 47 GB/s)")
+      ->check(CLI::PositiveNumber);
+  scaling->add_option("--latency-us", options->links.latency_us, "Of an all-reduce; default 20")
+      ->check(CLI::NonNegativeNumber);
+  scaling->callback([options] { run_scaling(*options); });
+}
+
+}  // namespace seqpe::tools
