@@ -52,6 +52,11 @@ check "one table" test "$(grep -ac "^Token perplexity" spoken.out)" -eq 1
 check "one line a step" test "$(grep -c "^step 4/4" spoken.err)" -eq 1
 check "one line a step in metrics.jsonl" test "$(grep -c '"loss"' spoken/metrics.jsonl)" -eq 4
 
+for count in 1 3; do
+  ranks $count "$engine" eval lm --checkpoint spoken --lengths 16,64 --max-lines 60 --json > "eval_$count.json" 2> eval.err
+done
+check "an evaluation on 3 is that on 1" cmp eval_1.json eval_3.json
+
 # A run goes on with other numbers of processes: 4, 2, 1.
 same=(--quiet --set dist.deterministic=true)
 check "12 steps" train "${same[@]}" --run whole --set train.steps=12

@@ -26,9 +26,8 @@ StepShape shape_of(const ScalingOptions& options, const models::Config& config) 
     if (with_classes.model.classes == 0) with_classes.model.classes = 1000;  // ImageNet-1k
     parameters = models::ImageClassifier(with_classes).parameters();
   } else {
-    parameters =
-        models::LanguageModel(config, data::make_byte_tokenizer(), DType::f32, options.vocab_size)
-            .parameters();
+    parameters = models::LanguageModel(config, data::make_numbered_vocabulary(options.vocab_size))
+                     .parameters();
   }
   const double bytes = config.dist.wire == dist::Wire::bf16 ? 2 : 4;
   StepShape step{.seconds = options.step_ms * 1e-3};

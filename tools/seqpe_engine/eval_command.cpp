@@ -16,6 +16,7 @@
 #include "tools/seqpe_engine/commands.h"
 #include "tools/seqpe_engine/failures.h"
 #include "tools/seqpe_engine/image_sizes.h"
+#include "tools/seqpe_engine/ranks.h"
 #include "tools/seqpe_engine/tables.h"
 
 namespace seqpe::tools {
@@ -119,14 +120,16 @@ void print_results(const Options& options, const char* task, const models::Store
 
 void run_lm(const Options& options) {
   const train::SignalGuard signals;
-  train::Log log(options.verbosity.level());
   const auto tokenizer =
       options.tokenizer.empty() ? std::nullopt : std::optional(options.tokenizer);
   // Looked for once: the run may still train, and its best checkpoint change.
   const models::StoredModel stored = models::find_model(options.checkpoint);
   const auto model = models::open_language_model(stored, tokenizer, overrides_of(options));
   const models::Config& config = model->config();
-  model->move_to(use_device(config));
+  const Device device = use_device(config);
+  dist::ProcessGroup& ranks = open_ranks(config, device);
+  train::Log log(verbosity_of(ranks, options.verbosity.level()));
+  model->move_to(device);
   model->compute_as_trained();
   log.detail(version_text());
   log.say("checkpoint " + told(stored));
@@ -137,18 +140,21 @@ void run_lm(const Options& options) {
   tell_lines(options, text, config.eval.max_lines, log);
   const auto chunks = data::tokenize_text(text, model->tokenizer(),
                                           config.data.text_options(config.eval.max_lines));
-  const auto results = evaluate_lengths(*model, chunks, models::evaluation_lengths(config), log);
-  print_results(options, "lm", stored, path, results);
+  const auto results =
+      evaluate_lengths(*model, chunks, models::evaluation_lengths(config), log, {}, ranks);
+  if (ranks.is_first()) print_results(options, "lm", stored, path, results);
 }
 
 void run_vit(const Options& options) {
   const train::SignalGuard signals;
-  train::Log log(options.verbosity.level());
   const models::StoredModel stored = models::find_model(options.checkpoint);
   const auto model = models::open_image_classifier(stored, overrides_of(options));
   models::Config config = model->config();
   if (!options.data.empty()) config.data.valid_path = options.data;
-  model->move_to(use_device(config));
+  const Device device = use_device(config);
+  dist::ProcessGroup& ranks = open_ranks(config, device);
+  train::Log log(verbosity_of(ranks, options.verbosity.level()));
+  model->move_to(device);
   model->compute_as_trained();
   log.detail(version_text());
   log.say("checkpoint " + told(stored));
@@ -158,7 +164,8 @@ void run_vit(const Options& options) {
   if (options.data.empty()) models::warn_of_seen_images(config, *images);
   const std::string path =
       config.data.valid_path.empty() ? config.data.path : config.data.valid_path;
-  print_results(options, "vit", stored, path, evaluate_sizes(*model, *images, log));
+  const auto results = evaluate_sizes(*model, *images, log, {}, ranks);
+  if (ranks.is_first()) print_results(options, "vit", stored, path, results);
 }
 
 void add_common(CLI::App* command, const std::shared_ptr<Options>& options) {
