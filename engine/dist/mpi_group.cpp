@@ -43,10 +43,16 @@ MpiGroup::MpiGroup(MpiCalls& calls, double timeout)
 }
 
 /// On the worker. What failed once fails at once from then on: nobody waits for lost ranks again.
-void MpiGroup::complete(const char* what, const Request& request, Patience patience) {
+void MpiGroup::complete(const char* what, const std::function<Request()>& begin,
+                        const std::vector<Tensor>& kept, Patience patience) {
   require<CommunicationError>(!failed_, "[dist] {} cannot be: an earlier one failed.", what);
   failed_ = true;
-  wait_for(what, request, patience);
+  try {
+    wait_for(what, begin(), patience);
+  } catch (...) {
+    abandoned_ = kept;
+    throw;
+  }
   failed_ = false;
 }
 
@@ -63,9 +69,9 @@ void MpiGroup::wait_for(const char* what, const Request& request, Patience patie
     const double waited = std::chrono::duration<double>(now - begin).count();
     require<CommunicationError>(
         patience == Patience::endless || waited < timeout_,
-        "[dist] {} did not end within {:.0f} s (dist.timeout): another rank hangs, is far slower, "
+        "[dist] {} did not end within {} s (dist.timeout): another rank hangs, is far slower, "
         "or is gone. Hint: its own messages; the network between the hosts.",
-        what, waited);
+        what, timeout_);
   }
 }
 
@@ -106,7 +112,8 @@ void MpiGroup::reduce_pieces(const Tensor& pieces, Wire wire) {
   const Tensor sent = rounds ? pieces.to(DType::bf16) : pieces,
                received = Tensor::empty(sent.shape(), sent.dtype());
   complete("a sum over the ranks",
-           calls_.exchange(sent.data(), received.data(), sent.rows(0, 1).bytes()));
+           [&] { return calls_.exchange(sent.data(), received.data(), sent.rows(0, 1).bytes()); },
+           {sent, received});
   const Tensor theirs = rounds ? received.to(DType::f32) : received;
   sum_in_a_tree({}, theirs);
   pieces.rows(rank_, rank_ + 1).copy_from(theirs.rows(0, 1));
@@ -116,7 +123,8 @@ void MpiGroup::gather_pieces(const Tensor& pieces, Wire wire) {
   const bool rounds = travels_rounded(pieces, wire);
   const Tensor sent = rounds ? Tensor::empty(pieces.shape(), DType::bf16) : pieces;
   if (rounds) sent.rows(rank_, rank_ + 1).convert_from(pieces.rows(rank_, rank_ + 1));
-  complete("gathering from the ranks", calls_.all_gather(sent.data(), sent.rows(0, 1).bytes()));
+  complete("gathering from the ranks",
+           [&] { return calls_.all_gather(sent.data(), sent.rows(0, 1).bytes()); }, {sent});
   if (rounds) pieces.convert_from(sent);
 }
 
@@ -124,17 +132,19 @@ void MpiGroup::gather_pieces(const Tensor& pieces, Wire wire) {
 void MpiGroup::reduce_left_over(const Tensor& x) {
   const Tensor all = Tensor::empty({size_, x.numel()}, x.dtype());
   all.rows(rank_, rank_ + 1).view(x.shape()).copy_from(x);
-  complete("a sum over the ranks", calls_.all_gather(all.data(), x.bytes()));
+  complete("a sum over the ranks", [&] { return calls_.all_gather(all.data(), x.bytes()); }, {all});
   sum_in_a_tree({}, all);
   x.copy_from(all.rows(0, 1).view(x.shape()));
 }
 
 /// Equally long texts, one after the other.
 std::string MpiGroup::gather_bytes(const std::string& mine) {
-  std::string all(mine.size() * static_cast<std::size_t>(size_), '\0');
-  std::memcpy(all.data() + mine.size() * static_cast<std::size_t>(rank_), mine.data(), mine.size());
-  complete("a message to all ranks", calls_.all_gather(all.data(), mine.size()));
-  return all;
+  const auto length = static_cast<std::int64_t>(mine.size());
+  const Tensor all = Tensor::empty({size_, length}, DType::u8);
+  if (length > 0) std::memcpy(all.rows(rank_, rank_ + 1).data(), mine.data(), mine.size());
+  complete("a message to all ranks", [&] { return calls_.all_gather(all.data(), mine.size()); },
+           {all});
+  return {static_cast<const char*>(all.data()), all.bytes()};
 }
 
 std::vector<std::string> MpiGroup::gather(const std::string& text) {
@@ -158,7 +168,12 @@ std::vector<std::string> MpiGroup::gather(const std::string& text) {
 }
 
 void MpiGroup::barrier() {
-  worker_.ask([this] { complete("a barrier", calls_.barrier(), Patience::endless); }).get();
+  worker_
+      .ask([this] {
+        complete(
+            "a barrier", [&] { return calls_.barrier(); }, {}, Patience::endless);
+      })
+      .get();
 }
 
 }  // namespace seqpe::dist

@@ -30,7 +30,9 @@ class MpiGroup final : public ProcessGroup {
  private:
   using Request = std::unique_ptr<MpiCalls::Request>;
   enum class Patience : std::uint8_t { timeout, endless };
-  void complete(const char* what, const Request& request, Patience patience = Patience::timeout);
+  /// `begin` starts a collective; `kept`: what it reads and writes.
+  void complete(const char* what, const std::function<Request()>& begin,
+                const std::vector<Tensor>& kept = {}, Patience patience = Patience::timeout);
   void wait_for(const char* what, const Request& request, Patience patience) const;
   std::unique_ptr<Pending> ask(const Tensor& x, std::function<void()> job);
   void reduce(const Tensor& x, Wire wire);
@@ -44,6 +46,7 @@ class MpiGroup final : public ProcessGroup {
   int rank_, size_, local_rank_;
   std::unique_ptr<LostRanks> lost_;
   bool failed_ = false;
+  std::vector<Tensor> abandoned_;  // a collective that failed may still write to them
   Worker worker_;  // the one thread that calls MPI; the last member: it ends before what it uses
 };
 

@@ -9,7 +9,7 @@ namespace seqpe::dist {
 /// there is none, or it finds no MPI library.
 MpiCalls& open_mpi();
 
-/// True if open_mpi() was called, finish() not yet.
+/// True if open_mpi() was called.
 bool mpi_is_open();
 
 }  // namespace seqpe::dist

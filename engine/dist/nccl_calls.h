@@ -17,7 +17,6 @@ class NcclCalls {
  public:
   virtual ~NcclCalls() = default;
 
-  virtual std::string library() const = 0;
   /// What rank 0 gives to all, to be found by it.
   virtual std::string unique_id() = 0;
   virtual void connect(const std::string& id, int rank, int size) = 0;

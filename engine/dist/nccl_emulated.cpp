@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
 #include <thread>
 
@@ -29,7 +28,6 @@ class EmulatedNccl final : public NcclCalls {
  public:
   explicit EmulatedNccl(ProcessGroup& host) : host_(host) {}
 
-  std::string library() const override { return "emulated NCCL"; }
   std::string unique_id() override { return kId; }
   void connect(const std::string& id, int, int) override {
     require<CommunicationError>(id == kId, "[nccl] the id must be '{}', got '{}'.", kId, id);

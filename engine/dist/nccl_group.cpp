@@ -44,7 +44,7 @@ class NcclGroup::Travel final : public Pending {
 
 NcclGroup::NcclGroup(std::unique_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
                      bool deterministic)
-    : calls_(std::move(calls)), host_(std::move(host)), deterministic_(deterministic) {
+    : host_(std::move(host)), calls_(std::move(calls)), deterministic_(deterministic) {
   calls_->connect(host_->from_first(host_->is_first() ? calls_->unique_id() : ""), host_->rank(),
                   host_->size());
   watching_ = std::thread([this] { watch(); });

@@ -2,7 +2,6 @@
 // texts take another way.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -40,8 +39,8 @@ class NcclGroup final : public ProcessGroup {
   void require_health();
   void watch();
 
+  std::unique_ptr<ProcessGroup> host_;  // before what may send by it
   std::unique_ptr<NcclCalls> calls_;
-  std::unique_ptr<ProcessGroup> host_;
   bool deterministic_;
   std::mutex mutex_;
   std::condition_variable ends_;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <mutex>
 
 #include "engine/dist/nccl_calls.h"
 #include "kernels/common/error.h"
@@ -46,11 +47,6 @@ class Nccl final : public NcclCalls {
     if (communicator_ != nullptr) ncclCommDestroy(communicator_);
   }
 
-  std::string library() const override {
-    int version = 0;
-    check(ncclGetVersion(&version), "ncclGetVersion");
-    return fmt::format("NCCL {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
-  }
   std::string unique_id() override {
     ncclUniqueId id;
     check(ncclGetUniqueId(&id), "ncclGetUniqueId");
@@ -68,23 +64,27 @@ class Nccl final : public NcclCalls {
   }
 
   void all_reduce(void* x, std::int64_t count, DType dtype, void* stream) override {
+    const auto lock = connected();
     check(ncclAllReduce(x, x, static_cast<std::size_t>(count), type_of(dtype), ncclSum,
                         communicator_, static_cast<cudaStream_t>(stream)),
           "ncclAllReduce", communicator_);
   }
   void reduce_scatter(void* x, std::int64_t count, DType dtype, void* stream) override {
+    const auto lock = connected();
     check(ncclReduceScatter(x, piece(x, rank_, count, dtype), static_cast<std::size_t>(count),
                             type_of(dtype), ncclSum, communicator_,
                             static_cast<cudaStream_t>(stream)),
           "ncclReduceScatter", communicator_);
   }
   void all_gather(void* x, std::int64_t count, DType dtype, void* stream) override {
+    const auto lock = connected();
     check(ncclAllGather(piece(x, rank_, count, dtype), x, static_cast<std::size_t>(count),
                         type_of(dtype), communicator_, static_cast<cudaStream_t>(stream)),
           "ncclAllGather", communicator_);
   }
   void exchange(const void* send, void* receive, std::int64_t count, DType dtype,
                 void* stream) override {
+    const auto lock = connected();
     const auto elements = static_cast<std::size_t>(count);
     auto* const on = static_cast<cudaStream_t>(stream);
     check(ncclGroupStart(), "ncclGroupStart");
@@ -100,17 +100,27 @@ class Nccl final : public NcclCalls {
   }
 
   std::string error() override {
+    const std::scoped_lock lock(mutex_);
     ncclResult_t result = ncclSuccess;
     if (communicator_ == nullptr) return "";
     ncclCommGetAsyncError(communicator_, &result);
     return result == ncclSuccess || result == ncclInProgress ? "" : ncclGetErrorString(result);
   }
   void abort() override {
+    const std::scoped_lock lock(mutex_);
     if (communicator_ != nullptr) ncclCommAbort(communicator_);
     communicator_ = nullptr;
   }
 
  private:
+  /// A thread that watches may have ended the communicator: to be locked for every use of it.
+  std::unique_lock<std::mutex> connected() {
+    std::unique_lock lock(mutex_);
+    require<CommunicationError>(communicator_ != nullptr, "[nccl] the communicator was aborted.");
+    return lock;
+  }
+
+  std::mutex mutex_;
   ncclComm_t communicator_ = nullptr;
   int rank_ = 0, size_ = 1;
 };

@@ -1,5 +1,8 @@
 #include "engine/dist/open_group.h"
 
+#include <cstdio>
+#include <cstdlib>
+
 #include "engine/dist/make_nccl.h"
 #include "engine/dist/mpi_group.h"
 #include "engine/dist/mpi_library.h"
@@ -10,6 +13,8 @@
 namespace seqpe::dist {
 
 namespace {
+
+bool met_over_tcp = false;
 
 std::unique_ptr<ProcessGroup> open_mpi_group(const Launch& launch, const DistConfig& config) {
   MpiCalls& mpi = open_mpi();
@@ -27,6 +32,7 @@ std::unique_ptr<ProcessGroup> open_tcp_group(const Launch& launch, Device device
                       "[dist] several processes without a GPU each must be started by MPI, {} is "
                       "{} in the environment. Hint: {}",
                       launch.told_by, launch.size, kMpirunLine);
+  met_over_tcp = true;
   return std::make_unique<TcpGroup>(TcpPlace{.rank = launch.rank,
                                              .size = launch.size,
                                              .local_rank = launch.local_rank,
@@ -48,9 +54,16 @@ std::unique_ptr<ProcessGroup> open_group(const Launch& launch, Device device,
 }
 
 void leave_group(int code) {
-  if (!mpi_is_open()) return;
-  if (code == 0) return open_mpi().finish();
-  open_mpi().abort(code);
+  if (mpi_is_open()) {
+    if (code == 0) return open_mpi().finish();
+    open_mpi().abort(code);
+  }
+  // Ranks that met over TCP see the connection end. What the device still waits for would keep this
+  // process: it ends as it is.
+  if (code != 0 && met_over_tcp) {
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
 }
 
 }  // namespace seqpe::dist

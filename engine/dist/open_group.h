@@ -14,7 +14,7 @@ std::unique_ptr<ProcessGroup> open_group(const Launch& launch, Device device,
                                          const DistConfig& config);
 
 /// Parts from the other ranks at the end of the process: in good order (code 0), together with
-/// them, or by ending them all. Returns where there are none.
+/// them, or by ending them all, and this process. Returns where there are none.
 void leave_group(int code);
 
 }  // namespace seqpe::dist

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "engine/dist/launch.h"
@@ -15,7 +16,7 @@ Deadline after(double seconds) {
              std::chrono::duration<double>(seconds));
 }
 
-constexpr double kEndless = 1e6;  // seconds
+constexpr double kEndless = 1e6, kGreetingSeconds = 3;
 
 /// What a rank says when it comes: who it is, and of how many.
 std::string greeting(const TcpPlace& place) {
@@ -69,7 +70,12 @@ void TcpGroup::accept_all(Deadline deadline) {
   std::vector<std::optional<Socket>> places(static_cast<std::size_t>(place_.size));
   for (int found = 1; found < place_.size;) {
     Socket socket = listener.accept(deadline);
-    const std::string said = socket.receive(deadline);
+    std::string said;
+    try {
+      said = socket.receive(std::min(deadline, after(kGreetingSeconds)));
+    } catch (const CommunicationError&) {
+      continue;  // a stranger
+    }
     TcpPlace other{.rank = -1};
     for (int rank = 1; rank < place_.size; ++rank) {
       other = {.rank = rank, .size = place_.size};

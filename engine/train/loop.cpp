@@ -32,6 +32,7 @@ class Trainer {
   }
 
   Outcome run() {
+    ranks_.barrier();  // reading a checkpoint takes one longer than another
     if (options_.on_start) options_.on_start();
     const bool own = options_.resume && is_of_run(*options_.resume, options_.run);
     if (ranks_.is_first()) open_run(own);
@@ -124,8 +125,10 @@ class Trainer {
   bool evaluate_or_save(bool saved) {
     try {
       return evaluate();
+    } catch (const CommunicationError&) {
+      throw;  // nothing can be done together any more
     } catch (const std::exception&) {
-      if (!saved) save(false);
+      if (!saved) save(false);  // all ranks are here: evaluations fail together
       throw;
     }
   }
@@ -169,6 +172,7 @@ class Trainer {
   /// By rank 0, for which the others wait.
   void save(bool best) const {
     const kernels::TraceRange trace("checkpoint");
+    ranks_.barrier();  // an error of another must not end in a checkpoint
     const auto moments = updater_.moments();
     if (ranks_.is_first()) write_all(moments, best);
     ranks_.barrier();

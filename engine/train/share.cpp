@@ -12,6 +12,9 @@ bool divides(std::int64_t part, std::int64_t whole) {
 Share deterministic_share(const TrainConfig& config, const dist::DistConfig& dist,
                           std::int64_t rank, std::int64_t size) {
   const std::int64_t shards = dist.shards, batch = config.batch_size;
+  require<ConfigError>(dist.wire == dist::Wire::fp32,
+                       "[config] dist.wire must be fp32 with dist.deterministic: what is rounded "
+                       "would depend on the number of processes; got bf16.");
   require<ConfigError>(std::has_single_bit(static_cast<std::uint64_t>(shards)),
                        "[config] dist.shards must be a power of two, got {}.", shards);
   require<ConfigError>(divides(shards, batch),

@@ -52,6 +52,7 @@ void stop_here_if_requested() {
 }
 
 void stop_if_any_requested(dist::ProcessGroup& ranks) {
+  ranks.barrier();  // one may have worked far longer than another
   require<StoppedError>(!ranks.any(stop_requested()), "stopped by a signal");
 }
 

@@ -63,7 +63,7 @@ Updater::Updater(Objective& objective, const TrainConfig& config, dist::ProcessG
   if (dist.zero > 0) zero_.emplace(groups_, ranks, dist);
   if (dist.deterministic) {
     micro_batches_ = std::make_unique<ShardTree>(share, groups_, ranks, dist);
-  } else if (ranks.size() == 1) {
+  } else if (&ranks == &dist::single_process()) {
     micro_batches_ = std::make_unique<MicroBatches>(share);
   } else {
     reduction_.emplace(groups_, ranks, dist);

@@ -78,7 +78,7 @@ class Updater {
   const TrainConfig& config_;
   dist::ProcessGroup& ranks_;
   std::vector<optim::ParameterGroup> groups_;
-  std::optional<GradientReduction> reduction_;  // none in a deterministic step, or for one rank
+  std::optional<GradientReduction> reduction_;  // none in a deterministic step, or without others
   std::unique_ptr<MicroBatches> micro_batches_;
   std::optional<Zero> zero_;
   optim::Clipping clipping_;

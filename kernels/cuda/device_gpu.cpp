@@ -103,6 +103,7 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
 void choose_device(int index) {
   int count = 0;
   check_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
+  if (count == 1) index = 0;  // a launcher shows each process its own
   require<DeviceError>(
       index < count,
       "[cuda] this process is number {} of its host and needs a GPU of its own, {} "

@@ -6,6 +6,7 @@
 
 #include "engine/autograd/node.h"
 #include "engine/data/image_loader.h"
+#include "engine/dist/shared_failure.h"
 #include "engine/ops/cross_entropy.h"
 
 namespace seqpe::models {
@@ -66,17 +67,21 @@ SizeEvaluation evaluate_size(const ImageClassifier& model, const data::ImageData
   // from the one rank that computes it: zeros of the others change no bit.
   const std::int64_t batches = (result.images + at_once - 1) / at_once;
   std::vector<BatchSums> sums(static_cast<std::size_t>(batches));
+  dist::SharedFailure failure;
   for (std::int64_t round = 0; round < batches; round += ranks.size()) {
     const std::int64_t end = std::min(batches, round + ranks.size()), mine = round + ranks.rank(),
                        begin = mine * at_once;
     if (mine < end) {
-      const data::EvaluationBatch batch =
-          data::evaluation_batch(images, begin, std::min(at_once, result.images - begin), size,
-                                 data::kImageNetStatistics, threads);
-      sums[static_cast<std::size_t>(mine)] = sums_of(model, batch, pe);
+      failure.attempt([&] {
+        const data::EvaluationBatch batch =
+            data::evaluation_batch(images, begin, std::min(at_once, result.images - begin), size,
+                                   data::kImageNetStatistics, threads);
+        sums[static_cast<std::size_t>(mine)] = sums_of(model, batch, pe);
+      });
     }
     if (on_evaluated) on_evaluated(std::min(end * at_once, result.images), result.images);
   }
+  failure.throw_together(ranks);
   ranks.sum({sums.data()->data(), sums.size() * kBatchSums});
   BatchSums all{};
   for (const BatchSums& batch : sums) {

@@ -23,6 +23,16 @@ data::ImageLoaderOptions loader_options(const Config& config, const train::Share
           .workers = static_cast<int>(config.data.workers)};
 }
 
+/// Images are mixed in pairs, of which a rank must hold both.
+train::Share whole_pairs(const train::Share& share, const Config& config) {
+  require<ConfigError>(
+      share.rows() == share.batch || share.rows() % 2 == 0 || !config.data.augment.mixup_options(),
+      "[config] train.batch_size must give each process an even number of images "
+      "(mixup, CutMix), got {} for each of {}.",
+      share.rows(), share.batch / share.rows());
+  return share;
+}
+
 }  // namespace
 
 std::shared_ptr<const data::ImageDataset> open_images(const Config& config, data::Split split,
@@ -56,7 +66,7 @@ ImageTask::ImageTask(const ImageClassifier& model,
                      dist::ProcessGroup& ranks)
     : model_(model),
       ranks_(ranks),
-      share_(share_of_rank(model, ranks)),
+      share_(whole_pairs(share_of_rank(model, ranks), model.config())),
       training_(std::move(training)),
       validation_(std::move(validation)),
       loader_(training_, loader_options(model.config(), share_)),

@@ -37,6 +37,7 @@ class ImageTask final : public train::Task {
   void save(const std::filesystem::path& directory) const override;
   void load(const std::filesystem::path& directory) override;
 
+  const train::Share& share() const { return share_; }
   const data::ImageDataset& training() const { return *training_; }
   const data::ImageDataset& validation() const { return *validation_; }
   /// The evaluation of the weights as they are; none after a step or another checkpoint.

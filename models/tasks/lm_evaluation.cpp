@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "engine/autograd/node.h"
+#include "engine/dist/shared_failure.h"
 #include "models/positions/prefix_positions.h"
 
 namespace seqpe::models {
@@ -96,17 +97,20 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
   const std::vector<Batch> batches = batches_of(blocks);
   std::vector<double> sums(2 * batches.size());
   const auto size = static_cast<std::size_t>(ranks.size());
+  dist::SharedFailure failure;
   for (std::size_t round = 0; round < batches.size(); round += size) {
     const std::size_t last = std::min(batches.size(), round + size) - 1,
                       mine = round + static_cast<std::size_t>(ranks.rank());
     if (mine <= last) {
-      const auto [begin, end] = batches[mine];
-      std::tie(sums[2 * mine], sums[2 * mine + 1]) =
-          sum_of_losses(model, chunks, std::span(blocks).subspan(begin, end - begin),
-                        positions.of(blocks[begin].length));
+      failure.attempt([&, batch = batches[mine]] {
+        std::tie(sums[2 * mine], sums[2 * mine + 1]) = sum_of_losses(
+            model, chunks, std::span(blocks).subspan(batch.begin, batch.end - batch.begin),
+            positions.of(blocks[batch.begin].length));
+      });
     }
     if (on_evaluated) on_evaluated(static_cast<std::int64_t>(batches[last].end), result.blocks);
   }
+  failure.throw_together(ranks);
   ranks.sum(sums);
   double nll = 0;
   for (std::size_t batch = 0; batch < batches.size(); ++batch) {

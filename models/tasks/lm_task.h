@@ -30,6 +30,7 @@ class LmTask final : public train::Task {
   void load(const std::filesystem::path& directory) override;
 
   std::int64_t training_tokens() const;
+  const train::Share& share() const { return share_; }
   const data::Chunks& validation() const { return validation_; }
   /// The evaluation of the weights as they are; none after a step or another checkpoint.
   const std::optional<LengthEvaluation>& evaluated() const { return evaluated_; }

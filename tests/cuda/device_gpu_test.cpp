@@ -252,6 +252,8 @@ TEST(CudaMachine, AProcessTakesTheGpuOfItsNumber) {
       [] { choose_device(2); },
       "[cuda] this process is number 2 of its host and needs a GPU of its own, 2 are seen. Hint: "
       "fewer processes a host, or CUDA_VISIBLE_DEVICES unset.");
+  test::set_machine({.gpus = 1});
+  EXPECT_NO_THROW(choose_device(3)) << "each process sees one of its own";
   test::set_machine({});
 }
 

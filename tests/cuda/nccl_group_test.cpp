@@ -5,10 +5,10 @@
 
 #include <cstdlib>
 
-#include "engine/dist/make_nccl.h"
 #include "engine/train/updater.h"
 #include "models/tasks/lm_task.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/one_rank.h"
 #include "tests/support/tensor_compare.h"
 #include "tests/support/tiny_language_model.h"
 
@@ -40,7 +40,6 @@ class Recorder final : public NcclCalls {
  public:
   explicit Recorder(std::function<void(const std::string&)> on_call)
       : on_call_(std::move(on_call)) {}
-  std::string library() const override { return "recorder"; }
   std::string unique_id() override { return "id"; }
   void connect(const std::string& id, int rank, int size) override {
     EXPECT_EQ(id, "id");
@@ -141,35 +140,12 @@ TEST(NcclGroup, BucketsAreQueuedWhileBackwardIsTold) {
 class EmulatedNcclTest : public testing::Test {
  protected:
   ~EmulatedNcclTest() override { ::unsetenv("SEQPE_EMULATED_NCCL"); }
-  static std::unique_ptr<ProcessGroup> alone(bool deterministic) {
-    class Alone final : public ProcessGroup {
-     public:
-      int rank() const override { return 0; }
-      int size() const override { return 1; }
-      int local_rank() const override { return 0; }
-      const char* name() const override { return "alone"; }
-      std::unique_ptr<Pending> all_reduce(const Tensor& x, Wire) override {
-        return single_process().all_reduce(x);
-      }
-      std::unique_ptr<Pending> reduce_scatter(const Tensor& x, Wire) override {
-        return single_process().reduce_scatter(x);
-      }
-      std::unique_ptr<Pending> all_gather(const Tensor& x) override {
-        return single_process().all_gather(x);
-      }
-      std::vector<std::string> gather(const std::string& text) override { return {text}; }
-      void barrier() override {}
-    };
-    auto host = std::make_unique<Alone>();
-    auto nccl = make_nccl(*host);
-    return std::make_unique<NcclGroup>(std::move(nccl), std::move(host), deterministic);
-  }
 };
 
 TEST_F(EmulatedNcclTest, OneRankKeepsItsNumbersAndRoundsThoseThatTravelAsBf16) {
   for (const bool deterministic : {false, true}) {
     SCOPED_TRACE(deterministic);
-    const auto group = alone(deterministic);
+    const auto group = test::one_nccl_rank(deterministic);
     const float value = 1.001F;
     const auto after = [&](Wire wire) {
       const Tensor x = Tensor::full({5}, value, DType::f32, Device::cuda);
@@ -183,7 +159,7 @@ TEST_F(EmulatedNcclTest, OneRankKeepsItsNumbersAndRoundsThoseThatTravelAsBf16) {
 
 TEST_F(EmulatedNcclTest, AnErrorOfTheLibraryEndsTheGroup) {
   ::setenv("SEQPE_EMULATED_NCCL", "error=2", 1);
-  const auto group = alone(false);
+  const auto group = test::one_nccl_rank();
   const Tensor x = Tensor::zeros({4}, DType::f32, Device::cuda);
   group->all_reduce(x)->wait();
   EXPECT_NO_THROW(group->gather(""));

@@ -133,7 +133,7 @@ TEST(MpiGroup, WaitsNoLongerThanTheTimeout) {
             },
             0.6);
       },
-      "did not end within 1 s (dist.timeout): another rank hangs, is far slower, or is gone.");
+      "did not end within 0.6 s (dist.timeout): another rank hangs, is far slower, or is gone.");
 }
 
 TEST(MpiGroup, WhatFailedOnceFailsAtOnceFromThenOn) {

@@ -2,6 +2,7 @@
 # Two hosts, network namespaces with names of their own, over TCP: the bits of one process, a lost rank on the other host, doctor.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
+[ -e "$(dirname "$engine")/libseqpe_mpi.so" ] || { skip "this build has no MPI: apt install libopenmpi-dev openmpi-bin"; finish; }
 
 one=seqpe_a_$$ two=seqpe_b_$$
 if ! { ip netns add "$one" && ip netns add "$two"; } 2> reason; then

@@ -30,12 +30,5 @@ TEST(Scaling, BackwardHidesWhatIsCompleteBeforeItsEnd) {
   EXPECT_DOUBLE_EQ(too_much.exposed_seconds, 0.03);
 }
 
-// NVIDIA/nccl-tests, issue 119: three nodes of eight A100, four adapters of 200 Gb/s each, at best
-// 96 GB/s of bus bandwidth for 128 MB: 2 * 23 / 24 * 134 MB / 96 GB/s.
-TEST(Scaling, AgreesWithPublishedTimes) {
-  const Links a100{.gpu_gbs = 230, .node_gbs = 4 * 24, .latency_us = 0};
-  EXPECT_NEAR(all_reduce_seconds(134217728, 8, 3, a100), 2.68e-3, 0.01e-3);
-}
-
 }  // namespace
 }  // namespace seqpe::tools

@@ -57,6 +57,10 @@ TEST(Share, WhatCannotBeCutIsRefused) {
   const auto shards = [](std::int64_t count) {
     return dist::DistConfig{.deterministic = true, .shards = count};
   };
+  refused(
+      batch_of(12), {.deterministic = true, .wire = dist::Wire::bf16}, 1,
+      "[config] dist.wire must be fp32 with dist.deterministic: what is rounded would depend on "
+      "the number of processes; got bf16.");
   refused(batch_of(12), shards(3), 1, "[config] dist.shards must be a power of two, got 3.");
   refused(batch_of(12), shards(8), 1,
           "[config] dist.shards must divide train.batch_size 12, got 8.");

@@ -40,17 +40,17 @@ check_size() {
   return 1
 }
 
-# Libraries of a pack: its own; cuBLASLt from this machine's CUDA or from PyTorch's; the C++ library of the pack only if this
+# Libraries of a pack: its own; cuBLASLt and NCCL from this machine's CUDA or from PyTorch's; the C++ library of the pack only if this
 # machine's is too old or missing, for the newer one serves both.
 use_packed_libraries() {
   local folder missing
   export LD_LIBRARY_PATH=$root/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
   ! ldd "$bin/cuda_test" 2>&1 | grep -qE "GLIBCXX|CXXABI|GCC_|lib(stdc\+\+|gcc_s).*not found" ||
     export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$root/lib/gcc
-  missing=$(ldd "$bin/cuda_test" 2> /dev/null | sed -n 's/^\s*\(libcublasLt\S*\) => not found/\1/p')
-  [ -n "$missing" ] || return 0
-  for folder in /usr/local/cuda*/lib64 /usr/local/cuda*/lib /usr/local/cuda*/targets/*/lib \
-    $("$python" -c 'import sys; print(*(path + "/nvidia/cu13/lib " + path + "/nvidia/cublas/lib" for path in sys.path if path))' 2> /dev/null); do
-    [ ! -f "$folder/$missing" ] || { export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$folder; return 0; }
+  for missing in $(ldd "$bin"/* 2> /dev/null | sed -n 's/^\s*\(libcublasLt\S*\|libnccl\S*\) => not found/\1/p' | sort -u); do
+    for folder in /usr/local/cuda*/lib64 /usr/local/cuda*/lib /usr/local/cuda*/targets/*/lib \
+      $("$python" -c 'import sys; print(*(path + "/nvidia/cu13/lib " + path + "/nvidia/cublas/lib " + path + "/nvidia/nccl/lib" for path in sys.path if path))' 2> /dev/null); do
+      [ ! -f "$folder/$missing" ] || { export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$folder; break; }
+    done
   done
 }

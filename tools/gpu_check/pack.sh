@@ -13,14 +13,15 @@ mkdir -p "$pack"/{bin,lib/gcc,tests,tools}
 (build_for_gpu "${SEQPE_CUDA_ARCHITECTURES:-$both_architectures}") || { echo "gpu_check: no pack, the build did not end." >&2; exit 1; }
 write_bounds "$pack/bounds.json"
 
-for program in cuda_test golden_test seqpe_engine seqpe_kernel_times; do
+for program in cuda_test golden_test seqpe_engine seqpe_kernel_times libseqpe_nccl.so; do
+  [ -e "$gpu_build/bin/$program" ] || { echo "gpu_check: left out: $program, which was not built"; continue; }
   strip -o "$pack/bin/$program" "$gpu_build/bin/$program"
 done
-# What a bare machine lacks. It has the C library; cuBLASLt comes with its CUDA, and is ten times a pack's size.
+# What a bare machine lacks. It has the C library; cuBLASLt and NCCL come with its CUDA, and are many times a pack's size.
 ldd "$pack"/bin/* | sed -n 's/.* => \(\/\S*\) .*/\1/p' | sort -u | while read -r library; do
   case ${library##*/} in
     libc.* | libm.* | libdl.* | librt.* | libpthread.*) ;;
-    libcublasLt.*) echo "gpu_check: left out: $library; the GPU machine's CUDA has it" ;;
+    libcublasLt.* | libnccl.*) echo "gpu_check: left out: $library; the GPU machine's CUDA has it" ;;
     libstdc++.* | libgcc_s.*) cp -L "$library" "$pack/lib/gcc/" ;;
     *) cp -L "$library" "$pack/lib/" ;;
   esac

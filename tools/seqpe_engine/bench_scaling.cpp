@@ -83,7 +83,7 @@ void add_bench_scaling_command(CLI::App& bench) {
   CLI::App* scaling = bench.add_subcommand(
       "scaling",
       "What a step takes on many GPUs, each with the batch of one: a model of computing, bytes and "
-      "links, no measurement (docs/benchmarks.md holds it to published figures)");
+      "links, no measurement");
   scaling->footer(
       "  seqpe_engine bench train --config lm_wikitext103_seqpe ...     the step of one GPU\n"
       "  seqpe_engine bench scaling --config lm_wikitext103_seqpe --step-ms 35.4 --gpus 8 --nodes "

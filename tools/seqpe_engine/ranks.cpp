@@ -1,24 +1,43 @@
 #include "tools/seqpe_engine/ranks.h"
 
 #include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
 #include <memory>
 #include <sstream>
 
 #include "engine/core/warning.h"
 #include "engine/dist/open_group.h"
+#include "kernels/common/isa.h"
+#include "seqpe_engine/commit.h"
+#include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
 namespace {
+
+bool agreed_to_stop = false;
+
+std::string host_name() {
+  char host[HOST_NAME_MAX + 1] = {};
+  ::gethostname(host, sizeof host - 1);
+  return host;
+}
 
 std::unique_ptr<dist::ProcessGroup>& opened() {
   static std::unique_ptr<dist::ProcessGroup> group;
   return group;
 }
 
+/// Other code or another instruction set rounds differently: weights that every rank computes for
+/// itself would drift apart.
 void check_same_configuration(const models::Config& config, dist::ProcessGroup& ranks) {
   models::Config copy = config;
-  std::string mine;  // a line a key
+  std::string mine = fmt::format("commit: {}\ninstruction set: {}\n", kCommit,
+                                 kernels::name_of(kernels::active_isa()));  // a line a key
   for (const config::Field& field : models::fields_of(copy))
     mine += fmt::format("{}: {}\n", field.key, field.get());
   const std::vector<std::string> all = ranks.gather(mine);
@@ -27,10 +46,27 @@ void check_same_configuration(const models::Config& config, dist::ProcessGroup& 
     for (std::string a, b; std::getline(first, a) && std::getline(other, b);) {
       require<ConfigError>(a == b,
                            "[config] all processes must have one configuration; rank 0 has {}, "
-                           "rank {} {}. Hint: the same command and files on each host.",
+                           "rank {} {}. Hint: the same command and files on each host; SEQPE_ISA "
+                           "forces an instruction set.",
                            a, r, b);
     }
   }
+}
+
+/// The cores that the ranks of a host may use, divided among them, where nobody said how many.
+void share_cores(const models::Config& config, dist::ProcessGroup& ranks) {
+  require<ConfigError>(!config.train.pin,
+                       "[config] train.pin must be false for several processes. Hint: mpirun "
+                       "--bind-to core.");
+  const std::vector<std::string> hosts = ranks.gather(host_name());
+  const auto here = std::count(hosts.begin(), hosts.end(), host_name());
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  ::sched_getaffinity(0, sizeof allowed, &allowed);
+  const auto cores = CPU_COUNT(&allowed);
+  const bool bound = cores < ::sysconf(_SC_NPROCESSORS_ONLN);  // the launcher shared them out
+  if (config.train.threads > 0 || std::getenv("OMP_NUM_THREADS") != nullptr || bound) return;
+  set_threads(std::max<std::int64_t>(1, cores / here));
 }
 
 /// Where the variables of a launcher are wrong this process speaks for itself.
@@ -51,6 +87,7 @@ dist::ProcessGroup& open_ranks(const models::Config& config, Device device) {
   dist::ProcessGroup& ranks = *opened();
   if (!ranks.is_first()) silence_warnings();
   check_same_configuration(config, ranks);
+  share_cores(config, ranks);
   return ranks;
 }
 
@@ -67,8 +104,12 @@ bool speaks_for_all() {
   return launch_or_none().rank == 0;
 }
 
+void stopped_together() {
+  agreed_to_stop = true;
+}
+
 void close_ranks(int code) {
-  const bool in_order = code == 0 || code == StoppedError("").exit_code();
+  const bool in_order = code == 0 || agreed_to_stop;
   if (in_order) opened().reset();
   dist::leave_group(in_order ? 0 : code);
 }

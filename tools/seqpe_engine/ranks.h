@@ -22,7 +22,11 @@ std::string rank_prefix();
 /// Whether this process is the one that speaks for all.
 bool speaks_for_all();
 
-/// Parts from the other ranks as the process ends with `code`: in good order, or by ending them.
+/// All ranks agreed to stop: they part in good order.
+void stopped_together();
+
+/// Parts from the other ranks as the process ends with `code`: in good order after a success, or
+/// where they stopped together; else by ending them.
 void close_ranks(int code);
 
 }  // namespace seqpe::tools

@@ -70,7 +70,9 @@ class Session {
     if (ranks_->is_first()) {
       kind_->print(config_, folder_);
       fmt::print("Run: {}\n", folder_.string());
+      std::fflush(stdout);
     }
+    ranks_->barrier();  // before one ends all others
     kind_->check_finite();
   }
 
@@ -91,6 +93,12 @@ class Session {
     }
     const std::string path = ranks_->from_first(found ? found->string() : "");
     return path.empty() ? std::nullopt : std::optional<fs::path>(path);
+  }
+
+  /// As rank 0 finds it: a run that still trains may have another best checkpoint a moment later.
+  fs::path init_from() const {
+    return ranks_->from_first(
+        ranks_->is_first() ? models::find_model(options_.init_from).weights.string() : "");
   }
 
   train::Verbosity verbosity() const { return verbosity_of(*ranks_, options_.verbosity.level()); }
@@ -128,7 +136,7 @@ class Session {
     check_weights_fit(model, device_);
     // Memory that nobody writes takes no room.
     if (!options_.dry_run) model.initialize(static_cast<std::uint64_t>(config.train.seed));
-    if (!options_.init_from.empty()) out->load(models::find_model(options_.init_from).weights);
+    if (!options_.init_from.empty()) out->load(init_from());
     if (!options_.dry_run) model.move_to(device_);  // the emulated device writes it all
     out->open(*ranks_);
     log.detail(version_text());
@@ -146,6 +154,7 @@ class Session {
     if (ranks_->is_first()) take_folder(is_main, where, made);
     where = ranks_->from_first(where.string());
     if (is_main) folder_ = where;
+    if (!made) log.open("/dev/null");  // rank 0 writes train.log
     // Under the lock: another process may have come first.
     const auto resume = resume_of(where);
     auto outcome = train::Outcome::interrupted;
@@ -198,6 +207,7 @@ class Session {
 
   /// The run's own configuration holds every --set of the command that is stopped.
   [[noreturn]] void throw_stopped() const {
+    stopped_together();
     throw StoppedError(fmt::format(
         "stopped by a signal; go on with: {}{} train {} --config {} --run {} --resume auto",
         ranks_->size() == 1 ? "" : fmt::format("mpirun -np {} ", ranks_->size()),

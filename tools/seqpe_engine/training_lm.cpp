@@ -26,7 +26,7 @@ class LmTraining final : public Training {
 
   StepSize step_size(Device device) const override {
     const models::Config& config = model_.config();
-    const std::int64_t tokens = config.train.micro_batch() * config.data.block_size,
+    const std::int64_t tokens = task_->share().micro_batch * config.data.block_size,
                        vocab = model_.tokenizer().vocab_size(),
                        rows = ops::rows_of_logits_at_once(tokens, vocab, device);
     return {.told = fmt::format("{} tokens, {} training tokens",

@@ -43,7 +43,7 @@ class VitTraining final : public Training {
                        patches = models::place_count(models::trained_extent(config));
     return {.told = fmt::format("{} images of {} x {}, {} training images in {} classes", batch,
                                 image, image, images_->count(), config.model.classes),
-            .tokens = config.train.micro_batch() * (1 + patches),
+            .tokens = task_->share().micro_batch * (1 + patches),
             // The bytes of the batch and of two that are prepared ahead, and what the model takes.
             .bytes = static_cast<double>(batch * models::Vit::kChannels * image * image) *
                      (3.0 + sizeof(float))};

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/data/generated_dataset.h"
+#include "engine/dist/shared_failure.h"
 #include "engine/train/updater.h"
 #include "models/tasks/image_task.h"
 #include "models/tasks/lm_task.h"
@@ -108,6 +109,36 @@ TEST(Ranks, ALanguageModelIsTrainedAsByOne) {
     SCOPED_TRACE(settings.empty() ? "defaults" : settings[0]);
     expect_as_one(train_text, settings);
   }
+}
+
+// Three ranks divide no bucket: what they leave over is updated by all, and counted once.
+TEST(Ranks, MomentsAreSharedWithElementsLeftOver) {
+  const std::vector<std::string> three{"train.batch_size=6", "seqpe.contrastive.pivots=3",
+                                       "seqpe.transfer.starts=3", "seqpe.shift.blocks=3"};
+  const Trained one = train_text(three, DType::f64, dist::single_process());
+  for (const char* setting : {"dist.zero=0", "dist.zero=1"}) {
+    SCOPED_TRACE(setting);
+    test::as_ranks(3, [&](dist::ProcessGroup& ranks) {
+      const Trained found =
+          train_text(joined(three, {setting, "dist.bucket_mb=0.001"}), DType::f64, ranks);
+      expect_near(found.told, one.told, 1e-10);
+      expect_near(found.weights, one.weights, 1e-8);
+    });
+  }
+}
+
+TEST(Ranks, AnEvaluationThatFailsOnOneRankFailsOnAll) {
+  test::as_ranks(3, [&](dist::ProcessGroup& ranks) {
+    dist::SharedFailure failure;
+    failure.attempt([&] {
+      if (ranks.rank() == 1) throw OutOfMemoryError("[cpu] out of memory.");
+    });
+    failure.attempt([&] { EXPECT_NE(ranks.rank(), 1) << "left out after the first failure"; });
+    test::expect_error<OutOfMemoryError>(
+        [&] { failure.throw_together(ranks); },
+        ranks.rank() == 1 ? "[cpu] out of memory." : "rank 1: [cpu] out of memory.");
+    EXPECT_NO_THROW(dist::SharedFailure().throw_together(ranks));
+  });
 }
 
 TEST(Ranks, AnImageClassifierIsTrainedAsByOne) {
