@@ -7,6 +7,7 @@
 #include "engine/io/file.h"
 #include "engine/io/json_error.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/sha256.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/metrics.h"
 #include "engine/train/progress.h"
@@ -33,8 +34,11 @@ class Trainer {
 
   Outcome run() {
     ranks_.barrier();  // reading a checkpoint takes one longer than another
+    require_alike();
     if (options_.on_start) options_.on_start();
-    const bool own = options_.resume && is_of_run(*options_.resume, options_.run);
+    // As rank 0 sees it: the folder of another may have another name.
+    const bool own = ranks_.any(ranks_.is_first() && options_.resume &&
+                                is_of_run(*options_.resume, options_.run));
     if (ranks_.is_first()) open_run(own);
     // Of a step that was evaluated elsewhere, or on a branch that was left, nothing is known.
     if (!ranks_.any(best_is_there_)) best_.reset();
@@ -66,6 +70,30 @@ class Trainer {
   template <typename... Args>
   void say(fmt::format_string<Args...> text, Args&&... args) const {
     options_.log->say(fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  /// Ranks that begin with other weights, moments or data would train on without a word.
+  void require_alike() {
+    if (ranks_.size() == 1) return;
+    std::string weights;
+    for (const auto& group : updater_.groups()) {
+      const Tensor values = group.value().to(Device::cpu);
+      weights += io::sha256(values.data(), values.bytes());
+    }
+    const std::vector<std::pair<const char*, std::string>> mine{
+        {"step", fmt::format("{}", step_)},
+        {"weights", io::sha256(weights.data(), weights.size())},
+        {"training data", task_.data_fingerprint()}};
+    for (const auto& [what, fingerprint] : mine) {
+      const std::vector<std::string> all = ranks_.gather(fingerprint);
+      for (std::size_t rank = 1; rank < all.size(); ++rank) {
+        require<DataError>(all[rank] == all[0],
+                           "[train] all processes must begin with the same {}, rank {} has another "
+                           "than rank 0. Hint: the same files on each host: the data, the run's "
+                           "folder, what --init-from names.",
+                           what, rank);
+      }
+    }
   }
 
   /// `own`: the run goes on with a checkpoint of its own.

@@ -1,5 +1,6 @@
 #include "engine/train/share.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace seqpe::train {
@@ -44,7 +45,9 @@ Share whole_step(const TrainConfig& config) {
 Share share_of_rank(const TrainConfig& config, const dist::DistConfig& dist, int rank, int size) {
   if (dist.deterministic) return deterministic_share(config, dist, rank, size);
   const std::int64_t batch = config.batch_size, rows = batch / size,
-                     micro_batch = config.micro_batch_size == 0 ? rows : config.micro_batch_size;
+                     micro_batch = config.micro_batch_size == 0
+                                       ? rows
+                                       : std::min(config.micro_batch_size, rows);
   require<ConfigError>(divides(size, batch),
                        "[config] the number of processes must divide train.batch_size, got {} "
                        "processes and {} rows.",

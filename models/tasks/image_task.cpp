@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/data/generated_dataset.h"
+#include "engine/io/sha256.h"
 #include "models/tasks/image_files.h"
 
 namespace seqpe::models {
@@ -71,6 +72,15 @@ ImageTask::ImageTask(const ImageClassifier& model,
       validation_(std::move(validation)),
       loader_(training_, loader_options(model.config(), share_)),
       samplers_(training_samplers(model, trained_extent(model.config()), share_)) {}
+
+std::string ImageTask::data_fingerprint() const {
+  std::string all;
+  for (const data::ImageDataset* images : {training_.get(), validation_.get()}) {
+    for (const std::string& name : images->classes()) all += name + "\n";
+    for (std::int64_t i = 0; i < images->count(); ++i) all += fmt::format("{} ", images->label(i));
+  }
+  return io::sha256(all.data(), all.size());
+}
 
 train::StepInputs ImageTask::draw(std::int64_t step) {
   evaluated_.reset();  // here, where every step comes by: a device may play the rest

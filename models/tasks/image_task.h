@@ -37,6 +37,8 @@ class ImageTask final : public train::Task {
   void save(const std::filesystem::path& directory) const override;
   void load(const std::filesystem::path& directory) override;
 
+  /// Of the classes and the labels: pixels are read when they are needed.
+  std::string data_fingerprint() const override;
   const train::Share& share() const { return share_; }
   const data::ImageDataset& training() const { return *training_; }
   const data::ImageDataset& validation() const { return *validation_; }

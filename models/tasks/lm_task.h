@@ -29,6 +29,7 @@ class LmTask final : public train::Task {
   void save(const std::filesystem::path& directory) const override;
   void load(const std::filesystem::path& directory) override;
 
+  std::string data_fingerprint() const override;
   std::int64_t training_tokens() const;
   const train::Share& share() const { return share_; }
   const data::Chunks& validation() const { return validation_; }

@@ -34,6 +34,7 @@ TEST(Share, RanksTakeRunsOfRows) {
   expect_share(share_of_rank(batch_of(12), {}, 2, 3), 8, 12, 4, 2, 3);
   expect_share(share_of_rank(batch_of(12, 2), {}, 0, 3), 0, 4, 2, 0, 3);
   EXPECT_EQ(share_of_rank(batch_of(12), {}, 1, 3).batch, 12);
+  expect_share(share_of_rank(batch_of(12, 12), {}, 0, 3), 0, 4, 4, 0, 3);  // no more than there is
 }
 
 TEST(Share, ADeterministicStepHasItsShardsWhateverTheRanks) {

@@ -1,6 +1,7 @@
 // seqpe_engine bench scaling: what a training would take on many GPUs, by a model.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -41,6 +42,17 @@ StepShape shape_of(const ScalingOptions& options, const models::Config& config) 
 }
 
 void run_scaling(const ScalingOptions& options) {
+  const auto check = [](const char* option, double value) {
+    require<UsageError>(std::isfinite(value) && value > 0,
+                        "[scaling] {} must be a number above 0, got {}.{}", option, value,
+                        std::string_view(option) == "--step-ms"
+                            ? " Hint: what `seqpe_engine bench train` tells of one GPU."
+                            : "");
+  };
+  check("--step-ms", options.step_ms);
+  check("--gpu-gbs", options.links.gpu_gbs);
+  check("--node-gbs", options.links.node_gbs);
+  check("--latency-us", options.links.latency_us);
   const models::Config config = options.config();
   const StepShape step = shape_of(options, config);
   // One GPU, one node, then twice as many nodes each time.
@@ -90,23 +102,19 @@ void add_bench_scaling_command(CLI::App& bench) {
       "4");
   const auto options = std::make_shared<ScalingOptions>();
   options->add_to(*scaling);
-  scaling->add_option("--step-ms", options->step_ms, "A step of one GPU, as `bench train` tells it")
-      ->required()
-      ->check(CLI::PositiveNumber);
+  scaling->add_option(
+      "--step-ms", options->step_ms,
+      "A step of one GPU in milliseconds, as `bench train` tells it; must be given");
   scaling->add_option("--gpus", options->gpus, "GPUs a node; default 8")->check(at_least(1));
   scaling->add_option("--nodes", options->nodes, "Nodes; default 1")->check(at_least(1));
-  scaling
-      ->add_option("--gpu-gbs", options->links.gpu_gbs,
-                   "Bus bandwidth between GPUs of a node in GB/s, as nccl-tests tells it; default "
-                   "476 (eight H100 with NVLink SHARP)")
-      ->check(CLI::PositiveNumber);
-  scaling
-      ->add_option("--node-gbs", options->links.node_gbs,
-                   "The same between nodes, all adapters of one together; default 376 (eight of "
-                   "400 Gb/s at 47 GB/s)")
-      ->check(CLI::PositiveNumber);
-  scaling->add_option("--latency-us", options->links.latency_us, "Of an all-reduce; default 20")
-      ->check(CLI::NonNegativeNumber);
+  scaling->add_option(
+      "--gpu-gbs", options->links.gpu_gbs,
+      "Bus bandwidth between GPUs of a node in GB/s, as nccl-tests tells it; default "
+      "476 (eight H100 with NVLink SHARP)");
+  scaling->add_option("--node-gbs", options->links.node_gbs,
+                      "The same between nodes, all adapters of one together; default 376 (eight of "
+                      "400 Gb/s at 47 GB/s)");
+  scaling->add_option("--latency-us", options->links.latency_us, "Of an all-reduce; default 20");
   scaling->callback([options] { run_scaling(*options); });
 }
 

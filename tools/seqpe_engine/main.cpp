@@ -1,4 +1,5 @@
 #include <fmt/ranges.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,7 +79,8 @@ int run(int argc, char** argv) {
       "download\n"
       "  seqpe_engine train lm --config lm_novels_small --set data.path=text.txt\n"
       "  seqpe_engine eval lm --checkpoint RUN --data text.txt --lengths 128,256,512\n"
-      "  seqpe_engine config keys                       every option with its default");
+      "  seqpe_engine config keys                       every option with its default\n"
+      "  mpirun -np 4 --bind-to none seqpe_engine train lm    four processes");
   app.formatter(std::make_shared<seqpe::tools::HelpFormatter>());
   app.name("seqpe_engine");
   app.set_version_flag("--version", seqpe::tools::version_text,
@@ -122,6 +124,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   let_waiting_threads_sleep(argv);
+  ::prctl(PR_SET_NAME, "seqpe_engine");  // not "exe", what /proc/self/exe is called by
   int code = run(argc, argv);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     tell_error(fmt::format("standard output is not complete: {}.", std::strerror(errno)));

@@ -93,7 +93,8 @@ std::optional<fs::path> checkpoint_to_resume(const std::string& resume, const fs
                                                    [&] { return checkpoint_for(resume, run); });
 }
 
-void write_run_files(const fs::path& run, const models::Config& config, Device device) {
+void write_run_files(const fs::path& run, const models::Config& config, Device device,
+                     int processes) {
   models::Config copy = config;
   io::write_file_atomic(run / models::kConfigFile, config::dump(models::fields_of(copy)));
   std::string command;
@@ -110,6 +111,7 @@ void write_run_files(const fs::path& run, const models::Config& config, Device d
       {"gemm", SEQPE_GEMM_NAME},
       {"instruction_set", kernels::name_of(kernels::active_isa())},
       {"threads", omp_get_max_threads()},
+      {"processes", processes},
       {"device", name_of(device)}};
   if (device == Device::cuda) {
     for (const auto& [name, value] : device_facts()) environment["cuda"][name] = value;

@@ -44,7 +44,8 @@ std::optional<std::filesystem::path> checkpoint_to_resume(const std::string& res
                                                           const std::filesystem::path& run);
 
 /// config.yaml, command.txt (this command after those before) and env.json, which tells the machine
-/// and the device that computes.
-void write_run_files(const std::filesystem::path& run, const models::Config& config, Device device);
+/// the device that computes and how many processes train together.
+void write_run_files(const std::filesystem::path& run, const models::Config& config, Device device,
+                     int processes);
 
 }  // namespace seqpe::tools

@@ -141,6 +141,9 @@ class Session {
     out->open(*ranks_);
     log.detail(version_text());
     log.detail(fmt::format("threads {}", omp_get_max_threads()));
+    if (ranks_->size() > 1)
+      log.say(fmt::format("{} processes ({}), {} of {} rows each", ranks_->size(), ranks_->name(),
+                          config.train.batch_size / ranks_->size(), config.train.batch_size));
     say_plan(model, out->step_size(device_), device_, log);
     return out;
   }
@@ -185,21 +188,21 @@ class Session {
                                 const std::optional<fs::path>& resume, train::Log& log,
                                 std::optional<RunFolder>& made) const {
     const models::Config& config = training.model().config();
-    const train::Outcome outcome =
-        train::run_training(training.task(), {.train = config.train,
-                                              .checkpoint = config.checkpoint,
-                                              .log_config = config.log,
-                                              .dist = config.dist,
-                                              .ranks = ranks_,
-                                              .run = where,
-                                              .resume = resume,
-                                              .log = &log,
-                                              .on_start = [&] {
-                                                if (!made) return;
-                                                log.open(where / "train.log");
-                                                write_run_files(where, config, device_);
-                                                made->keep();
-                                              }});
+    const train::Outcome outcome = train::run_training(
+        training.task(), {.train = config.train,
+                          .checkpoint = config.checkpoint,
+                          .log_config = config.log,
+                          .dist = config.dist,
+                          .ranks = ranks_,
+                          .run = where,
+                          .resume = resume,
+                          .log = &log,
+                          .on_start = [&] {
+                            if (!made) return;
+                            log.open(where / "train.log");
+                            write_run_files(where, config, device_, ranks_->size());
+                            made->keep();
+                          }});
     log.detail(fmt::format("tensors {:.1f} MB at peak", peak_tensor_megabytes(device_)));
     if (outcome == train::Outcome::finished) kind_->evaluate(training, log, *ranks_);
     return outcome;

@@ -26,8 +26,8 @@ TEST(Config, SchemaHasEveryKeyOnceWithItsMeaning) {
 
 /// Sets the field to some value that it takes and that is not its present one.
 void change(const config::Field& field) {
-  std::vector<std::string> values{"7",    "3",      "0.25",        "true",      "false",
-                                  "word", "[3, 4]", "[0.5, 0.25]", "[learned]", "0.75"};
+  std::vector<std::string> values{"7",      "3",           "0.25",      "true", "false", "word",
+                                  "[3, 4]", "[0.5, 0.25]", "[learned]", "0.75", "1"};
   if (field.type.starts_with("one of "))
     values = {field.type.substr(field.type.rfind(' ') + 1),
               field.type.substr(7, field.type.find(',') - 7)};
