@@ -5,6 +5,7 @@
 #include "engine/autograd/node.h"
 #include "kernels/adamw.h"
 #include "kernels/reduce.h"
+#include "kernels/scalar.h"
 
 namespace seqpe::optim {
 
@@ -85,10 +86,18 @@ void ParameterGroup::sum_squares(const Tensor& out) const {
     const auto row = static_cast<std::int64_t>(i);
     sum_of(counted_[i], parts.rows(row, row + 1));
   }
-  kernels::sum(gradient_.context(), {.dtype = DType::f64,
-                                     .out = out.data_as<double>(),
-                                     .x = parts.data(),
-                                     .count = parts.numel()});
+  constexpr int kMost = kernels::WeightedSumArgs::kMostTerms;
+  const auto count = static_cast<int>(counted_.size());
+  for (int begin = 0; begin < count; begin += kMost) {
+    kernels::WeightedSumArgs sum{.out = out.data_as<double>(),
+                                 .write = begin == 0 ? Write::overwrite : Write::accumulate,
+                                 .count = std::min(kMost, count - begin)};
+    for (int i = 0; i < sum.count; ++i) {
+      sum.terms[i] = parts.data_as<double>() + begin + i;
+      sum.weights[i] = 1.0;
+    }
+    kernels::weighted_sum(gradient_.context(), sum);
+  }
 }
 
 void ParameterGroup::update(const Tensor& rates, double weight_decay, const AdamOptions& adam,
