@@ -53,20 +53,29 @@ void check_same_configuration(const models::Config& config, dist::ProcessGroup& 
   }
 }
 
-/// The cores that the ranks of a host may use, divided among them, where nobody said how many.
+/// The host and its cores that this process may use.
+std::string place(int& cores) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  ::sched_getaffinity(0, sizeof allowed, &allowed);
+  cores = CPU_COUNT(&allowed);
+  std::string out = host_name();
+  for (std::size_t core = 0; core < CPU_SETSIZE; ++core)
+    out += CPU_ISSET(core, &allowed) ? fmt::format(" {}", core) : "";
+  return out;
+}
+
+/// Cores that several ranks may use are divided among them, where nobody said how many.
 void share_cores(const models::Config& config, dist::ProcessGroup& ranks) {
   require<ConfigError>(!config.train.pin,
                        "[config] train.pin must be false for several processes. Hint: mpirun "
                        "--bind-to core.");
-  const std::vector<std::string> hosts = ranks.gather(host_name());
-  const auto here = std::count(hosts.begin(), hosts.end(), host_name());
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  ::sched_getaffinity(0, sizeof allowed, &allowed);
-  const auto cores = CPU_COUNT(&allowed);
-  const bool bound = cores < ::sysconf(_SC_NPROCESSORS_ONLN);  // the launcher shared them out
-  if (config.train.threads > 0 || std::getenv("OMP_NUM_THREADS") != nullptr || bound) return;
-  set_threads(std::max<std::int64_t>(1, cores / here));
+  int cores = 0;
+  const std::string here = place(cores);
+  const std::vector<std::string> places = ranks.gather(here);
+  if (config.train.threads > 0 || std::getenv("OMP_NUM_THREADS") != nullptr) return;
+  const auto sharing = std::count(places.begin(), places.end(), here);
+  set_threads(std::max<std::int64_t>(1, cores / sharing));
 }
 
 /// Where the variables of a launcher are wrong this process speaks for itself.
