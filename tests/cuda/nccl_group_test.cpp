@@ -15,26 +15,6 @@
 namespace seqpe::dist {
 namespace {
 
-/// One host of two that says what this one says.
-class TwoHosts final : public ProcessGroup {
- public:
-  int rank() const override { return 0; }
-  int size() const override { return 2; }
-  int local_rank() const override { return 0; }
-  const char* name() const override { return "two"; }
-  std::unique_ptr<Pending> all_reduce(const Tensor& x, Wire) override {
-    return single_process().all_reduce(x);
-  }
-  std::unique_ptr<Pending> reduce_scatter(const Tensor& x, Wire) override {
-    return single_process().reduce_scatter(x);
-  }
-  std::unique_ptr<Pending> all_gather(const Tensor& x) override {
-    return single_process().all_gather(x);
-  }
-  std::vector<std::string> gather(const std::string& text) override { return {text, text}; }
-  void barrier() override {}
-};
-
 /// Does nothing; tells what it is asked for.
 class Recorder final : public NcclCalls {
  public:
@@ -75,7 +55,7 @@ std::vector<std::string> calls_of(bool deterministic,
   std::vector<std::string> calls;
   NcclGroup group(
       std::make_unique<Recorder>([&](const std::string& call) { calls.push_back(call); }),
-      std::make_unique<TwoHosts>(), deterministic);
+      std::make_unique<test::Hosts>(2), deterministic);
   work(group);
   return calls;
 }
@@ -125,7 +105,7 @@ TEST(NcclGroup, BucketsAreQueuedWhileBackwardIsTold) {
                       count += parameter.value.grad().defined() ? 1 : 0;
                     written.push_back(count);
                   }),
-                  std::make_unique<TwoHosts>(), false);
+                  std::make_unique<test::Hosts>(2), false);
   models::LmTask task(model, ranks);
   train::Updater updater(task, model.config().train, ranks, model.config().dist);
   updater.start(0).wait();
@@ -176,7 +156,7 @@ TEST_F(EmulatedNcclTest, AnErrorOfTheLibraryEndsTheGroup) {
   EXPECT_EQ(told,
             "[nccl] an error, as asked for. Hint: another rank's own messages; "
             "NCCL_DEBUG=INFO.");
-  EXPECT_THROW(group->all_reduce(x), CommunicationError);
+  EXPECT_THROW(group->all_reduce(x)->wait(), CommunicationError);
 }
 
 }  // namespace

@@ -5,38 +5,27 @@
 
 #include "engine/autograd/backward.h"
 #include "engine/ops/elementwise.h"
+#include "tests/support/hosts.h"
 #include "tests/support/tensor_compare.h"
 
 namespace seqpe::train {
 namespace {
 
 /// Rank 0 of two that keeps what it was asked for, and tells when: how many gradients were written.
-class Recorder final : public dist::ProcessGroup {
+class Recorder final : public test::Hosts {
  public:
   struct Event {
     std::vector<double> sent;  // the gradients as they were then
     std::size_t written;       // of the watched parameters, by then
   };
-  explicit Recorder(std::vector<Tensor> watched) : watched_(std::move(watched)) {}
+  explicit Recorder(std::vector<Tensor> watched) : Hosts(2), watched_(std::move(watched)) {}
 
-  int rank() const override { return 0; }
-  int size() const override { return 2; }
-  int local_rank() const override { return 0; }
-  const char* name() const override { return "recorder"; }
-  std::unique_ptr<dist::Pending> all_reduce(const Tensor& x, dist::Wire) override {
+  std::unique_ptr<dist::Pending> all_reduce(const Tensor& x, dist::Wire wire) override {
     std::size_t written = 0;
     for (const Tensor& tensor : watched_) written += tensor.grad().defined() ? 1 : 0;
     events.push_back({test::elements<double>(x), written});
-    return dist::single_process().all_reduce(x);
+    return Hosts::all_reduce(x, wire);
   }
-  std::unique_ptr<dist::Pending> reduce_scatter(const Tensor& x, dist::Wire wire) override {
-    return all_reduce(x, wire);
-  }
-  std::unique_ptr<dist::Pending> all_gather(const Tensor& x) override {
-    return dist::single_process().all_gather(x);
-  }
-  std::vector<std::string> gather(const std::string& text) override { return {text, text}; }
-  void barrier() override {}
 
   std::vector<Event> events;
 

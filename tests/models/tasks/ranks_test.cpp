@@ -151,11 +151,14 @@ TEST(Ranks, DeterministicStepsGiveTheSameBits) {
     const std::vector<std::string> plain{"dist.deterministic=true", "dist.shards=4"},
         zero = joined(plain, {"dist.zero=1", "dist.bucket_mb=0.001"});
     const Trained one = train_it(plain, DType::f32, dist::single_process());
-    for (const auto& [settings, size] :
-         std::vector<std::pair<std::vector<std::string>, int>>{{plain, 2}, {plain, 4}, {zero, 4}}) {
-      SCOPED_TRACE(fmt::format("{}, {} ranks", settings.back(), size));
-      test::as_ranks(size, [&](dist::ProcessGroup& ranks) {
-        const Trained found = train_it(settings, DType::f32, ranks);
+    struct Case {
+      std::vector<std::string> settings;
+      int size;
+    };
+    for (const Case& c : {Case{plain, 2}, Case{plain, 4}, Case{zero, 4}}) {
+      SCOPED_TRACE(fmt::format("{}, {} ranks", c.settings.back(), c.size));
+      test::as_ranks(c.size, [&](dist::ProcessGroup& ranks) {
+        const Trained found = train_it(c.settings, DType::f32, ranks);
         EXPECT_EQ(found.told, one.told);
         EXPECT_EQ(found.weights, one.weights);
       });
