@@ -31,7 +31,7 @@ check "config.yaml gives itself" bash -c '"$engine" config show --config plain/c
 python "env.json tells the build and the device" plain/env.json << 'PYTHON'
 import json, sys
 environment = json.load(open(sys.argv[1]))
-assert list(environment) == ["version", "commit", "compiler", "gemm", "instruction_set", "threads", "device"], environment
+assert list(environment) == ["version", "commit", "compiler", "gemm", "instruction_set", "threads", "processes", "device"], environment
 assert environment["device"] == "cpu", environment
 PYTHON
 python "metrics.jsonl has the promised keys" plain/metrics.jsonl << 'PYTHON'
