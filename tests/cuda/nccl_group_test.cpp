@@ -15,7 +15,7 @@
 namespace seqpe::dist {
 namespace {
 
-/// Does nothing; tells what it is asked for.
+/// Tells what it is asked for; from the other rank come zeros.
 class Recorder final : public NcclCalls {
  public:
   explicit Recorder(std::function<void(const std::string&)> on_call)
@@ -32,7 +32,9 @@ class Recorder final : public NcclCalls {
   void reduce_scatter(void*, std::int64_t count, DType dtype, void*) override {
     told("reduce_scatter", count, dtype);
   }
-  void all_gather(void*, std::int64_t count, DType dtype, void*) override {
+  void all_gather(void* x, std::int64_t count, DType dtype, void*) override {
+    const std::size_t piece = static_cast<std::size_t>(count) * size_of(dtype);
+    kernels::clear_bytes(kernels::device_context(), static_cast<std::byte*>(x) + piece, piece);
     told("all_gather", count, dtype);
   }
   void exchange(const void*, void* receive, std::int64_t count, DType dtype, void*) override {
