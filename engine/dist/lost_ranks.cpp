@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 
+#include "engine/dist/host.h"
 #include "kernels/common/error.h"
 
 namespace seqpe::dist {
@@ -20,9 +20,7 @@ bool is_gone(int process) {
 }  // namespace
 
 std::string LostRanks::own_address() {
-  char host[HOST_NAME_MAX + 1] = {};
-  ::gethostname(host, sizeof host - 1);
-  return fmt::format("{} {}", host, ::getpid());
+  return fmt::format("{} {}", host_name(), ::getpid());
 }
 
 LostRanks::LostRanks(const std::vector<std::string>& addresses, int own_rank) {

@@ -16,7 +16,8 @@ class MpiCalls {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual int local_rank() const = 0;
-  virtual std::string library() const = 0;
+  /// Name and version of the implementation.
+  virtual std::string version() const = 0;
 
   /// Something that was begun.
   class Request {

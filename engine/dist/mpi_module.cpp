@@ -63,7 +63,7 @@ class Mpi final : public MpiCalls {
     return size;
   }
   int local_rank() const override { return local_rank_; }
-  std::string library() const override {
+  std::string version() const override {
     char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
     int length = 0;
     check(MPI_Get_library_version(text, &length), "MPI_Get_library_version");

@@ -21,7 +21,7 @@ std::unique_ptr<ProcessGroup> open_mpi_group(const Launch& launch, const DistCon
   require<UsageError>(mpi.size() == launch.size,
                       "[dist] MPI must connect the {} processes of {}, it sees {} ({}). Hint: the "
                       "mpirun of another MPI library; with Slurm: srun --mpi=pmix.",
-                      launch.size, launch.told_by, mpi.size(), mpi.library());
+                      launch.size, launch.told_by, mpi.size(), mpi.version());
   return std::make_unique<MpiGroup>(mpi, config.timeout);
 }
 

@@ -23,7 +23,7 @@ class ThreadWorld {
     int rank() const override { return rank_; }
     int size() const override { return world_.size_; }
     int local_rank() const override { return rank_; }
-    std::string library() const override { return "threads"; }
+    std::string version() const override { return "threads"; }
     std::unique_ptr<Request> exchange(const void* send, void* receive, std::size_t bytes) override {
       return begin({send, receive, bytes});
     }

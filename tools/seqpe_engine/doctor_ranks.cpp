@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "engine/dist/host.h"
 #include "engine/train/progress.h"
 #include "kernels/device.h"
 
@@ -44,12 +44,10 @@ std::vector<std::string> networks() {
 }
 
 RankPlace own_place(int local_rank) {
-  char host[HOST_NAME_MAX + 1] = {};
-  ::gethostname(host, sizeof host - 1);
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   ::sched_getaffinity(0, sizeof allowed, &allowed);
-  RankPlace place{.host = host,
+  RankPlace place{.host = dist::host_name(),
                   .local_rank = local_rank,
                   .cores = CPU_COUNT(&allowed),
                   .cores_of_host = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)),

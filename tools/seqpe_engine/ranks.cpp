@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <cstdlib>
 #include <memory>
 #include <sstream>
 
 #include "engine/core/warning.h"
+#include "engine/dist/host.h"
 #include "engine/dist/open_group.h"
 #include "kernels/common/isa.h"
 #include "seqpe_engine/commit.h"
@@ -20,12 +19,6 @@ namespace seqpe::tools {
 namespace {
 
 bool agreed_to_stop = false;
-
-std::string host_name() {
-  char host[HOST_NAME_MAX + 1] = {};
-  ::gethostname(host, sizeof host - 1);
-  return host;
-}
 
 std::unique_ptr<dist::ProcessGroup>& opened() {
   static std::unique_ptr<dist::ProcessGroup> group;
@@ -59,7 +52,7 @@ std::string place(int& cores) {
   CPU_ZERO(&allowed);
   ::sched_getaffinity(0, sizeof allowed, &allowed);
   cores = CPU_COUNT(&allowed);
-  std::string out = host_name();
+  std::string out = dist::host_name();
   for (std::size_t core = 0; core < CPU_SETSIZE; ++core)
     out += CPU_ISSET(core, &allowed) ? fmt::format(" {}", core) : "";
   return out;
