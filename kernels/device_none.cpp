@@ -1,6 +1,7 @@
 // A build without CUDA.
 #include "kernels/common/kernel.h"
 #include "kernels/device.h"
+#include "kernels/device_counter.h"
 #include "kernels/feed.h"
 #include "kernels/recording.h"
 
@@ -95,6 +96,17 @@ Feed::Feed(Feed&&) noexcept = default;
 Feed& Feed::operator=(Feed&&) noexcept = default;
 void Feed::send(void*, const void*) {
   throw_built_without_cuda("Feed");
+}
+
+DeviceCounter::DeviceCounter() {
+  throw_built_without_cuda("DeviceCounter");
+}
+DeviceCounter::~DeviceCounter() = default;
+void DeviceCounter::raise(const Context&) {
+  throw_built_without_cuda("DeviceCounter");
+}
+std::uint64_t DeviceCounter::value() const {
+  return 0;
 }
 
 void begin_trace_range(const char*) {}

@@ -5,7 +5,8 @@
 #   tools/gpu_check.sh --pack FILE.tar.gz       packs what a check needs, at most 60 MB, on a machine with nvcc; no GPU needed
 #   tools/gpu_check.sh OUT --from-pack FILE     checks with a pack: no compiler, no network. An unpacked one needs OUT alone
 # PYTHON names an interpreter with torch, SEQPE_CUDA_ARCHITECTURES what to compile for (default: the GPU's; in a pack 80-real;90),
-# SEQPE_STATION_SECONDS when a station is ended (default: 1800), SEQPE_ROUNDS how often steps are timed (default: 3).
+# SEQPE_STATION_SECONDS when a station is ended (default: 1800), SEQPE_ROUNDS how often steps are timed (default: 3),
+# SEQPE_STATIONS which stations run ("ranks overlap"; default: all).
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 usage() {
@@ -38,10 +39,10 @@ clear_stations
 smi=$(command -v nvidia-smi || true)
 python=${PYTHON:-python3}
 limit=${SEQPE_STATION_SECONDS:-1800}
+export SEQPE_TESTS=$root/tests
 
 if [ -f PACK ]; then
   bin=$root/bin
-  export SEQPE_TESTS=$root/tests
   use_packed_libraries
   cp bounds.json "$out/data/kernel_bounds.json"
   station unpack cat PACK
@@ -83,6 +84,23 @@ device_tests() {
 goldens() {
   need_gpu
   timeout "$limit" "$bin/golden_test"
+}
+# Several processes, with NCCL itself.
+need_nccl() {
+  need_gpu
+  [ -e "$bin/libseqpe_nccl.so" ] || skip "there is no $bin/libseqpe_nccl.so: NCCL was not there when the engine was built"
+}
+ranks() {
+  need_nccl
+  timeout "$limit" "$SEQPE_TESTS/tools/ranks_device_test.sh" "$bin/seqpe_engine" "$SEQPE_TESTS"
+}
+# What travels while the ranks compute.
+overlap() {
+  need_nccl
+  local engine=$bin/seqpe_engine
+  source "$SEQPE_TESTS/tools/device_ranks.sh"
+  two_ranks bench train --config lm_wikitext103_seqpe --device cuda --set train.precision=bf16 --set train.batch_size=32 \
+    --set seqpe.shift.rate=0 --set seqpe.contrastive.pivots=16 --set seqpe.transfer.starts=16 --steps 3 --timeline "$out/logs/timeline.json"
 }
 # Kernels that share memory between threads, on the small shapes of their tests.
 small='Recording* Feed* StepPlans.AResult* CrossEntropyCuda* SoftCrossEntropyCuda* PositionCuda* PtxCuda.* LayerNormCuda*
@@ -147,6 +165,8 @@ station racecheck sanitizer racecheck &
 station pytorch_compiles pytorch_compiles &
 wait
 unset OMP_NUM_THREADS
+station ranks ranks
+station overlap overlap
 station kernel_times kernel_times
 station profile profile
 station beside_pytorch beside_pytorch

@@ -27,5 +27,5 @@ case "${1:-}" in
   *) files=$(printf '%s\n' "$@") ;;
 esac
 [ -n "$files" ] || { echo "lint: no source changed"; exit 0; }
-xargs -P "$(nproc)" -n 4 clang-tidy -p build/lint --quiet --extra-arg=-Wno-unknown-warning-option <<< "$files" \
+xargs -P "$(nproc)" -n 4 tools/lint_file.sh <<< "$files" \
   2> >(grep -v 'warnings\? .*generated' >&2)

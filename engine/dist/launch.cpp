@@ -66,4 +66,9 @@ Launch find_launch() {
   return launch;
 }
 
+int unconnected_tasks() {
+  return find_launch().launcher == Launcher::none ? number_of("SLURM_STEP_NUM_TASKS").value_or(1)
+                                                  : 1;
+}
+
 }  // namespace seqpe::dist

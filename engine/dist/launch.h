@@ -24,6 +24,9 @@ struct Launch {
 /// Throws UsageError where the variables do not fit together.
 Launch find_launch();
 
+/// Where srun started this process beside others and nothing connects them: how many; else 1.
+int unconnected_tasks();
+
 /// How to start a command on two processes, for messages.
 inline constexpr const char* kMpirunLine = "mpirun -np 2 seqpe_engine train lm";
 

@@ -19,6 +19,13 @@ bool is_gone(int process) {
 
 }  // namespace
 
+void throw_late(const char* what, double timeout) {
+  throw CommunicationError(fmt::format(
+      "[dist] {} did not end within {} s (dist.timeout): another rank hangs, is far slower, or is "
+      "gone. Hint: its own messages; the network between the hosts.",
+      what, timeout));
+}
+
 std::string LostRanks::own_address() {
   return fmt::format("{} {}", host_name(), ::getpid());
 }

@@ -7,6 +7,9 @@
 
 namespace seqpe::dist {
 
+/// Throws CommunicationError: `what` did not end within `timeout` seconds.
+[[noreturn]] void throw_late(const char* what, double timeout);
+
 class LostRanks {
  public:
   /// How this process is found by others: its host and its number there.

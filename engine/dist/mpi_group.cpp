@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/dist/tree_sum.h"
+#include "kernels/common/timeline.h"
 
 namespace seqpe::dist {
 namespace {
@@ -67,11 +68,7 @@ void MpiGroup::wait_for(const char* what, const Request& request, Patience patie
     next_check = now + kBetweenChecks;
     if (lost_) lost_->check();
     const double waited = std::chrono::duration<double>(now - begin).count();
-    require<CommunicationError>(
-        patience == Patience::endless || waited < timeout_,
-        "[dist] {} did not end within {} s (dist.timeout): another rank hangs, is far slower, "
-        "or is gone. Hint: its own messages; the network between the hosts.",
-        what, timeout_);
+    if (patience == Patience::timeout && waited >= timeout_) throw_late(what, timeout_);
   }
 }
 
@@ -82,15 +79,24 @@ std::unique_ptr<Pending> MpiGroup::ask(const Tensor& x, std::function<void()> jo
 }
 
 std::unique_ptr<Pending> MpiGroup::all_reduce(const Tensor& x, Wire wire) {
-  return ask(x, [this, x, wire] { reduce(x, wire); });
+  return ask(x, [this, x, wire] {
+    const kernels::CommunicationSpan span("all_reduce");
+    reduce(x, wire);
+  });
 }
 
 std::unique_ptr<Pending> MpiGroup::reduce_scatter(const Tensor& x, Wire wire) {
-  return ask(x, [this, pieces = in_pieces(x, size_), wire] { reduce_pieces(pieces, wire); });
+  return ask(x, [this, pieces = in_pieces(x, size_), wire] {
+    const kernels::CommunicationSpan span("reduce_scatter");
+    reduce_pieces(pieces, wire);
+  });
 }
 
 std::unique_ptr<Pending> MpiGroup::all_gather(const Tensor& x) {
-  return ask(x, [this, pieces = in_pieces(x, size_)] { gather_pieces(pieces, Wire::fp32); });
+  return ask(x, [this, pieces = in_pieces(x, size_)] {
+    const kernels::CommunicationSpan span("all_gather");
+    gather_pieces(pieces, Wire::fp32);
+  });
 }
 
 // What follows runs on the worker.

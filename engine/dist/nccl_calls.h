@@ -33,7 +33,8 @@ class NcclCalls {
 
   /// What went wrong since, meanwhile; empty if nothing did. From any thread.
   virtual std::string error() = 0;
-  /// Ends what is queued on the device, which may wait for a lost rank for ever. From any thread.
+  /// Ends what is queued on the device, which may wait for a lost rank for ever. From any thread;
+  /// it may return only when recordings that hold collectives are gone.
   virtual void abort() = 0;
 };
 

@@ -1,8 +1,9 @@
 #include "engine/dist/nccl_group.h"
 
-#include <chrono>
+#include <fmt/format.h>
 
 #include "engine/dist/tree_sum.h"
+#include "kernels/common/timeline.h"
 #include "kernels/copy.h"
 #include "kernels/device.h"
 
@@ -43,8 +44,12 @@ class NcclGroup::Travel final : public Pending {
 };
 
 NcclGroup::NcclGroup(std::unique_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
-                     bool deterministic)
-    : host_(std::move(host)), calls_(std::move(calls)), deterministic_(deterministic) {
+                     bool deterministic, double timeout)
+    : host_(std::move(host)),
+      calls_(std::move(calls)),
+      deterministic_(deterministic),
+      timeout_(timeout),
+      lost_(host_->gather(LostRanks::own_address()), host_->rank()) {
   calls_->connect(host_->from_first(host_->is_first() ? calls_->unique_id() : ""), host_->rank(),
                   host_->size());
   watching_ = std::thread([this] { watch(); });
@@ -64,20 +69,40 @@ NcclGroup::~NcclGroup() {
 void NcclGroup::watch() {
   std::unique_lock lock(mutex_);
   while (!ends_.wait_for(lock, kBetweenLooks, [&] { return ending_; })) {
-    error_ = calls_->error();
-    if (error_.empty()) continue;
-    calls_->abort();
-    return;
+    error_ = trouble();
+    if (!error_.empty()) break;
   }
+  if (error_.empty()) return;
+  lock.unlock();  // those who find the error let go of what the abort waits for
+  calls_->abort();
+}
+
+/// What is wrong; empty if nothing is.
+std::string NcclGroup::trouble() {
+  const std::uint64_t marks = marks_.value();
+  if (marks != last_marks_) {
+    last_marks_ = marks;
+    marked_ = Clock::now();
+  }
+  const bool inside = marks % 2 == 1;
+  try {
+    if (inside) lost_.check();
+    if (const std::string told = calls_->error(); !told.empty())
+      return fmt::format("[nccl] {}. Hint: another rank's own messages; NCCL_DEBUG=INFO.", told);
+    if (inside && Clock::now() - marked_ > std::chrono::duration<double>(timeout_))
+      throw_late("a collective on the device", timeout_);
+  } catch (const CommunicationError& error) {
+    return error.what();
+  }
+  return "";
 }
 
 void NcclGroup::require_health() {
   const std::scoped_lock lock(mutex_);
-  require<CommunicationError>(
-      error_.empty(), "[nccl] {}. Hint: another rank's own messages; NCCL_DEBUG=INFO.", error_);
+  if (!error_.empty()) throw CommunicationError(error_);
 }
 
-std::unique_ptr<Pending> NcclGroup::begin(const Tensor& x,
+std::unique_ptr<Pending> NcclGroup::begin(const Tensor& x, const char* what,
                                           const std::function<void(Travel&)>& queue) {
   require(x.device() == Device::cuda, "[dist] NCCL carries tensors on cuda, got one on {}.",
           name_of(x.device()));
@@ -85,12 +110,15 @@ std::unique_ptr<Pending> NcclGroup::begin(const Tensor& x,
   auto travel = std::make_unique<Travel>();
   travel->keep(x);
   kernels::order_after(kernels::communication_stream(), kernels::compute_stream());
+  const kernels::CommunicationSpan span(what);
+  marks_.raise(communication());
   queue(*travel);
+  marks_.raise(communication());
   return travel;
 }
 
 std::unique_ptr<Pending> NcclGroup::all_reduce(const Tensor& x, Wire wire) {
-  return begin(x, [&](Travel& travel) {
+  return begin(x, "all_reduce", [&](Travel& travel) {
     void* const stream = kernels::communication_stream();
     if (deterministic_) {
       const Tensor flat = x.view({x.numel()});
@@ -115,11 +143,13 @@ std::unique_ptr<Pending> NcclGroup::all_reduce(const Tensor& x, Wire wire) {
 }
 
 std::unique_ptr<Pending> NcclGroup::reduce_scatter(const Tensor& x, Wire wire) {
-  return begin(x, [&](Travel& travel) { reduce_pieces(travel, in_pieces(x, size()), wire); });
+  return begin(x, "reduce_scatter",
+               [&](Travel& travel) { reduce_pieces(travel, in_pieces(x, size()), wire); });
 }
 
 std::unique_ptr<Pending> NcclGroup::all_gather(const Tensor& x) {
-  return begin(x, [&](Travel& travel) { gather_pieces(travel, in_pieces(x, size()), Wire::fp32); });
+  return begin(x, "all_gather",
+               [&](Travel& travel) { gather_pieces(travel, in_pieces(x, size()), Wire::fp32); });
 }
 
 /// Piece `rank` becomes the sum over the ranks.

@@ -2,23 +2,28 @@
 // texts take another way.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "engine/dist/lost_ranks.h"
 #include "engine/dist/nccl_calls.h"
 #include "engine/dist/process_group.h"
+#include "kernels/device_counter.h"
 
 namespace seqpe::dist {
 
 class NcclGroup final : public ProcessGroup {
  public:
   /// `host` carries the host's numbers, and NCCL's id. deterministic: sums are binary trees over
-  /// the ranks, by our own kernels, where NCCL chooses an order by size and machine.
+  /// the ranks, by our own kernels, where NCCL chooses an order by size and machine. The device
+  /// waits `timeout` seconds for another rank, then the group fails.
   NcclGroup(std::unique_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
-            bool deterministic);
+            bool deterministic, double timeout);
   ~NcclGroup() override;
 
   int rank() const override { return host_->rank(); }
@@ -30,23 +35,31 @@ class NcclGroup final : public ProcessGroup {
   std::unique_ptr<Pending> all_gather(const Tensor& x) override;
   std::vector<std::string> gather(const std::string& text) override;
   void barrier() override;
+  void require_health() override;
 
  private:
+  using Clock = std::chrono::steady_clock;
   class Travel;
-  std::unique_ptr<Pending> begin(const Tensor& x, const std::function<void(Travel&)>& queue);
+  std::unique_ptr<Pending> begin(const Tensor& x, const char* what,
+                                 const std::function<void(Travel&)>& queue);
   void reduce_pieces(Travel& travel, const Tensor& pieces, Wire wire);
   void gather_pieces(Travel& travel, const Tensor& pieces, Wire wire);
-  void require_health();
   void watch();
+  std::string trouble();
 
   std::unique_ptr<ProcessGroup> host_;  // before what may send by it
   std::unique_ptr<NcclCalls> calls_;
   bool deterministic_;
+  double timeout_;
+  LostRanks lost_;
+  kernels::DeviceCounter marks_;  // two a collective: odd while the device is in one
   std::mutex mutex_;
   std::condition_variable ends_;
   bool ending_ = false;
-  std::string error_;     // what the watch found
-  std::thread watching_;  // the last member: it ends before what it uses
+  std::string error_;             // what the watch found
+  std::uint64_t last_marks_ = 0;  // when it looked last,
+  Clock::time_point marked_;      // and since when
+  std::thread watching_;          // the last member: it ends before what it uses
 };
 
 }  // namespace seqpe::dist

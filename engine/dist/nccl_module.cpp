@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstring>
-#include <mutex>
 
 #include "engine/dist/nccl_calls.h"
 #include "kernels/common/error.h"
@@ -44,7 +44,7 @@ std::byte* piece(const void* x, int index, std::int64_t count, DType dtype) {
 class Nccl final : public NcclCalls {
  public:
   ~Nccl() override {
-    if (communicator_ != nullptr) ncclCommDestroy(communicator_);
+    if (ncclComm_t const communicator = communicator_) ncclCommDestroy(communicator);
   }
 
   std::string unique_id() override {
@@ -58,70 +58,71 @@ class Nccl final : public NcclCalls {
                                 "[nccl] an id must have {} bytes, got {}.", sizeof known.internal,
                                 id.size());
     std::memcpy(known.internal, id.data(), id.size());
-    check(ncclCommInitRank(&communicator_, size, known, rank), "ncclCommInitRank");
+    ncclComm_t communicator = nullptr;
+    check(ncclCommInitRank(&communicator, size, known, rank), "ncclCommInitRank");
+    communicator_ = communicator;
     rank_ = rank;
     size_ = size;
   }
 
   void all_reduce(void* x, std::int64_t count, DType dtype, void* stream) override {
-    const auto lock = connected();
+    ncclComm_t const communicator = connected();
     check(ncclAllReduce(x, x, static_cast<std::size_t>(count), type_of(dtype), ncclSum,
-                        communicator_, static_cast<cudaStream_t>(stream)),
-          "ncclAllReduce", communicator_);
+                        communicator, static_cast<cudaStream_t>(stream)),
+          "ncclAllReduce", communicator);
   }
   void reduce_scatter(void* x, std::int64_t count, DType dtype, void* stream) override {
-    const auto lock = connected();
-    check(ncclReduceScatter(x, piece(x, rank_, count, dtype), static_cast<std::size_t>(count),
-                            type_of(dtype), ncclSum, communicator_,
-                            static_cast<cudaStream_t>(stream)),
-          "ncclReduceScatter", communicator_);
+    ncclComm_t const communicator = connected();
+    check(
+        ncclReduceScatter(x, piece(x, rank_, count, dtype), static_cast<std::size_t>(count),
+                          type_of(dtype), ncclSum, communicator, static_cast<cudaStream_t>(stream)),
+        "ncclReduceScatter", communicator);
   }
   void all_gather(void* x, std::int64_t count, DType dtype, void* stream) override {
-    const auto lock = connected();
+    ncclComm_t const communicator = connected();
     check(ncclAllGather(piece(x, rank_, count, dtype), x, static_cast<std::size_t>(count),
-                        type_of(dtype), communicator_, static_cast<cudaStream_t>(stream)),
-          "ncclAllGather", communicator_);
+                        type_of(dtype), communicator, static_cast<cudaStream_t>(stream)),
+          "ncclAllGather", communicator);
   }
   void exchange(const void* send, void* receive, std::int64_t count, DType dtype,
                 void* stream) override {
-    const auto lock = connected();
+    ncclComm_t const communicator = connected();
     const auto elements = static_cast<std::size_t>(count);
     auto* const on = static_cast<cudaStream_t>(stream);
     check(ncclGroupStart(), "ncclGroupStart");
     for (int peer = 0; peer < size_; ++peer) {
-      check(ncclSend(piece(send, peer, count, dtype), elements, type_of(dtype), peer, communicator_,
+      check(ncclSend(piece(send, peer, count, dtype), elements, type_of(dtype), peer, communicator,
                      on),
-            "ncclSend", communicator_);
+            "ncclSend", communicator);
       check(ncclRecv(piece(receive, peer, count, dtype), elements, type_of(dtype), peer,
-                     communicator_, on),
-            "ncclRecv", communicator_);
+                     communicator, on),
+            "ncclRecv", communicator);
     }
-    check(ncclGroupEnd(), "ncclGroupEnd", communicator_);
+    check(ncclGroupEnd(), "ncclGroupEnd", communicator);
   }
 
   std::string error() override {
-    const std::scoped_lock lock(mutex_);
+    ncclComm_t const communicator = communicator_;
     ncclResult_t result = ncclSuccess;
-    if (communicator_ == nullptr) return "";
-    ncclCommGetAsyncError(communicator_, &result);
+    if (communicator == nullptr) return "";
+    ncclCommGetAsyncError(communicator, &result);
     return result == ncclSuccess || result == ncclInProgress ? "" : ncclGetErrorString(result);
   }
   void abort() override {
-    const std::scoped_lock lock(mutex_);
-    if (communicator_ != nullptr) ncclCommAbort(communicator_);
-    communicator_ = nullptr;
+    if (ncclComm_t const communicator = communicator_.exchange(nullptr))
+      ncclCommAbort(communicator);
   }
 
  private:
-  /// A thread that watches may have ended the communicator: to be locked for every use of it.
-  std::unique_lock<std::mutex> connected() {
-    std::unique_lock lock(mutex_);
-    require<CommunicationError>(communicator_ != nullptr, "[nccl] the communicator was aborted.");
-    return lock;
+  ncclComm_t connected() const {
+    ncclComm_t const communicator = communicator_;
+    require<CommunicationError>(communicator != nullptr, "[nccl] the communicator was aborted.");
+    return communicator;
   }
 
-  std::mutex mutex_;
-  ncclComm_t communicator_ = nullptr;
+  // A thread that watches may end it while another is inside a call, which must not keep it
+  // waiting.
+  std::atomic<ncclComm_t> communicator_ = nullptr;
   int rank_ = 0, size_ = 1;
 };
 

@@ -50,7 +50,8 @@ std::unique_ptr<ProcessGroup> open_group(const Launch& launch, Device device,
   if (device == Device::cpu) return host;
   kernels::choose_device(host->local_rank());
   auto nccl = make_nccl(*host);
-  return std::make_unique<NcclGroup>(std::move(nccl), std::move(host), config.deterministic);
+  return std::make_unique<NcclGroup>(std::move(nccl), std::move(host), config.deterministic,
+                                     config.timeout);
 }
 
 void leave_group(int code) {

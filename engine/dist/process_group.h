@@ -58,6 +58,10 @@ class ProcessGroup {
   std::string from_first(const std::string& text);
   /// Until all ranks come here, however long that takes.
   virtual void barrier() = 0;
+
+  /// Throws CommunicationError if what travelled since may be wrong: a device that waits for a lost
+  /// rank is let go, with numbers that nobody sent.
+  virtual void require_health() {}
 };
 
 /// The group of this process alone, where nothing travels.

@@ -125,6 +125,7 @@ class Trainer {
 
   void report_first() {
     const Update update = pending_.front().wait();
+    ranks_.require_health();
     const std::int64_t step = step_ - static_cast<std::int64_t>(pending_.size()) + 1;
     pending_.pop_front();
     if (!update.finite) throw_diverged(step, update.loss);

@@ -38,10 +38,6 @@ Share deterministic_share(const TrainConfig& config, const dist::DistConfig& dis
 
 }  // namespace
 
-Share whole_step(const TrainConfig& config) {
-  return share_of_rank(config, {}, 0, 1);
-}
-
 Share share_of_rank(const TrainConfig& config, const dist::DistConfig& dist, int rank, int size) {
   if (dist.deterministic) return deterministic_share(config, dist, rank, size);
   const std::int64_t batch = config.batch_size, rows = batch / size,

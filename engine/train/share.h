@@ -19,9 +19,6 @@ struct Share {
   std::int64_t rows() const { return end - begin; }
 };
 
-/// All of it.
-Share whole_step(const TrainConfig& config);
-
 /// That of a rank among `size`. A deterministic step is made of dist.shards micro-batches, and
 /// every rank takes the whole lists. Throws ConfigError where the batch cannot be cut so.
 Share share_of_rank(const TrainConfig& config, const dist::DistConfig& dist, int rank, int size);

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <thread>
 
+#include "kernels/common/timeline.h"
+
 namespace seqpe::kernels {
 namespace {
 
@@ -32,11 +34,13 @@ void KernelTimer::begin(const char* name) {
   name_ = name;
   caller_ = innermost;
   innermost = this;
+  begin_compute_span(name);
   begin_ = now();
 }
 
 void KernelTimer::end() {
   const double seconds = now() - begin_;
+  end_compute_span();
   innermost = caller_;
   if (caller_ != nullptr) caller_->called_ += seconds;
   KernelTime& time = times()[name_];

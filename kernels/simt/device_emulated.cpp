@@ -1,11 +1,13 @@
 // Device::cuda as the SIMT emulator. A launch returns when the kernel has ended, so there is
 // nothing to wait for; only a recording (kernels/recording.h) puts work off.
+#include <atomic>
 #include <cstring>
 #include <mutex>
 
 #include "kernels/common/memory_limit.h"
 #include "kernels/common/profile.h"
 #include "kernels/device.h"
+#include "kernels/device_counter.h"
 #include "kernels/recording.h"
 #include "kernels/simt/device_memory.h"
 #include "kernels/simt/observer.h"
@@ -95,6 +97,17 @@ void clear_bytes(const Context&, void* to, std::size_t bytes) {
     std::memset(to, 0, bytes);
     simt::observe_other_write(to, bytes);
   });
+}
+
+DeviceCounter::DeviceCounter() : count_(new std::uint64_t(0)) {}
+DeviceCounter::~DeviceCounter() {
+  delete count_;
+}
+void DeviceCounter::raise(const Context&) {
+  simt::in_stream_order([count = count_] { std::atomic_ref(*count).fetch_add(1); });
+}
+std::uint64_t DeviceCounter::value() const {
+  return std::atomic_ref(*count_).load();
 }
 
 void begin_trace_range(const char*) {}

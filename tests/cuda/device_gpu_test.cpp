@@ -13,6 +13,7 @@
 #include "kernels/cuda/scratch.h"
 #include "kernels/device.h"
 #include "kernels/feed.h"
+#include "kernels/moment.h"
 #include "kernels/recording.h"
 #include "tests/cuda/fake_cudart.h"
 #include "tests/support/expect_error.h"
@@ -56,6 +57,17 @@ TEST_F(DeviceGpu, TheHostMayChangeWhatItSentAtOnce) {
   EXPECT_EQ(test::stream_waits(), waits_) << "and nobody waited";
   EXPECT_EQ(download(4), (std::vector<int>{1, 2, 3, 4}));
   EXPECT_EQ(test::stream_waits(), waits_ + 1);
+}
+
+TEST_F(DeviceGpu, AMomentComesInTheOrderOfItsStream) {
+  const Moment begin(kCuda);
+  for (std::size_t place = 0; place < 3; ++place) upload(1, place);
+  const Moment end(kCuda);
+  EXPECT_GT(test::tasks_left(kCuda.stream), 3u) << "nothing was done, nobody waited";
+  EXPECT_GE(end.seconds_since(begin), 3e-3);
+  EXPECT_EQ(test::tasks_left(kCuda.stream), 0u);
+  const Moment host(Context{});
+  EXPECT_LT(Moment(Context{}).seconds_since(host), 1) << "by the host's clock";
 }
 
 TEST_F(DeviceGpu, MemoryOfCopiesServesAgain) {

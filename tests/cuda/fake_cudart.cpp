@@ -17,6 +17,7 @@ namespace {
 /// A place in a stream that an event marked.
 struct Mark {
   bool passed = false;
+  int tasks = 0;  // done until then
 };
 
 /// Does its work, unless it must wait for a mark of another stream: then false.
@@ -43,7 +44,7 @@ struct CUstream_st {
 namespace {
 
 std::vector<std::unique_ptr<CUstream_st>> streams;
-int waits = 0, locked = 0, graphs = 0;
+int waits = 0, locked = 0, graphs = 0, tasks_done = 0;
 bool capture_broken = false, memory_is_full = false;
 constexpr int kRunTime = 13000;
 seqpe::test::Machine machine;
@@ -66,6 +67,7 @@ void add(cudaStream_t stream, Task task) {
 void add_work(cudaStream_t stream, const std::function<void()>& work) {
   add(stream, [=] {
     work();
+    ++tasks_done;
     return true;
   });
 }
@@ -264,13 +266,21 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new CUevent_st;
   return cudaSuccess;
 }
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  return cudaEventCreateWithFlags(event, 0);
+}
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->mark = std::make_shared<Mark>();
-  add_work(stream, [mark = event->mark] { mark->passed = true; });
+  add_work(stream, [mark = event->mark] { *mark = {true, tasks_done}; });
+  return cudaSuccess;
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (!begin->mark->passed || !end->mark->passed) return fail(cudaErrorNotReady);
+  *milliseconds = static_cast<float>(end->mark->tasks - begin->mark->tasks);
   return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {

@@ -10,6 +10,8 @@ namespace seqpe::test {
 /// How often the host waited for a whole stream.
 int stream_waits();
 
+// Time passes by the tasks that are done, a millisecond each.
+
 /// What a stream has not done yet. Null is CUDA's default stream.
 std::size_t tasks_left(void* stream);
 

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "engine/train/updater.h"
 #include "models/tasks/lm_task.h"
@@ -43,7 +46,7 @@ class Recorder final : public NcclCalls {
     told("exchange", count, dtype);
   }
   std::string error() override { return ""; }
-  void abort() override {}
+  void abort() override { told("abort", 0, DType::f32); }
 
  private:
   void told(const char* call, std::int64_t count, DType dtype) const {
@@ -57,12 +60,18 @@ std::vector<std::string> calls_of(bool deterministic,
   std::vector<std::string> calls;
   NcclGroup group(
       std::make_unique<Recorder>([&](const std::string& call) { calls.push_back(call); }),
-      std::make_unique<test::Hosts>(2), deterministic);
+      std::make_unique<test::Hosts>(2), deterministic, 30);
   work(group);
   return calls;
 }
 
 using Calls = std::vector<std::string>;
+
+/// Five seconds at most.
+void wait_until(const std::function<bool()>& holds) {
+  for (int i = 0; i < 100 && !holds(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
 
 TEST(NcclGroup, AsksForWhatItIsAskedFor) {
   const Tensor x = Tensor::zeros({6}, DType::f32, Device::cuda);
@@ -93,6 +102,29 @@ TEST(NcclGroup, ATensorOfTheHostIsRefused) {
   });
 }
 
+TEST(NcclGroup, ADeviceThatWaitsTooLongIsLetGo) {
+  std::atomic<bool> aborted = false, told = false, abort_ended = false;
+  NcclGroup group(std::make_unique<Recorder>([&](const std::string& call) {
+                    if (call == "abort 0 f32") {
+                      aborted = true;
+                      wait_until([&] { return told.load(); });  // as recordings would make it
+                      abort_ended = true;
+                    } else {
+                      wait_until([&] { return aborted.load(); });  // as a lost rank would make it
+                    }
+                  }),
+                  std::make_unique<test::Hosts>(2), false, 1);
+  EXPECT_NO_THROW(group.require_health());
+  const Tensor x = Tensor::zeros({6}, DType::f32, Device::cuda);
+  group.all_reduce(x, Wire::fp32)->wait();
+  EXPECT_TRUE(aborted);
+  test::expect_error_with<CommunicationError>(
+      [&] { group.require_health(); },
+      "[dist] a collective on the device did not end within 1 s (dist.timeout)");
+  EXPECT_FALSE(abort_ended) << "nobody waits for it";
+  told = true;
+}
+
 // The host tells a step to the device in the order of backward: when the first bucket is queued,
 // most gradients were not even begun.
 TEST(NcclGroup, BucketsAreQueuedWhileBackwardIsTold) {
@@ -107,7 +139,7 @@ TEST(NcclGroup, BucketsAreQueuedWhileBackwardIsTold) {
                       count += parameter.value.grad().defined() ? 1 : 0;
                     written.push_back(count);
                   }),
-                  std::make_unique<test::Hosts>(2), false);
+                  std::make_unique<test::Hosts>(2), false, 30);
   models::LmTask task(model, ranks);
   train::Updater updater(task, model.config().train, ranks, model.config().dist);
   updater.start(0).wait();
@@ -147,14 +179,14 @@ TEST_F(EmulatedNcclTest, AnErrorOfTheLibraryEndsTheGroup) {
   EXPECT_NO_THROW(group->gather(""));
   group->all_reduce(x)->wait();
   std::string told;
-  for (int i = 0; i < 100 && told.empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  wait_until([&] {
     try {
       group->gather("");
     } catch (const CommunicationError& error) {
       told = error.what();
     }
-  }
+    return !told.empty();
+  });
   EXPECT_EQ(told,
             "[nccl] an error, as asked for. Hint: another rank's own messages; "
             "NCCL_DEBUG=INFO.");

@@ -19,6 +19,7 @@ constexpr const char* kAll[] = {"OMPI_COMM_WORLD_RANK",
                                 "PMI_SIZE",
                                 "PMIX_RANK",
                                 "SLURM_NTASKS",
+                                "SLURM_STEP_NUM_TASKS",
                                 "RANK",
                                 "WORLD_SIZE",
                                 "MASTER_ADDR",
@@ -52,6 +53,15 @@ TEST_F(Launches, WithoutALauncherTheProcessIsAlone) {
     EXPECT_EQ(launch.rank, 0);
     EXPECT_EQ(launch.size, 1);
   }
+}
+
+TEST_F(Launches, TasksThatSrunDoesNotConnectAreSeen) {
+  launch_with({});
+  EXPECT_EQ(unconnected_tasks(), 1);
+  launch_with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_NUM_TASKS", "8"}});
+  EXPECT_EQ(unconnected_tasks(), 8);
+  launch_with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_NUM_TASKS", "8"}, {"PMIX_RANK", "3"}});
+  EXPECT_EQ(unconnected_tasks(), 1);
 }
 
 TEST_F(Launches, AreOfMpi) {

@@ -13,7 +13,7 @@ namespace seqpe::test {
 inline std::unique_ptr<dist::ProcessGroup> one_nccl_rank(bool deterministic = false) {
   auto host = std::make_unique<Hosts>(1);
   auto calls = dist::make_nccl(*host);
-  return std::make_unique<dist::NcclGroup>(std::move(calls), std::move(host), deterministic);
+  return std::make_unique<dist::NcclGroup>(std::move(calls), std::move(host), deterministic, 30);
 }
 
 }  // namespace seqpe::test

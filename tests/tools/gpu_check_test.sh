@@ -28,6 +28,8 @@ expect 2 "tools/gpu_check.sh --pack FILE.tar.gz" "$tools/gpu_check.sh" --pack --
 expect 0 "passes: passed" station passes passes
 expect 0 "cannot_run: SKIPPED: no GPU | of that kind" station cannot_run cannot_run
 expect 0 "1 passed, 0 FAILED, 1 SKIPPED" "$tools/gpu_check/report.py" out
+SEQPE_STATIONS="passes other" expect 0 "" station fails fails
+check "a station that nobody named does not run" test -z "$(result_of fails)"
 expect 0 "fails: FAILED: exit status 1" station fails fails
 expect 0 "silent: FAILED: exit status 77" station silent silent
 echo '{"x": 1}' > out/data/numbers.json

@@ -53,6 +53,19 @@ check "one table" test "$(grep -ac "^Token perplexity" spoken.out)" -eq 1
 check "one line a step" test "$(grep -c "^step 4/4" spoken.err)" -eq 1
 check "one line a step in metrics.jsonl" test "$(grep -c '"loss"' spoken/metrics.jsonl)" -eq 4
 
+check "a step's timeline" ranks 2 "$engine" bench train "${tiny[@]}" --vocab-size 256 --steps 1 --timeline timeline.json \
+  --set data.block_size=128 --set dist.bucket_mb=0.001
+python "it shows gradients travel beside kernels" << 'PYTHON'
+import json
+events = [event for event in json.load(open("timeline.json"))["traceEvents"] if event["ph"] == "X"]
+def beside(one, other):
+    return one["ts"] < other["ts"] + other["dur"] and other["ts"] < one["ts"] + one["dur"]
+for rank in (0, 1):
+    kernels, sums = ([event for event in events if (event["pid"], event["tid"]) == (rank, track)] for track in (0, 1))
+    assert {event["name"] for event in sums} == {"all_reduce"} and len(sums) > 5, len(sums)
+    assert any(beside(kernel, sum) for sum in sums for kernel in kernels if not kernel["name"].startswith("wait"))
+PYTHON
+
 for count in 1 3; do
   ranks $count "$engine" eval lm --checkpoint spoken --lengths 16,64 --max-lines 60 --json > "eval_$count.json" 2> eval.err
   check "an evaluation on $count" grep -q '"nll"' "eval_$count.json"
@@ -134,6 +147,8 @@ check "it leaves no run" test ! -e failed
 # What a person may get wrong.
 expect 3 "rank 0 has train.steps: 5, rank 1 train.steps: 6. Hint: the same command" "${mpi[@]}" \
   -np 1 "$engine" train lm "${tiny[@]}" --run no --set train.steps=5 : -np 1 "$engine" train lm "${tiny[@]}" --run no --set train.steps=6
+expect 3 "rank 0 has the command: train lm --config $tests/tools/tiny.yaml --run no --dry-run, rank 1" "${mpi[@]}" \
+  -np 1 "$engine" train lm "${tiny[@]}" --run no --dry-run : -np 1 "$engine" train lm "${tiny[@]}" --run no
 expect 3 "the number of processes must divide train.batch_size, got 3 processes and 4 rows" ranks 3 "$engine" train lm "${tiny[@]}" --run no
 expect 3 "the number of processes must divide seqpe.contrastive.pivots, got 4 processes and 2" ranks 4 "$engine" train lm "${tiny[@]}" --run no
 expect 2 "WORLD_SIZE is 2, so RANK must be set too" env WORLD_SIZE=2 "$engine" train lm "${tiny[@]}" --run no

@@ -26,8 +26,8 @@ void expect_share(const Share& share, std::int64_t begin, std::int64_t end,
 }
 
 TEST(Share, OneProcessTakesTheWholeStep) {
-  expect_share(whole_step(batch_of(12)), 0, 12, 12, 0, 1);
-  expect_share(whole_step(batch_of(12, 4)), 0, 12, 4, 0, 1);
+  expect_share(share_of_rank(batch_of(12), {}, 0, 1), 0, 12, 12, 0, 1);
+  expect_share(share_of_rank(batch_of(12, 4), {}, 0, 1), 0, 12, 4, 0, 1);
 }
 
 TEST(Share, RanksTakeRunsOfRows) {

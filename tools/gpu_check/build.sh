@@ -25,9 +25,10 @@ write_bounds() {
 
 # copy_test_files FOLDER: of the project's tests, what a pack's programs read. The rest is sources, and the command's own tests'.
 copy_test_files() {
-  mkdir -p "$1"/{golden,data}
+  mkdir -p "$1"/{golden,data,tools}
   cp -r tests/golden/{image,text,tokenizer,transforms} "$1/golden/"
   cp -r tests/data/gpt2_tokenizer "$1/data/"
+  cp tests/tools/{lib.sh,device_ranks.sh,ranks_device_test.sh,tiny.yaml,tiny_vit.yaml} "$1/tools/"
 }
 
 # check_size ARCHIVE FOLDER: refuses an archive that is too large, and tells what takes the room in the folder it was made from.

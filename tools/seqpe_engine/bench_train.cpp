@@ -15,12 +15,14 @@
 #include "tools/seqpe_engine/bench_objectives.h"
 #include "tools/seqpe_engine/ranks.h"
 #include "tools/seqpe_engine/sizes.h"
+#include "tools/seqpe_engine/timeline.h"
 
 namespace seqpe::tools {
 namespace {
 
 struct TrainOptions : BenchOptions {
   std::int64_t steps = 5, warmup = 1;
+  std::string timeline;  // a file; empty: none
 };
 
 /// The value at `fraction` of the sorted list.
@@ -31,7 +33,8 @@ double quantile(std::vector<double> values, double fraction) {
 }
 
 void run_train(const TrainOptions& options) {
-  const models::Config config = options.config();
+  models::Config config = options.config();
+  if (!options.timeline.empty()) config.train.cuda_graphs = false;  // whose kernels have no spans
   const bool is_vit = config.task == models::TaskKind::vit;
   dist::ProcessGroup& ranks = open_ranks(config, use_device(config));
   const BenchObjective bench = is_vit ? image_objective(config, ranks)
@@ -60,6 +63,11 @@ void run_train(const TrainOptions& options) {
   pending->wait();
   const double total = watch.seconds();
   const auto times = kernels::stop_profile();
+  std::optional<Communication> communication;
+  if (!options.timeline.empty()) {
+    communication = write_timeline(options.timeline, model.device(), ranks,
+                                   [&] { updater.start(step).wait(); });
+  }
   if (!ranks.is_first()) return;
 
   const double median = quantile(seconds, 0.5);
@@ -73,18 +81,23 @@ void run_train(const TrainOptions& options) {
   }
   shares["host"] = 1.0 - in_kernels / total;
   if (options.json) {
-    const nlohmann::ordered_json out = {{"bench", "train"},
-                                        {"device", name_of(model.device())},
-                                        {"threads", omp_get_max_threads()},
-                                        {"processes", ranks.size()},
-                                        {"isa", kernels::name_of(kernels::active_isa())},
-                                        {"median_s", median},
-                                        {"p10_s", quantile(seconds, 0.1)},
-                                        {"p90_s", quantile(seconds, 0.9)},
-                                        {fmt::format("{}_per_s", unit), rate},
-                                        {"tensor_peak_mb", peak},
-                                        {"resident_peak_mb", peak_resident_megabytes()},
-                                        {"shares", shares}};
+    nlohmann::ordered_json out = {{"bench", "train"},
+                                  {"device", name_of(model.device())},
+                                  {"threads", omp_get_max_threads()},
+                                  {"processes", ranks.size()},
+                                  {"isa", kernels::name_of(kernels::active_isa())},
+                                  {"median_s", median},
+                                  {"p10_s", quantile(seconds, 0.1)},
+                                  {"p90_s", quantile(seconds, 0.9)},
+                                  {fmt::format("{}_per_s", unit), rate},
+                                  {"tensor_peak_mb", peak},
+                                  {"resident_peak_mb", peak_resident_megabytes()},
+                                  {"shares", shares}};
+    if (communication) {
+      out["timeline"] = {{"file", options.timeline},
+                         {"communication_s", communication->all},
+                         {"beside_compute_s", communication->beside_compute}};
+    }
     return fmt::print("{}\n", out.dump(1));
   }
   fmt::print("{} steps of {} {} on {}, {}{} threads, {}\n", options.steps, bench.samples, unit,
@@ -103,6 +116,13 @@ void run_train(const TrainOptions& options) {
   }
   fmt::print("{:<24} {:>9.2f} {:>6.1f}%\n", "host", 1e3 * (total - in_kernels) / steps,
              100 * (1 - in_kernels / total));
+  if (communication) {
+    fmt::print(
+        "\nA step's timeline in {}, for https://ui.perfetto.dev: {:.2f} ms of communication, "
+        "{:.2f} "
+        "of them beside computation.\n",
+        options.timeline, 1e3 * communication->all, 1e3 * communication->beside_compute);
+  }
 }
 
 }  // namespace
@@ -125,6 +145,11 @@ void add_bench_train_command(CLI::App& bench) {
   train->add_option("--steps", options->steps, "Timed steps; default 5")->check(at_least(1));
   train->add_option("--warmup", options->warmup, "Steps before them; default 1")
       ->check(at_least(0));
+  train
+      ->add_option("--timeline", options->timeline,
+                   "Write when each kernel of one more step ran, and each message between ranks "
+                   "travelled, into this file; turns train.cuda_graphs off")
+      ->type_name("FILE");
   train->callback([options] { run_train(*options); });
 }
 

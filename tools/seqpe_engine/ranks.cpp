@@ -1,6 +1,7 @@
 #include "tools/seqpe_engine/ranks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -33,6 +34,8 @@ void check_same_configuration(const models::Config& config, dist::ProcessGroup& 
                                  kernels::name_of(kernels::active_isa()));  // a line a key
   for (const config::Field& field : models::fields_of(copy))
     mine += fmt::format("{}: {}\n", field.key, field.get());
+  const std::vector<std::string>& words = command_line();
+  mine += fmt::format("the command: {}\n", fmt::join(words.begin() + 1, words.end(), " "));
   const std::vector<std::string> all = ranks.gather(mine);
   for (std::size_t r = 1; r < all.size(); ++r) {
     std::istringstream first(all[0]), other(all[r]);
@@ -84,7 +87,15 @@ dist::Launch launch_or_none() {
 
 dist::ProcessGroup& open_ranks(const models::Config& config, Device device) {
   const dist::Launch launch = dist::find_launch();
-  if (launch.launcher == dist::Launcher::none) return dist::single_process();
+  if (launch.launcher == dist::Launcher::none) {
+    if (const int tasks = dist::unconnected_tasks(); tasks > 1) {
+      warn(
+          fmt::format("[dist] srun started {} processes, and each works alone. Hint: srun "
+                      "--mpi=pmix connects them.",
+                      tasks));
+    }
+    return dist::single_process();
+  }
   if (!opened()) opened() = dist::open_group(launch, device, config.dist);
   dist::ProcessGroup& ranks = *opened();
   if (!ranks.is_first()) silence_warnings();
@@ -95,6 +106,18 @@ dist::ProcessGroup& open_ranks(const models::Config& config, Device device) {
 
 train::Verbosity verbosity_of(const dist::ProcessGroup& ranks, train::Verbosity verbosity) {
   return ranks.is_first() ? verbosity : train::Verbosity::quiet;
+}
+
+std::string how_to_go_on(const dist::ProcessGroup& ranks) {
+  switch (launch_or_none().launcher) {
+    case dist::Launcher::none:
+      return "go on with: ";
+    case dist::Launcher::mpi:
+      return fmt::format("go on with: mpirun -np {} --bind-to none ", ranks.size());
+    case dist::Launcher::store:
+      return fmt::format("go on, with {} processes again, by: ", ranks.size());
+  }
+  return {};
 }
 
 std::string rank_prefix() {

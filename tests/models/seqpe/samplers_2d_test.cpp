@@ -197,10 +197,10 @@ Spread local_spread(std::int64_t candidates, std::int64_t side) {
 
 TEST(ContrastiveSampler2d, LocalCandidatesLieInOneSquareAnywhere) {
   // 14, or the root of 5 * 64 = 320; where there is less room, all of it.
-  EXPECT_EQ(local_spread(12, 60).largest, 14);
+  const Spread anywhere = local_spread(12, 60);
+  EXPECT_EQ(anywhere.largest, 14);
   EXPECT_EQ(local_spread(64, 60).largest, 17);
   EXPECT_EQ(local_spread(24, 10).largest, 10);
-  const Spread anywhere = local_spread(12, 60);
   EXPECT_EQ(anywhere.low, 0);
   EXPECT_EQ(anywhere.high, 59);
 }
