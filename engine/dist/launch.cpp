@@ -1,5 +1,7 @@
 #include "engine/dist/launch.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstdlib>
 #include <optional>
@@ -64,6 +66,15 @@ Launch find_launch() {
                 (text_of("TORCHELASTIC_USE_AGENT_STORE") == "True" ? 1 : 0);
   launch.local_rank = number_of("LOCAL_RANK").value_or(launch.rank);
   return launch;
+}
+
+std::string restart_words(const Launch& launch) {
+  if (launch.launcher != Launcher::mpi) return "";
+  const bool by_srun =
+      text_of("SLURM_STEP_NUM_TASKS").has_value() && launch.told_by != kMpiNames[0].size;
+  if (!by_srun) return fmt::format("mpirun -np {} --bind-to none ", launch.size);
+  return fmt::format("srun -n {} --mpi={} ", launch.size,
+                     launch.told_by == kMpiNames[1].size ? "pmi2" : "pmix");
 }
 
 int unconnected_tasks() {

@@ -24,6 +24,10 @@ struct Launch {
 /// Throws UsageError where the variables do not fit together.
 Launch find_launch();
 
+/// The words before a command that start it on as many processes again: "mpirun -np 2 --bind-to
+/// none "; none for one process, and where the environment joins them.
+std::string restart_words(const Launch& launch);
+
 /// Where srun started this process beside others and nothing connects them: how many; else 1.
 int unconnected_tasks();
 

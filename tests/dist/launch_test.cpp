@@ -64,6 +64,21 @@ TEST_F(Launches, TasksThatSrunDoesNotConnectAreSeen) {
   EXPECT_EQ(unconnected_tasks(), 1);
 }
 
+TEST_F(Launches, TellHowToStartAsManyAgain) {
+  const auto words = [](const Variables& variables) {
+    return restart_words(launch_with(variables));
+  };
+  EXPECT_EQ(words({}), "");
+  EXPECT_EQ(words({{"WORLD_SIZE", "2"}, {"RANK", "1"}, {"MASTER_ADDR", "node1"}}), "");
+  const Variables open_mpi = {{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}};
+  EXPECT_EQ(words(open_mpi), "mpirun -np 4 --bind-to none ");
+  EXPECT_EQ(words({{"PMI_SIZE", "4"}, {"PMI_RANK", "3"}}), "mpirun -np 4 --bind-to none ");
+  EXPECT_EQ(words({{"SLURM_NTASKS", "4"}, {"PMIX_RANK", "3"}, {"SLURM_STEP_NUM_TASKS", "4"}}),
+            "srun -n 4 --mpi=pmix ");
+  EXPECT_EQ(words({{"PMI_SIZE", "4"}, {"PMI_RANK", "3"}, {"SLURM_STEP_NUM_TASKS", "4"}}),
+            "srun -n 4 --mpi=pmi2 ");
+}
+
 TEST_F(Launches, AreOfMpi) {
   const std::vector<Variables> launched = {
       {{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}},

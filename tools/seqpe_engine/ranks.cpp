@@ -108,16 +108,11 @@ train::Verbosity verbosity_of(const dist::ProcessGroup& ranks, train::Verbosity 
   return ranks.is_first() ? verbosity : train::Verbosity::quiet;
 }
 
-std::string how_to_go_on(const dist::ProcessGroup& ranks) {
-  switch (launch_or_none().launcher) {
-    case dist::Launcher::none:
-      return "go on with: ";
-    case dist::Launcher::mpi:
-      return fmt::format("go on with: mpirun -np {} --bind-to none ", ranks.size());
-    case dist::Launcher::store:
-      return fmt::format("go on, with {} processes again, by: ", ranks.size());
-  }
-  return {};
+std::string how_to_go_on() {
+  const dist::Launch launch = launch_or_none();
+  if (launch.launcher == dist::Launcher::store)
+    return fmt::format("go on, with {} processes again, by: ", launch.size);
+  return "go on with: " + dist::restart_words(launch);
 }
 
 std::string rank_prefix() {

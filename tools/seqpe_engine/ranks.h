@@ -18,7 +18,7 @@ dist::ProcessGroup& open_ranks(const models::Config& config, Device device);
 train::Verbosity verbosity_of(const dist::ProcessGroup& ranks, train::Verbosity verbosity);
 
 /// What stands before the command that takes up a stopped one: "go on with: mpirun -np 2 ...".
-std::string how_to_go_on(const dist::ProcessGroup& ranks);
+std::string how_to_go_on();
 
 /// "[rank 2] " before an error; empty where this process is alone.
 std::string rank_prefix();

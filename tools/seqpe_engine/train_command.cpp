@@ -212,8 +212,8 @@ class Session {
   [[noreturn]] void throw_stopped() const {
     stopped_together();
     throw StoppedError(fmt::format(
-        "stopped by a signal; {}{} train {} --config {} --run {} --resume auto",
-        how_to_go_on(*ranks_), shell_quoted(command_line()[0]), kind_->name(),
+        "stopped by a signal; {}{} train {} --config {} --run {} --resume auto", how_to_go_on(),
+        shell_quoted(command_line()[0]), kind_->name(),
         shell_quoted((folder_ / models::kConfigFile).string()), shell_quoted(folder_.string())));
   }
 
