@@ -9,7 +9,16 @@ tools/install_packages.sh clang-tidy libomp-dev
 cmake --preset debug -B build/lint -DSEQPE_TESTS=ON -DSEQPE_CUDA=EMULATED > /dev/null
 compiled() { grep -oP "\"file\": \"$PWD/\K($1)/[^\"]+\.cpp" build/lint/compile_commands.json | sort -u; }
 
-# The sources and tests that changed, with the source of a header that did.
+# Files, with the source of each header; where it has none, the sources that include it.
+with_sources() {
+  local file
+  while read -r file; do
+    echo "${file%.h}.cpp" "$file" | tr ' ' '\n'
+    case $file in *.h) [ -e "${file%.h}.cpp" ] || grep -rlF --include='*.cpp' "\"$file\"" engine kernels models tools tests || true ;; esac
+  done
+}
+
+# The sources and tests that changed, with those of a header that did.
 changed() {
   local base head
   head=$(git rev-parse HEAD)
@@ -17,7 +26,7 @@ changed() {
   # On origin/main itself: what its last three hours brought, for commits come many at a time.
   if [ "$base" = "$head" ]; then base=$(git rev-list -1 --before="$(($(git show -s --format=%ct HEAD) - 10800))" HEAD); fi
   if [ -z "$base" ]; then compiled "$1"; return; fi
-  comm -12 <(compiled "$1") <({ git diff --name-only "$base"; git ls-files --others --exclude-standard; } | sed 's/\.h$/.cpp/' | sort -u)
+  comm -12 <(compiled "$1") <({ git diff --name-only "$base"; git ls-files --others --exclude-standard; } | with_sources | sort -u)
 }
 
 rooms='engine|kernels|models|tools|tests'

@@ -20,6 +20,7 @@ if grep -E '[1-9][0-9]* bytes spill' "$log"; then
   exit 1
 fi
 tools/kernel_registers.sh --check "$log"
+[ -e build/cuda/bin/libseqpe_nccl.so ] || echo "nvcc_check: SKIPPED: NCCL's module, there is no NCCL (libnccl-dev)."
 compiled=$(grep -c 'Used .* registers' "$log" || true)
 if [ "$compiled" = 0 ]; then echo "nvcc_check: linked; no kernel has changed since the last check"; exit 0; fi
 echo "nvcc_check: linked; $compiled kernels newly compiled for sm_90, no spills"

@@ -47,10 +47,14 @@ std::optional<Launch> found(const Names& names, Launcher launcher) {
 }  // namespace
 
 Launch find_launch() {
+  // torchrun under srun passes on the variables of srun, which started it and not its processes.
+  const bool by_torchrun = text_of("TORCHELASTIC_RUN_ID").has_value();
   for (const Names& names : kMpiNames) {
+    if (by_torchrun) break;
     if (const auto launch = found(names, Launcher::mpi)) return *launch;
   }
   const auto world = number_of("WORLD_SIZE");
+  require<UsageError>(world != 0, "[dist] the variable WORLD_SIZE must be at least 1, it is 0.");
   if (!world || *world <= 1) return {};
   for (const char* name : {"RANK", "MASTER_ADDR"}) {
     require<UsageError>(
@@ -64,6 +68,10 @@ Launch find_launch() {
   // torchrun's own store listens on the port that it tells.
   launch.port = number_of("MASTER_PORT").value_or(kMasterPort) +
                 (text_of("TORCHELASTIC_USE_AGENT_STORE") == "True" ? 1 : 0);
+  constexpr int kLastPort = 65535;
+  require<UsageError>(launch.port <= kLastPort,
+                      "[dist] MASTER_PORT must be at most {}, the port of this job would be {}.",
+                      kLastPort, launch.port);
   launch.local_rank = number_of("LOCAL_RANK").value_or(launch.rank);
   return launch;
 }

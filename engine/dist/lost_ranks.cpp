@@ -19,11 +19,12 @@ bool is_gone(int process) {
 
 }  // namespace
 
-void throw_late(const char* what, double timeout) {
+void throw_late(const char* what, double timeout, double patience) {
   throw CommunicationError(fmt::format(
-      "[dist] {} did not end within {} s (dist.timeout): another rank hangs, is far slower, or is "
+      "[dist] {} did not end within {} s ({}dist.timeout): another rank hangs, is far slower, or "
+      "is "
       "gone. Hint: its own messages; the network between the hosts.",
-      what, timeout));
+      what, patience * timeout, patience == 1 ? "" : fmt::format("{} times ", patience)));
 }
 
 std::string LostRanks::own_address() {

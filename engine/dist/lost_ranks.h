@@ -7,8 +7,8 @@
 
 namespace seqpe::dist {
 
-/// Throws CommunicationError: `what` did not end within `timeout` seconds.
-[[noreturn]] void throw_late(const char* what, double timeout);
+/// Throws CommunicationError: `what` did not end within `patience` times dist.timeout, in seconds.
+[[noreturn]] void throw_late(const char* what, double timeout, double patience = 1);
 
 class LostRanks {
  public:

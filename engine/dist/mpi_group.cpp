@@ -45,7 +45,7 @@ MpiGroup::MpiGroup(MpiCalls& calls, double timeout)
 
 /// On the worker. What failed once fails at once from then on: nobody waits for lost ranks again.
 void MpiGroup::complete(const char* what, const std::function<Request()>& begin,
-                        const std::vector<Tensor>& kept, Patience patience) {
+                        const std::vector<Tensor>& kept, double patience) {
   require<CommunicationError>(!failed_, "[dist] {} cannot be: an earlier one failed.", what);
   failed_ = true;
   try {
@@ -57,7 +57,7 @@ void MpiGroup::complete(const char* what, const std::function<Request()>& begin,
   failed_ = false;
 }
 
-void MpiGroup::wait_for(const char* what, const Request& request, Patience patience) const {
+void MpiGroup::wait_for(const char* what, const Request& request, double patience) const {
   const Clock::time_point begin = Clock::now();
   Clock::time_point next_check = begin + kBetweenChecks;
   while (!request->is_done()) {
@@ -68,7 +68,7 @@ void MpiGroup::wait_for(const char* what, const Request& request, Patience patie
     next_check = now + kBetweenChecks;
     if (lost_) lost_->check();
     const double waited = std::chrono::duration<double>(now - begin).count();
-    if (patience == Patience::timeout && waited >= timeout_) throw_late(what, timeout_);
+    if (waited >= patience * timeout_) throw_late(what, timeout_, patience);
   }
 }
 
@@ -177,7 +177,7 @@ void MpiGroup::barrier() {
   worker_
       .ask([this] {
         complete(
-            "a barrier", [&] { return calls_.barrier(); }, {}, Patience::endless);
+            "a barrier", [&] { return calls_.barrier(); }, {}, kPatience);
       })
       .get();
 }

@@ -29,11 +29,11 @@ class MpiGroup final : public ProcessGroup {
 
  private:
   using Request = std::unique_ptr<MpiCalls::Request>;
-  enum class Patience : std::uint8_t { timeout, endless };
-  /// `begin` starts a collective; `kept`: what it reads and writes.
+  /// `begin` starts a collective; `kept`: what it reads and writes; `patience`: how many times
+  /// dist.timeout it may take.
   void complete(const char* what, const std::function<Request()>& begin,
-                const std::vector<Tensor>& kept = {}, Patience patience = Patience::timeout);
-  void wait_for(const char* what, const Request& request, Patience patience) const;
+                const std::vector<Tensor>& kept = {}, double patience = 1);
+  void wait_for(const char* what, const Request& request, double patience) const;
   std::unique_ptr<Pending> ask(const Tensor& x, std::function<void()> job);
   void reduce(const Tensor& x, Wire wire);
   void reduce_pieces(const Tensor& pieces, Wire wire);

@@ -39,7 +39,8 @@ class Mpi final : public MpiCalls {
  public:
   Mpi() {
     int provided = 0;
-    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
+    // One thread calls it, but for an abort, which another may ask for meanwhile.
+    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
     require<CommunicationError>(provided >= MPI_THREAD_SERIALIZED,
                                 "[mpi] the library must let any thread call it "
                                 "(MPI_THREAD_SERIALIZED), it offers level {}.",

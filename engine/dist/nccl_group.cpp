@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <future>
+#include <utility>
+
 #include "engine/dist/tree_sum.h"
 #include "kernels/common/timeline.h"
 #include "kernels/copy.h"
@@ -11,6 +14,7 @@ namespace seqpe::dist {
 namespace {
 
 constexpr auto kBetweenLooks = std::chrono::milliseconds(500);
+constexpr auto kLongestCall = std::chrono::seconds(1);
 
 Context communication() {
   return {Device::cuda, kernels::communication_stream()};
@@ -23,6 +27,26 @@ void convert(const Tensor& x, const Tensor& out) {
   kernels::convert(
       communication(),
       {.from = x.dtype(), .to = out.dtype(), .out = out.data(), .x = x.data(), .count = x.numel()});
+}
+
+/// NCCL's meeting cannot be called off: if it does not end, a thread is left in it.
+void connect_within(double timeout, const std::shared_ptr<NcclCalls>& calls, const std::string& id,
+                    const ProcessGroup& host) {
+  std::promise<void> promise;
+  std::future<void> connected = promise.get_future();
+  std::thread([calls, id, rank = host.rank(), size = host.size(), device = host.local_rank(),
+               done = std::move(promise)]() mutable {
+    try {
+      kernels::choose_device(device);  // each thread has its own
+      calls->connect(id, rank, size);
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
+  }).detach();
+  if (connected.wait_for(std::chrono::duration<double>(timeout)) == std::future_status::timeout)
+    throw_late("NCCL's meeting of the ranks", timeout);
+  connected.get();
 }
 
 }  // namespace
@@ -43,15 +67,15 @@ class NcclGroup::Travel final : public Pending {
   std::vector<Tensor> kept_;
 };
 
-NcclGroup::NcclGroup(std::unique_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
+NcclGroup::NcclGroup(std::shared_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
                      bool deterministic, double timeout)
     : host_(std::move(host)),
       calls_(std::move(calls)),
       deterministic_(deterministic),
       timeout_(timeout),
       lost_(host_->gather(LostRanks::own_address()), host_->rank()) {
-  calls_->connect(host_->from_first(host_->is_first() ? calls_->unique_id() : ""), host_->rank(),
-                  host_->size());
+  connect_within(timeout, calls_, host_->from_first(host_->is_first() ? calls_->unique_id() : ""),
+                 *host_);
   watching_ = std::thread([this] { watch(); });
 }
 
@@ -74,6 +98,9 @@ void NcclGroup::watch() {
   }
   if (error_.empty()) return;
   lock.unlock();  // those who find the error let go of what the abort waits for
+  // Not under the feet of a call, unless it waits for ever itself.
+  std::unique_lock calling(calling_, std::defer_lock);
+  static_cast<void>(calling.try_lock_for(kLongestCall));
   calls_->abort();
 }
 
@@ -106,9 +133,10 @@ std::unique_ptr<Pending> NcclGroup::begin(const Tensor& x, const char* what,
                                           const std::function<void(Travel&)>& queue) {
   require(x.device() == Device::cuda, "[dist] NCCL carries tensors on cuda, got one on {}.",
           name_of(x.device()));
-  require_health();
   auto travel = std::make_unique<Travel>();
   travel->keep(x);
+  const std::scoped_lock calling(calling_);
+  require_health();
   kernels::order_after(kernels::communication_stream(), kernels::compute_stream());
   const kernels::CommunicationSpan span(what);
   marks_.raise(communication());

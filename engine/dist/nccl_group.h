@@ -22,7 +22,7 @@ class NcclGroup final : public ProcessGroup {
   /// `host` carries the host's numbers, and NCCL's id. deterministic: sums are binary trees over
   /// the ranks, by our own kernels, where NCCL chooses an order by size and machine. The device
   /// waits `timeout` seconds for another rank, then the group fails.
-  NcclGroup(std::unique_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
+  NcclGroup(std::shared_ptr<NcclCalls> calls, std::unique_ptr<ProcessGroup> host,
             bool deterministic, double timeout);
   ~NcclGroup() override;
 
@@ -48,11 +48,12 @@ class NcclGroup final : public ProcessGroup {
   std::string trouble();
 
   std::unique_ptr<ProcessGroup> host_;  // before what may send by it
-  std::unique_ptr<NcclCalls> calls_;
+  std::shared_ptr<NcclCalls> calls_;
   bool deterministic_;
   double timeout_;
   LostRanks lost_;
   kernels::DeviceCounter marks_;  // two a collective: odd while the device is in one
+  std::timed_mutex calling_;      // of who calls NCCL
   std::mutex mutex_;
   std::condition_variable ends_;
   bool ending_ = false;

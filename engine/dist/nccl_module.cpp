@@ -53,6 +53,12 @@ class Nccl final : public NcclCalls {
     return {id.internal, sizeof id.internal};
   }
   void connect(const std::string& id, int rank, int size) override {
+    // Before 2.19 an abort from another thread may hang.
+    int version = 0;
+    check(ncclGetVersion(&version), "ncclGetVersion");
+    require<CommunicationError>(version >= NCCL_VERSION(2, 19, 1),
+                                "[nccl] the library must be 2.19.1 or later, it is {}.{}.{}.",
+                                version / 10000, version / 100 % 100, version % 100);
     ncclUniqueId known;
     require<CommunicationError>(id.size() == sizeof known.internal,
                                 "[nccl] an id must have {} bytes, got {}.", sizeof known.internal,

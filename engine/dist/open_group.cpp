@@ -43,14 +43,18 @@ std::unique_ptr<ProcessGroup> open_tcp_group(const Launch& launch, Device device
 
 }  // namespace
 
-std::unique_ptr<ProcessGroup> open_group(const Launch& launch, Device device,
+std::unique_ptr<ProcessGroup> open_hosts(const Launch& launch, Device device,
                                          const DistConfig& config) {
-  auto host = launch.launcher == Launcher::mpi ? open_mpi_group(launch, config)
-                                               : open_tcp_group(launch, device, config);
-  if (device == Device::cpu) return host;
-  kernels::choose_device(host->local_rank());
-  auto nccl = make_nccl(*host);
-  return std::make_unique<NcclGroup>(std::move(nccl), std::move(host), config.deterministic,
+  return launch.launcher == Launcher::mpi ? open_mpi_group(launch, config)
+                                          : open_tcp_group(launch, device, config);
+}
+
+std::unique_ptr<ProcessGroup> with_devices(std::unique_ptr<ProcessGroup> hosts, Device device,
+                                           const DistConfig& config) {
+  if (device == Device::cpu) return hosts;
+  kernels::choose_device(hosts->local_rank());
+  auto nccl = make_nccl(*hosts);
+  return std::make_unique<NcclGroup>(std::move(nccl), std::move(hosts), config.deterministic,
                                      config.timeout);
 }
 

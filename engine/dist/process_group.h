@@ -20,6 +20,9 @@ class Pending {
   virtual void wait() = 0;
 };
 
+/// How many times dist.timeout a barrier waits.
+inline constexpr double kPatience = 20;
+
 class ProcessGroup {
  public:
   virtual ~ProcessGroup() = default;
@@ -56,7 +59,8 @@ class ProcessGroup {
   bool any(bool here);
   /// The text of rank 0.
   std::string from_first(const std::string& text);
-  /// Until all ranks come here, however long that takes.
+  /// Until all ranks come here. One may write a file meanwhile, or evaluate: the others wait
+  /// kPatience times as long as elsewhere.
   virtual void barrier() = 0;
 
   /// Throws CommunicationError if what travelled since may be wrong: a device that waits for a lost

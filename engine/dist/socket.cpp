@@ -28,12 +28,22 @@ constexpr std::uint64_t kLongestText = std::uint64_t{1} << 30;
   throw CommunicationError(fmt::format("[dist] {}: {}.", what, std::strerror(errno)));
 }
 
+/// Messages leave at once; a host that is gone is noticed within a minute.
+void set_options(int descriptor) {
+  const auto set = [&](int level, int option, int value) {
+    ::setsockopt(descriptor, level, option, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 20);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 6);
+}
+
 int new_socket() {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) fail("cannot make a socket");
-  const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  set_options(descriptor);
   return descriptor;
 }
 
@@ -44,18 +54,29 @@ int left_until(Deadline deadline) {
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000'000));
 }
 
-sockaddr_in address_of(const std::string& host, int port) {
+/// Empty, or why the host is not known.
+std::string find_host(const std::string& host, int port, sockaddr_in& address) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;
   const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  require<CommunicationError>(status == 0, "[dist] MASTER_ADDR '{}' is no host that is known: {}.",
-                              host, ::gai_strerror(status));
+  if (status != 0) return ::gai_strerror(status);
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
-  sockaddr_in address;
   std::memcpy(&address, found->ai_addr, sizeof address);
   address.sin_port = htons(static_cast<std::uint16_t>(port));
-  return address;
+  return "";
+}
+
+/// Empty, or why the other side was not reached.
+std::string try_to_connect(int descriptor, const sockaddr_in& to, Deadline deadline) {
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0) return "";
+  if (errno != EINPROGRESS) return std::strerror(errno);
+  pollfd waiting{descriptor, POLLOUT, 0};
+  if (::poll(&waiting, 1, left_until(deadline)) <= 0) return "no answer";
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
+  return error == 0 ? "" : std::strerror(error);
 }
 
 }  // namespace
@@ -70,12 +91,16 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 }
 
 Socket Socket::connect(const std::string& address, int port, Deadline deadline) {
-  const sockaddr_in to = address_of(address, port);
   while (true) {
     Socket socket(new_socket());
-    if (::connect(socket.descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
-      return socket;
-    if (left_until(deadline) == 0) fail(fmt::format("cannot reach rank 0 at {}:{}", address, port));
+    sockaddr_in to{};
+    std::string why = find_host(address, port, to);
+    if (why.empty()) why = try_to_connect(socket.descriptor_, to, deadline);
+    if (why.empty()) return socket;
+    require<CommunicationError>(left_until(deadline) > 0,
+                                "[dist] cannot reach rank 0 at {}:{}: {}. Hint: MASTER_ADDR, "
+                                "MASTER_PORT; rank 0's own messages.",
+                                address, port, why);
     std::this_thread::sleep_for(kBetweenTries);
   }
 }
@@ -152,12 +177,17 @@ int Listener::port() const {
 }
 
 Socket Listener::accept(Deadline deadline) const {
-  socket_.wait_for(POLLIN, deadline);
-  const int descriptor = ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
-  if (descriptor < 0) fail("cannot accept a rank");
-  const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return Socket(descriptor);
+  while (true) {
+    socket_.wait_for(POLLIN, deadline);
+    const int descriptor =
+        ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (descriptor >= 0) {
+      set_options(descriptor);
+      return Socket(descriptor);
+    }
+    const bool went_again = errno == ECONNABORTED || errno == EINTR || errno == EAGAIN;
+    if (!went_again) fail("cannot accept a rank");
+  }
 }
 
 }  // namespace seqpe::dist

@@ -16,7 +16,7 @@ Deadline after(double seconds) {
              std::chrono::duration<double>(seconds));
 }
 
-constexpr double kEndless = 1e6, kGreetingSeconds = 3;
+constexpr double kGreetingSeconds = 3;
 
 /// What a rank says when it comes: who it is, and of how many.
 std::string greeting(const TcpPlace& place) {
@@ -87,7 +87,11 @@ void TcpGroup::accept_all(Deadline deadline) {
       const std::string reason =
           fmt::format("'{}' {} here, where {} ranks meet: two jobs on one port (MASTER_PORT)?",
                       said, is_known ? "came already" : "is not expected", place_.size);
-      socket.send(reason, deadline);
+      try {
+        socket.send(reason, deadline);
+      } catch (const CommunicationError&) {
+        // it did not wait for an answer
+      }
       continue;
     }
     socket.send("", deadline);
@@ -115,7 +119,7 @@ std::vector<std::string> TcpGroup::gather(const std::string& text) {
 }
 
 void TcpGroup::barrier() {
-  gather_until("", after(kEndless));
+  gather_until("", after(kPatience * timeout_));
 }
 
 std::unique_ptr<Pending> TcpGroup::all_reduce(const Tensor&, Wire) {

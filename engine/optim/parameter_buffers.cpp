@@ -80,6 +80,7 @@ void ParameterGroup::sum_squares(const Tensor& out) const {
                              .x = gradient_.rows(range.begin, range.end).data(),
                              .count = range.size()});
   };
+  if (counted_.empty()) return out.clear();
   if (counted_.size() == 1) return sum_of(counted_[0], out);
   const Tensor parts = Tensor::empty({std::ssize(counted_)}, DType::f64, device());
   for (std::size_t i = 0; i < counted_.size(); ++i) {

@@ -49,7 +49,7 @@ class Trainer {
       if (evaluation_due_) report_all();
       const bool better = evaluation_due_ && evaluate_or_save(saved);
       const bool last = step_ >= options_.train.steps;
-      const bool stop = ranks_.any(stop_requested());
+      const bool stop = any_stop_requested(ranks_);
       if (saved && better && ranks_.is_first()) mark_best(options_.run, step_);
       if (!saved && (better || last || is_due(options_.checkpoint.every) || stop)) {
         report_all();  // a checkpoint is of steps that went well
@@ -58,7 +58,7 @@ class Trainer {
       }
       if (last && !evaluation_due_) return Outcome::finished;
       // A signal since the save is seen after the next step.
-      if (saved && ranks_.any(stop_requested())) return Outcome::interrupted;
+      if (saved && any_stop_requested(ranks_)) return Outcome::interrupted;
       one_step();
       evaluation_due_ = is_due(options_.train.eval_every) || step_ == options_.train.steps;
     }
@@ -72,7 +72,7 @@ class Trainer {
     options_.log->say(fmt::format(text, std::forward<Args>(args)...));
   }
 
-  /// Ranks that begin with other weights, moments or data would train on without a word.
+  /// Ranks that begin with other weights or data would train on without a word.
   void require_alike() {
     if (ranks_.size() == 1) return;
     std::string weights;

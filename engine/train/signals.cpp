@@ -9,6 +9,7 @@ namespace seqpe::train {
 namespace {
 
 volatile std::sig_atomic_t requested = 0;
+bool agreed = false;
 
 constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
 /// What was done at each of them before.
@@ -51,9 +52,19 @@ void stop_here_if_requested() {
   require<StoppedError>(!stop_requested(), "stopped by a signal");
 }
 
+bool any_stop_requested(dist::ProcessGroup& ranks) {
+  const bool any = ranks.any(stop_requested());
+  agreed = agreed || any;
+  return any;
+}
+
 void stop_if_any_requested(dist::ProcessGroup& ranks) {
   ranks.barrier();  // one may have worked far longer than another
-  require<StoppedError>(!ranks.any(stop_requested()), "stopped by a signal");
+  require<StoppedError>(!any_stop_requested(ranks), "stopped by a signal");
+}
+
+bool stop_was_agreed() {
+  return agreed;
 }
 
 }  // namespace seqpe::train

@@ -20,7 +20,11 @@ bool stop_requested();
 
 /// Throws StoppedError if a stop is requested: for work that leaves nothing half done.
 void stop_here_if_requested();
-/// The same where it is of any rank; all call it at the same place of their work.
+/// Of any rank; all call it at the same place of their work.
+bool any_stop_requested(dist::ProcessGroup& ranks);
+/// Throws StoppedError then.
 void stop_if_any_requested(dist::ProcessGroup& ranks);
+/// The ranks found one together, and part in good order.
+bool stop_was_agreed();
 
 }  // namespace seqpe::train

@@ -92,10 +92,12 @@ std::vector<std::pair<std::string, std::string>> cuda_facts() {
     check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
     facts.emplace_back(
         fmt::format("GPU {}", device),
-        fmt::format("{}, compute capability {}.{}, {:.1f} GB, {} multiprocessors", properties.name,
-                    properties.major, properties.minor,
-                    static_cast<double>(properties.totalGlobalMem) / (1 << 30),  // as nvidia-smi's
-                    properties.multiProcessorCount));
+        fmt::format(
+            "{}, compute capability {}.{}, {:.1f} GB, {} multiprocessors, PCI {:04x}:{:02x}:{:02x}",
+            properties.name, properties.major, properties.minor,
+            static_cast<double>(properties.totalGlobalMem) / (1 << 30),  // as nvidia-smi's
+            properties.multiProcessorCount, properties.pciDomainID, properties.pciBusID,
+            properties.pciDeviceID));
   }
   return facts;
 }

@@ -60,14 +60,16 @@ SizeEvaluation evaluate_size(const ImageClassifier& model, const data::ImageData
                      "[eval] the data must have the model's {} classes, they have {}.",
                      vit.options().classes, classes);
   const Extent grid = vit.grid_of(size.rows, size.columns);
-  const Tensor pe = vit.position().embed(at_origin(grid), {});
+  Tensor pe;
+  dist::SharedFailure failure;
+  failure.attempt([&] { pe = vit.position().embed(at_origin(grid), {}); });
+  failure.throw_together(ranks);
   const std::int64_t at_once = std::max<std::int64_t>(1, kPatchesAtOnce / (grid[0] * grid[1]));
   SizeEvaluation result{.size = size, .images = images.count()};
   // Of each batch the sum of its losses and its images that are first, and among the first five,
   // from the one rank that computes it: zeros of the others change no bit.
   const std::int64_t batches = (result.images + at_once - 1) / at_once;
   std::vector<BatchSums> sums(static_cast<std::size_t>(batches));
-  dist::SharedFailure failure;
   for (std::int64_t round = 0; round < batches; round += ranks.size()) {
     const std::int64_t end = std::min(batches, round + ranks.size()), mine = round + ranks.rank(),
                        begin = mine * at_once;

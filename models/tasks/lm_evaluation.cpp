@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 #include <tuple>
 
@@ -87,7 +88,10 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
                          : "");
   std::int64_t longest = 0;
   for (const data::Block& block : blocks) longest = std::max(longest, block.length);
-  const PrefixPositions positions(model.gpt().position(), config.eval.start, longest);
+  std::optional<PrefixPositions> positions;
+  dist::SharedFailure failure;
+  failure.attempt([&] { positions.emplace(model.gpt().position(), config.eval.start, longest); });
+  failure.throw_together(ranks);
   LengthEvaluation result{
       .length = length, .blocks = static_cast<std::int64_t>(blocks.size()), .longest = longest};
   for (const data::Block& block : blocks)
@@ -97,7 +101,6 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
   const std::vector<Batch> batches = batches_of(blocks);
   std::vector<double> sums(2 * batches.size());
   const auto size = static_cast<std::size_t>(ranks.size());
-  dist::SharedFailure failure;
   for (std::size_t round = 0; round < batches.size(); round += size) {
     const std::size_t last = std::min(batches.size(), round + size) - 1,
                       mine = round + static_cast<std::size_t>(ranks.rank());
@@ -105,7 +108,7 @@ LengthEvaluation evaluate_length(const LanguageModel& model, const data::Chunks&
       failure.attempt([&, batch = batches[mine]] {
         std::tie(sums[2 * mine], sums[2 * mine + 1]) = sum_of_losses(
             model, chunks, std::span(blocks).subspan(batch.begin, batch.end - batch.begin),
-            positions.of(blocks[batch.begin].length));
+            positions->of(blocks[batch.begin].length));
       });
     }
     if (on_evaluated) on_evaluated(static_cast<std::int64_t>(batches[last].end), result.blocks);

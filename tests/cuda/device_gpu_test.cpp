@@ -272,10 +272,13 @@ TEST(CudaMachine, AProcessTakesTheGpuOfItsNumber) {
 TEST(CudaMachine, TellsEachGpu) {
   test::set_machine({.gpus = 2});
   using Facts = std::vector<std::pair<std::string, std::string>>;
-  EXPECT_EQ(cuda_facts(),
-            (Facts{{"CUDA run time", "13.0"},
-                   {"GPU 0", "Large, compute capability 9.0, 80.0 GB, 132 multiprocessors"},
-                   {"GPU 1", "Small, compute capability 9.1, 40.0 GB, 132 multiprocessors"}}));
+  EXPECT_EQ(
+      cuda_facts(),
+      (Facts{
+          {"CUDA run time", "13.0"},
+          {"GPU 0", "Large, compute capability 9.0, 80.0 GB, 132 multiprocessors, PCI 0000:0a:00"},
+          {"GPU 1",
+           "Small, compute capability 9.1, 40.0 GB, 132 multiprocessors, PCI 0000:0b:00"}}));
   test::set_machine({});
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace seqpe::test {
@@ -16,8 +17,9 @@ struct FakeRefusal {
   cudnnStatus_t status = CUDNN_STATUS_BAD_PARAM;
 };
 
-inline void demand(bool condition, const std::string& words) {
-  if (!condition) throw FakeRefusal{words};
+/// Also for every element, so that only a refusal may cost a string.
+inline void demand(bool condition, std::string_view words) {
+  if (!condition) throw FakeRefusal{std::string(words)};
 }
 
 struct FakeAttribute {

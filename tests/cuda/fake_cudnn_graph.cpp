@@ -127,7 +127,8 @@ class Run {
  private:
   void* memory(const Tensor& t) {
     const auto found = memory_.find(t.number);
-    demand(found != memory_.end(), "memory " + std::to_string(t.number) + " is not named");
+    if (found == memory_.end())
+      throw FakeRefusal{"memory " + std::to_string(t.number) + " is not named"};
     return found->second;
   }
 

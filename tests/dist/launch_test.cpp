@@ -25,6 +25,7 @@ constexpr const char* kAll[] = {"OMPI_COMM_WORLD_RANK",
                                 "MASTER_ADDR",
                                 "MASTER_PORT",
                                 "LOCAL_RANK",
+                                "TORCHELASTIC_RUN_ID",
                                 "TORCHELASTIC_USE_AGENT_STORE"};
 
 using Variables = std::map<std::string, std::string>;
@@ -108,6 +109,15 @@ TEST_F(Launches, AreOfTorchrunsVariables) {
                                           {"TORCHELASTIC_USE_AGENT_STORE", "True"}});
   EXPECT_EQ(by_torchrun.local_rank, 1);
   EXPECT_EQ(by_torchrun.port, 4001) << "the port itself is that of torchrun's store";
+  EXPECT_EQ(launch_with({{"WORLD_SIZE", "8"},
+                         {"RANK", "5"},
+                         {"MASTER_ADDR", "node1"},
+                         {"TORCHELASTIC_RUN_ID", "none"},
+                         {"SLURM_NTASKS", "2"},
+                         {"PMIX_RANK", "1"}})
+                .rank,
+            5)
+      << "srun started torchrun";
 }
 
 TEST_F(Launches, VariablesThatDoNotFitAreRefused) {
@@ -116,6 +126,9 @@ TEST_F(Launches, VariablesThatDoNotFitAreRefused) {
   };
   refused({{"WORLD_SIZE", "2"}}, "[dist] WORLD_SIZE is 2, so RANK must be set too. Hint: torchrun");
   refused({{"WORLD_SIZE", "2"}, {"RANK", "0"}}, "so MASTER_ADDR must be set too.");
+  refused({{"WORLD_SIZE", "2"}, {"RANK", "0"}, {"MASTER_ADDR", "node1"}, {"MASTER_PORT", "70000"}},
+          "[dist] MASTER_PORT must be at most 65535, the port of this job would be 70000.");
+  refused({{"WORLD_SIZE", "0"}}, "[dist] the variable WORLD_SIZE must be at least 1, it is 0.");
   refused({{"WORLD_SIZE", "two"}},
           "[dist] the variable WORLD_SIZE must be a whole number, it is 'two'.");
   refused({{"OMPI_COMM_WORLD_SIZE", "2"}, {"OMPI_COMM_WORLD_RANK", "2"}},

@@ -29,6 +29,14 @@ TEST(DoctorRanks, Traps) {
             (std::vector<std::string>{"a: 9 processes share 8 cores: fewer a host"}));
   EXPECT_EQ(traps_of({place("a", 8, "GPU 0"), place("a")}),
             (std::vector<std::string>{"a: 2 processes, 1 GPUs: a process needs one of its own"}));
+  EXPECT_EQ(traps_of({place("a", 8, "GPU 0"), place("a", 8, "GPU 0"), place("b", 8, "GPU 0")}),
+            (std::vector<std::string>{"a: 2 processes share GPU 0: NCCL refuses that, each needs "
+                                      "one of its own"}));
+  RankPlace bound = place("a", 1);
+  bound.cores_of_host = 2;
+  bound.allowed = " 0";
+  EXPECT_EQ(traps_of({bound, bound}),
+            (std::vector<std::string>{"a: 2 processes share the cores 0: mpirun --bind-to none"}));
   RankPlace two = place("a");
   two.networks.emplace_back("docker0 172.17.0.1");
   EXPECT_EQ(traps_of({two, place("b")}),

@@ -57,7 +57,9 @@ check "a checkpoint" wait_for test -e lost/checkpoints/latest
 since=$SECONDS
 ip netns pids "$two" | xargs -r ps -o pid=,comm= -p | awk '$2 == "seqpe_engine" { print $1; exit }' | xargs -r kill -KILL
 { wait "$pid"; } 2> /dev/null
+status=$?
 pid=
+check "a lost rank is no success" test $status -ne 0
 check "a lost rank ends all within a minute" test $((SECONDS - since)) -lt 60
 check "the others tell why" grep -qE "^\[rank [0-3]\] seqpe_engine: error: \[dist\]" lost.err
 check "the checkpoint is whole" "$engine" train lm --config lost/config.yaml --quiet --run lost --resume auto \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Several processes on the device `cuda` (device_ranks.sh): the numbers of one, a step's timeline, errors of NCCL, lost ranks.
+# Several processes on the device `cuda` (device_ranks.sh): the numbers of one, a step's timeline, errors of NCCL; on GPUs lost ranks too.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 # shellcheck source=device_ranks.sh

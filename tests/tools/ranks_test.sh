@@ -53,8 +53,8 @@ check "one table" test "$(grep -ac "^Token perplexity" spoken.out)" -eq 1
 check "one line a step" test "$(grep -c "^step 4/4" spoken.err)" -eq 1
 check "one line a step in metrics.jsonl" test "$(grep -c '"loss"' spoken/metrics.jsonl)" -eq 4
 
-check "a step's timeline" ranks 2 "$engine" bench train "${tiny[@]}" --vocab-size 256 --steps 1 --timeline timeline.json \
-  --set data.block_size=128 --set dist.bucket_mb=0.001
+check "a step's timeline" ranks 2 "$engine" bench train --config quickstart_lm --vocab-size 256 --steps 1 \
+  --timeline timeline.json --set dist.bucket_mb=0.1
 python "it shows gradients travel beside kernels" << 'PYTHON'
 import json
 events = [event for event in json.load(open("timeline.json"))["traceEvents"] if event["ph"] == "X"]

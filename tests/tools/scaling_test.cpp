@@ -30,5 +30,20 @@ TEST(Scaling, BackwardHidesWhatIsCompleteBeforeItsEnd) {
   EXPECT_DOUBLE_EQ(too_much.exposed_seconds, 0.03);
 }
 
+TEST(Scaling, WhatCannotOverlapIsExposed) {
+  const Links links{.gpu_gbs = 100, .node_gbs = 100, .latency_us = 0};
+  StepShape step{.seconds = 0.1, .gradient_bytes = 5e9};
+  EXPECT_DOUBLE_EQ(scaled_step(step, 2, 1, links).exposed_seconds, 0);
+  step.gathers_values = true;
+  EXPECT_DOUBLE_EQ(scaled_step(step, 2, 1, links).exposed_seconds, 0.025) << "half of 50 ms";
+  step.overlap_share = 0;
+  EXPECT_DOUBLE_EQ(scaled_step(step, 2, 1, links).exposed_seconds, 0.05);
+}
+
+TEST(Scaling, EachMessageHasItsLatency) {
+  const Links links{.gpu_gbs = 100, .node_gbs = 100, .latency_us = 10};
+  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e9, 2, 1, links, 25), 0.01 + 25 * 1e-5);
+}
+
 }  // namespace
 }  // namespace seqpe::tools

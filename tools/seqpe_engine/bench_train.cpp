@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -34,7 +35,13 @@ double quantile(std::vector<double> values, double fraction) {
 
 void run_train(const TrainOptions& options) {
   models::Config config = options.config();
-  if (!options.timeline.empty()) config.train.cuda_graphs = false;  // whose kernels have no spans
+  if (!options.timeline.empty()) {
+    config.train.cuda_graphs = false;  // whose kernels have no spans
+    const auto folder = std::filesystem::absolute(options.timeline).parent_path();
+    require<UsageError>(std::filesystem::is_directory(folder),
+                        "[bench] --timeline must be a file in a folder that exists, got {}.",
+                        options.timeline);
+  }
   const bool is_vit = config.task == models::TaskKind::vit;
   dist::ProcessGroup& ranks = open_ranks(config, use_device(config));
   const BenchObjective bench = is_vit ? image_objective(config, ranks)

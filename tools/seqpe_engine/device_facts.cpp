@@ -14,7 +14,7 @@ std::string device_cuda() {
     case kernels::CudaDevice::emulated:
       return "emulated on the CPU, for tests and study";
     case kernels::CudaDevice::gpu:
-      return "GPU 0";  // kernels/cuda/device_gpu.cpp takes the first one
+      return "GPU 0";  // of one process; each of several takes that of its number on the host
     case kernels::CudaDevice::none:
       break;
   }

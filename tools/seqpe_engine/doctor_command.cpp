@@ -131,13 +131,25 @@ void add_doctor_command(CLI::App& app) {
   const auto json = std::make_shared<bool>(false);
   doctor->add_flag("--json", *json, "One JSON object on stdout");
   doctor->callback([json] {
-    dist::ProcessGroup& ranks = open_ranks({}, rank_device());
+    dist::ProcessGroup& hosts = open_hosts({}, rank_device());
     // One by one: the others wait, and leave it the processor.
     std::vector<Section> sections;
-    if (ranks.is_first()) sections = examine();
-    ranks.barrier();
-    if (ranks.size() > 1) sections.push_back({"ranks", rank_facts(ranks)});
-    if (ranks.is_first()) print(sections, *json);
+    if (hosts.is_first()) sections = examine();
+    hosts.barrier();
+    if (hosts.size() == 1) return print(sections, *json);
+    // NCCL may fail, or hang: the places tell why.
+    Section places{"ranks", place_facts(hosts)};
+    if (hosts.is_first() && !*json) {
+      print(sections, false);
+      print({places}, false);
+      std::fflush(stdout);
+    }
+    const Facts speed = speed_facts(connect_devices({}, rank_device()));
+    if (!speaks_for_all()) return;
+    if (!*json) return print({{"", speed}}, false);
+    places.facts.insert(places.facts.end(), speed.begin(), speed.end());
+    sections.push_back(std::move(places));
+    print(sections, true);
   });
 }
 

@@ -18,7 +18,8 @@
 
 namespace seqpe::tools {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankPlace, host, local_rank, cores, cores_of_host, gpu, networks)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankPlace, host, local_rank, cores, cores_of_host, allowed, gpu,
+                                   networks)
 
 namespace {
 
@@ -51,12 +52,17 @@ RankPlace own_place(int local_rank) {
                   .local_rank = local_rank,
                   .cores = CPU_COUNT(&allowed),
                   .cores_of_host = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)),
+                  .allowed = {},
                   .gpu = {},
                   .networks = networks()};
-  const std::string name = fmt::format("GPU {}", local_rank);
-  for (const auto& [fact, value] : device_facts()) {
-    if (fact == name) place.gpu = fmt::format("{}: {}", name, value);
+  for (std::size_t core = 0; core < CPU_SETSIZE; ++core)
+    place.allowed += CPU_ISSET(core, &allowed) ? fmt::format(" {}", core) : "";
+  std::vector<std::string> gpus;
+  for (const auto& [fact, value] : kernels::cuda_facts()) {
+    if (fact.starts_with("GPU ")) gpus.push_back(fmt::format("{}: {}", fact, value));
   }
+  const std::size_t own = gpus.size() == 1 ? 0 : static_cast<std::size_t>(local_rank);
+  if (own < gpus.size()) place.gpu = gpus[own];
   return place;
 }
 
@@ -99,6 +105,23 @@ std::vector<std::string> traps_of(const std::vector<RankPlace>& places) {
     if (with_gpu > 0 && with_gpu < count)
       traps.push_back(fmt::format("{}: {} processes, {} GPUs: a process needs one of its own", host,
                                   count, with_gpu));
+    std::map<std::string, int> sharing, on_cores;
+    for (const RankPlace* place : ranks) {
+      ++sharing[place->gpu];
+      ++on_cores[place->allowed];
+    }
+    for (const auto& [cores, processes] : on_cores) {
+      const auto there = std::count(cores.begin(), cores.end(), ' ');
+      if (processes > there && there > 0 && there < first.cores_of_host)
+        traps.push_back(fmt::format("{}: {} processes share the cores{}: mpirun --bind-to none",
+                                    host, processes, cores));
+    }
+    for (const auto& [gpu, processes] : sharing) {
+      if (!gpu.empty() && processes > 1)
+        traps.push_back(
+            fmt::format("{}: {} processes share {}: NCCL refuses that, each needs one of its own",
+                        host, processes, gpu));
+    }
     if (hosts.size() > 1 && first.networks.size() > 1)
       traps.push_back(fmt::format(
           "{}: several networks ({}): if it hangs or is slow name the one between the hosts, "
@@ -112,7 +135,7 @@ Device rank_device() {
   return kernels::cuda_device() == kernels::CudaDevice::gpu ? Device::cuda : Device::cpu;
 }
 
-Facts rank_facts(dist::ProcessGroup& ranks) {
+Facts place_facts(dist::ProcessGroup& ranks) {
   std::vector<RankPlace> places;
   for (const std::string& text : ranks.gather(nlohmann::json(own_place(ranks.local_rank())).dump()))
     places.push_back(nlohmann::json::parse(text).get<RankPlace>());
@@ -126,11 +149,14 @@ Facts rank_facts(dist::ProcessGroup& ranks) {
                     place.networks.empty() ? "no network"
                                            : fmt::format("{}", fmt::join(place.networks, ", "))));
   }
-  facts.emplace_back("all-reduce 64 MB", all_reduce_text(ranks, rank_device()));
   const std::vector<std::string> traps = traps_of(places);
   for (std::size_t i = 0; i < traps.size(); ++i)
     facts.emplace_back(fmt::format("hint {}", i + 1), traps[i]);
   return facts;
+}
+
+Facts speed_facts(dist::ProcessGroup& ranks) {
+  return {{"all-reduce 64 MB", all_reduce_text(ranks, rank_device())}};
 }
 
 }  // namespace seqpe::tools

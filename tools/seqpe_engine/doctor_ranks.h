@@ -15,6 +15,7 @@ struct RankPlace {
   std::string host;
   int local_rank = 0;
   int cores = 0, cores_of_host = 0;   // that it may use; that there are
+  std::string allowed;                // the former: " 0 1"
   std::string gpu;                    // empty: none
   std::vector<std::string> networks;  // "eth0 10.0.0.5"
 };
@@ -25,7 +26,11 @@ std::vector<std::string> traps_of(const std::vector<RankPlace>& places);
 /// Where the ranks' tensors are: on GPUs where there are any.
 Device rank_device();
 
-/// To be called by every rank: a line a rank, the time of an all-reduce, hints.
-Facts rank_facts(dist::ProcessGroup& ranks);
+// To be called by every rank.
+
+/// A line a rank, and hints.
+Facts place_facts(dist::ProcessGroup& ranks);
+/// The time of an all-reduce.
+Facts speed_facts(dist::ProcessGroup& ranks);
 
 }  // namespace seqpe::tools

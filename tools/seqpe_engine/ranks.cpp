@@ -12,14 +12,13 @@
 #include "engine/core/warning.h"
 #include "engine/dist/host.h"
 #include "engine/dist/open_group.h"
+#include "engine/train/signals.h"
 #include "kernels/common/isa.h"
 #include "seqpe_engine/commit.h"
 #include "tools/seqpe_engine/commands.h"
 
 namespace seqpe::tools {
 namespace {
-
-bool agreed_to_stop = false;
 
 std::unique_ptr<dist::ProcessGroup>& opened() {
   static std::unique_ptr<dist::ProcessGroup> group;
@@ -85,7 +84,7 @@ dist::Launch launch_or_none() {
 
 }  // namespace
 
-dist::ProcessGroup& open_ranks(const models::Config& config, Device device) {
+dist::ProcessGroup& open_hosts(const models::Config& config, Device device) {
   const dist::Launch launch = dist::find_launch();
   if (launch.launcher == dist::Launcher::none) {
     if (const int tasks = dist::unconnected_tasks(); tasks > 1) {
@@ -96,12 +95,22 @@ dist::ProcessGroup& open_ranks(const models::Config& config, Device device) {
     }
     return dist::single_process();
   }
-  if (!opened()) opened() = dist::open_group(launch, device, config.dist);
-  dist::ProcessGroup& ranks = *opened();
-  if (!ranks.is_first()) silence_warnings();
-  check_same_configuration(config, ranks);
-  share_cores(config, ranks);
-  return ranks;
+  opened() = dist::open_hosts(launch, device, config.dist);
+  if (!opened()->is_first()) silence_warnings();
+  check_same_configuration(config, *opened());
+  return *opened();
+}
+
+dist::ProcessGroup& connect_devices(const models::Config& config, Device device) {
+  if (!opened()) return dist::single_process();
+  opened() = dist::with_devices(std::move(opened()), device, config.dist);
+  share_cores(config, *opened());
+  return *opened();
+}
+
+dist::ProcessGroup& open_ranks(const models::Config& config, Device device) {
+  open_hosts(config, device);
+  return connect_devices(config, device);
 }
 
 train::Verbosity verbosity_of(const dist::ProcessGroup& ranks, train::Verbosity verbosity) {
@@ -124,12 +133,8 @@ bool speaks_for_all() {
   return launch_or_none().rank == 0;
 }
 
-void stopped_together() {
-  agreed_to_stop = true;
-}
-
 void close_ranks(int code) {
-  const bool in_order = code == 0 || agreed_to_stop;
+  const bool in_order = code == 0 || train::stop_was_agreed();
   if (in_order) opened().reset();
   dist::leave_group(in_order ? 0 : code);
 }

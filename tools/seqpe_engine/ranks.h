@@ -9,10 +9,14 @@
 
 namespace seqpe::tools {
 
-/// This process and those it was started with, for a command that computes by `config` on `device`;
-/// to be called once. Warnings are told by rank 0 alone from then on. Throws ConfigError where
-/// another rank has another configuration.
+/// This process and those it was started with, for a command that computes by `config` on `device`.
+/// Warnings are told by rank 0 alone from then on. Throws ConfigError where another rank has
+/// another configuration, command or build.
 dist::ProcessGroup& open_ranks(const models::Config& config, Device device);
+
+// The same in two steps: what connects the hosts, then the devices as well.
+dist::ProcessGroup& open_hosts(const models::Config& config, Device device);
+dist::ProcessGroup& connect_devices(const models::Config& config, Device device);
 
 /// How loud this rank may be: those but the first are quiet.
 train::Verbosity verbosity_of(const dist::ProcessGroup& ranks, train::Verbosity verbosity);
@@ -24,9 +28,6 @@ std::string how_to_go_on();
 std::string rank_prefix();
 /// Whether this process is the one that speaks for all.
 bool speaks_for_all();
-
-/// All ranks agreed to stop: they part in good order.
-void stopped_together();
 
 /// Parts from the other ranks as the process ends with `code`: in good order after a success, or
 /// where they stopped together; else by ending them.

@@ -20,19 +20,22 @@ struct ScaledStep {
   double efficiency = 1;  // of one GPU's rate, a GPU
 };
 
-/// Time of an all-reduce: bytes * 2 (n - 1) / n over the slowest bus that it crosses, and the
-/// latency.
+/// Time of all-reduces of so many bytes together: bytes * 2 (n - 1) / n over the slowest bus that
+/// they cross, and a latency each.
 double all_reduce_seconds(double bytes, std::int64_t gpus_a_node, std::int64_t nodes,
-                          const Links& links);
+                          const Links& links, std::int64_t messages = 1);
 
 /// What is known of a step on one GPU.
 struct StepShape {
   double seconds = 0;         // computing, with the batch of one GPU
   double gradient_bytes = 0;  // as they travel
   double last_bytes = 0;      // of those that are complete only at the end of backward
-  // Share of the step in which gradients become complete one after the other: backward without its
-  // first and last part, about twice the forward's third.
-  double backward_share = 0.6;
+  std::int64_t messages = 1;  // in which they travel
+  // Share of the step in which gradients become complete one after the other, and may travel:
+  // backward without its first and last part, about twice the forward's third. Of several
+  // micro-batches only the last one's; none where they wait for its end.
+  double overlap_share = 0.6;
+  bool gathers_values = false;  // ZeRO: half of the traffic comes behind the update
 };
 
 ScaledStep scaled_step(const StepShape& step, std::int64_t gpus_a_node, std::int64_t nodes,

@@ -210,7 +210,6 @@ class Session {
 
   /// The run's own configuration holds every --set of the command that is stopped.
   [[noreturn]] void throw_stopped() const {
-    stopped_together();
     throw StoppedError(fmt::format(
         "stopped by a signal; {}{} train {} --config {} --run {} --resume auto", how_to_go_on(),
         shell_quoted(command_line()[0]), kind_->name(),
