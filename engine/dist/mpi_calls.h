@@ -27,7 +27,8 @@ class MpiCalls {
     virtual bool is_done() = 0;
   };
   /// Piece r of `send` to rank r, its piece into piece r of `receive`; pieces of `bytes`.
-  virtual std::unique_ptr<Request> exchange(const void* send, void* receive, std::size_t bytes) = 0;
+  virtual std::unique_ptr<Request> all_to_all(const void* send, void* receive,
+                                              std::size_t bytes) = 0;
   /// Piece r of `all` from rank r, in place.
   virtual std::unique_ptr<Request> all_gather(void* all, std::size_t bytes) = 0;
   virtual std::unique_ptr<Request> barrier() = 0;

@@ -118,7 +118,7 @@ void MpiGroup::reduce_pieces(const Tensor& pieces, Wire wire) {
   const Tensor sent = rounds ? pieces.to(DType::bf16) : pieces,
                received = Tensor::empty(sent.shape(), sent.dtype());
   complete("a sum over the ranks",
-           [&] { return calls_.exchange(sent.data(), received.data(), sent.rows(0, 1).bytes()); },
+           [&] { return calls_.all_to_all(sent.data(), received.data(), sent.rows(0, 1).bytes()); },
            {sent, received});
   const Tensor theirs = rounds ? received.to(DType::f32) : received;
   sum_in_a_tree({}, theirs);

@@ -72,7 +72,7 @@ class Mpi final : public MpiCalls {
     return all.substr(0, all.find_first_of(",\n"));
   }
 
-  std::unique_ptr<Request> exchange(const void* send, void* receive, std::size_t bytes) override {
+  std::unique_ptr<Request> all_to_all(const void* send, void* receive, std::size_t bytes) override {
     auto out = std::make_unique<MpiRequest>();
     const int count = count_of(bytes);
     check(MPI_Ialltoall(send, count, MPI_BYTE, receive, count, MPI_BYTE, MPI_COMM_WORLD,

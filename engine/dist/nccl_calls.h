@@ -28,8 +28,8 @@ class NcclCalls {
   /// Piece r of `x`, pieces of `count`, comes from rank r.
   virtual void all_gather(void* x, std::int64_t count, DType dtype, void* stream) = 0;
   /// Piece r of `send` to rank r, its piece into piece r of `receive`.
-  virtual void exchange(const void* send, void* receive, std::int64_t count, DType dtype,
-                        void* stream) = 0;
+  virtual void all_to_all(const void* send, void* receive, std::int64_t count, DType dtype,
+                          void* stream) = 0;
 
   /// What went wrong since, meanwhile; empty if nothing did. From any thread.
   virtual std::string error() = 0;

@@ -44,7 +44,8 @@ class EmulatedNccl final : public NcclCalls {
   void all_gather(void* x, std::int64_t count, DType dtype, void*) override {
     in_order([=, this] { write(x, gathered(x, count, dtype, host_.rank())); });
   }
-  void exchange(const void* send, void* receive, std::int64_t count, DType dtype, void*) override {
+  void all_to_all(const void* send, void* receive, std::int64_t count, DType dtype,
+                  void*) override {
     in_order([=, this] {
       // Every rank gets all that every other one sends, and keeps what is for it.
       const std::int64_t all = host_.size() * count;

@@ -74,7 +74,7 @@ NcclGroup::NcclGroup(std::shared_ptr<NcclCalls> calls, std::unique_ptr<ProcessGr
       deterministic_(deterministic),
       timeout_(timeout),
       lost_(host_->gather(LostRanks::own_address()), host_->rank()) {
-  connect_within(timeout, calls_, host_->from_first(host_->is_first() ? calls_->unique_id() : ""),
+  connect_within(timeout, calls_, host_->broadcast(host_->is_first() ? calls_->unique_id() : ""),
                  *host_);
   watching_ = std::thread([this] { watch(); });
 }
@@ -193,7 +193,7 @@ void NcclGroup::reduce_pieces(Travel& travel, const Tensor& pieces, Wire wire) {
   Tensor sum = sent.rows(rank(), rank() + 1);
   if (deterministic_) {
     const Tensor received = travel.temporary(sent.shape(), sent.dtype());
-    calls_->exchange(sent.data(), received.data(), length, sent.dtype(), stream);
+    calls_->all_to_all(sent.data(), received.data(), length, sent.dtype(), stream);
     Tensor theirs = received;
     if (rounds) {
       theirs = travel.temporary(pieces.shape(), pieces.dtype());

@@ -14,8 +14,9 @@ namespace {
 
 void check(ncclResult_t result, const char* call, ncclComm_t communicator = nullptr) {
   if (result == ncclSuccess || result == ncclInProgress) return;
-  throw CommunicationError(fmt::format("[nccl] {}: {}. {} Hint: NCCL_DEBUG=INFO tells more.", call,
-                                       ncclGetErrorString(result), ncclGetLastError(communicator)));
+  const std::string more = ncclGetLastError(communicator);
+  throw CommunicationError(fmt::format("[nccl] {}: {}{}{}. Hint: NCCL_DEBUG=INFO tells more.", call,
+                                       ncclGetErrorString(result), more.empty() ? "" : ": ", more));
 }
 
 ncclDataType_t type_of(DType dtype) {
@@ -90,8 +91,8 @@ class Nccl final : public NcclCalls {
                         type_of(dtype), communicator, static_cast<cudaStream_t>(stream)),
           "ncclAllGather", communicator);
   }
-  void exchange(const void* send, void* receive, std::int64_t count, DType dtype,
-                void* stream) override {
+  void all_to_all(const void* send, void* receive, std::int64_t count, DType dtype,
+                  void* stream) override {
     ncclComm_t const communicator = connected();
     const auto elements = static_cast<std::size_t>(count);
     auto* const on = static_cast<cudaStream_t>(stream);

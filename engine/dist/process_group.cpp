@@ -51,7 +51,7 @@ bool ProcessGroup::any(bool here) {
   return count > 0;
 }
 
-std::string ProcessGroup::from_first(const std::string& text) {
+std::string ProcessGroup::broadcast(const std::string& text) {
   return size() == 1 ? text : gather(is_first() ? text : std::string()).front();
 }
 

@@ -58,7 +58,7 @@ class ProcessGroup {
   /// True if it is on any rank.
   bool any(bool here);
   /// The text of rank 0.
-  std::string from_first(const std::string& text);
+  std::string broadcast(const std::string& text);
   /// Until all ranks come here. One may write a file meanwhile, or evaluate: the others wait
   /// kPatience times as long as elsewhere.
   virtual void barrier() = 0;

@@ -40,10 +40,10 @@ class Recorder final : public NcclCalls {
     kernels::clear_bytes(kernels::device_context(), static_cast<std::byte*>(x) + piece, piece);
     told("all_gather", count, dtype);
   }
-  void exchange(const void*, void* receive, std::int64_t count, DType dtype, void*) override {
+  void all_to_all(const void*, void* receive, std::int64_t count, DType dtype, void*) override {
     kernels::clear_bytes(kernels::device_context(), receive,
                          2 * static_cast<std::size_t>(count) * size_of(dtype));
-    told("exchange", count, dtype);
+    told("all_to_all", count, dtype);
   }
   std::string error() override { return ""; }
   void abort() override { told("abort", 0, DType::f32); }
@@ -90,9 +90,9 @@ TEST(NcclGroup, AsksForWhatItIsAskedFor) {
 TEST(NcclGroup, ADeterministicSumIsAnExchangeAndOurOwn) {
   const Tensor odd = Tensor::zeros({5}, DType::f32, Device::cuda);
   EXPECT_EQ(calls_of(true, [&](ProcessGroup& group) { group.all_reduce(odd)->wait(); }),
-            (Calls{"exchange 3 f32", "all_gather 3 f32"}));
+            (Calls{"all_to_all 3 f32", "all_gather 3 f32"}));
   EXPECT_EQ(calls_of(true, [&](ProcessGroup& group) { group.all_reduce(odd, Wire::bf16)->wait(); }),
-            (Calls{"exchange 3 bf16", "all_gather 3 bf16"}));
+            (Calls{"all_to_all 3 bf16", "all_gather 3 bf16"}));
 }
 
 TEST(NcclGroup, ATensorOfTheHostIsRefused) {

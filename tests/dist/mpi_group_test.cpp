@@ -117,7 +117,7 @@ TEST(MpiGroup, TextsAndNumbersOfTheHost) {
     const std::string mine(static_cast<std::size_t>(10 * ranks.rank()), 'x');
     EXPECT_EQ(ranks.gather(mine),
               (std::vector<std::string>{"", std::string(10, 'x'), std::string(20, 'x')}));
-    EXPECT_EQ(ranks.from_first(ranks.is_first() ? "of rank 0" : "another"), "of rank 0");
+    EXPECT_EQ(ranks.broadcast(ranks.is_first() ? "of rank 0" : "another"), "of rank 0");
     std::vector<double> numbers{0.1 * ranks.rank(), 1.0};
     ranks.sum(numbers);
     EXPECT_EQ(numbers, (std::vector<double>{0.0 + 0.1 + 0.2, 3.0}));

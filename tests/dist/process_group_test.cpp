@@ -18,7 +18,7 @@ TEST(SingleProcess, ChangesNothing) {
   alone.all_reduce(x)->wait();
   EXPECT_EQ(test::elements<float>(x), std::vector<float>(3, 2.5F));
   EXPECT_EQ(alone.gather("a"), std::vector<std::string>{"a"});
-  EXPECT_EQ(alone.from_first("a"), "a");
+  EXPECT_EQ(alone.broadcast("a"), "a");
   EXPECT_TRUE(alone.any(true));
   EXPECT_FALSE(alone.any(false));
   std::vector<double> numbers{-0.0, 2.0};

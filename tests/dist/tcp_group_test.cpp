@@ -43,7 +43,7 @@ TEST(TcpGroup, TextsAndNumbers) {
     const auto all = ranks.gather(mine);
     ASSERT_EQ(all.size(), 4u);
     for (std::size_t r = 0; r < 4; ++r) EXPECT_EQ(all[r], std::string(100'000 * r, '7'));
-    EXPECT_EQ(ranks.from_first(ranks.is_first() ? "1 2" : ""), "1 2");
+    EXPECT_EQ(ranks.broadcast(ranks.is_first() ? "1 2" : ""), "1 2");
     std::vector<double> numbers{0.5, 1.0 * ranks.rank()};
     ranks.sum(numbers);
     EXPECT_EQ(numbers, (std::vector<double>{2.0, 6.0}));

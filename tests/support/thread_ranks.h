@@ -24,7 +24,8 @@ class ThreadWorld {
     int size() const override { return world_.size_; }
     int local_rank() const override { return rank_; }
     std::string version() const override { return "threads"; }
-    std::unique_ptr<Request> exchange(const void* send, void* receive, std::size_t bytes) override {
+    std::unique_ptr<Request> all_to_all(const void* send, void* receive,
+                                        std::size_t bytes) override {
       return begin({send, receive, bytes});
     }
     std::unique_ptr<Request> all_gather(void* all, std::size_t bytes) override {

@@ -55,7 +55,7 @@ class Session {
     require<UsageError>(options_.resume != kResumeAuto || !options_.run.empty(),
                         "[run] --resume auto needs --run DIR.");
     folder_ =
-        ranks_->from_first(options_.run.empty() ? new_run_folder(recipe()).string() : options_.run);
+        ranks_->broadcast(options_.run.empty() ? new_run_folder(recipe()).string() : options_.run);
     // Refuses before anything is read.
     const auto resume = resume_of(folder_);
     require<UsageError>(!resume || options_.init_from.empty(),
@@ -91,13 +91,13 @@ class Session {
     } else if (ranks_->is_first() && !options_.resume.empty()) {
       found = train::newest_checkpoint(where);
     }
-    const std::string path = ranks_->from_first(found ? found->string() : "");
+    const std::string path = ranks_->broadcast(found ? found->string() : "");
     return path.empty() ? std::nullopt : std::optional<fs::path>(path);
   }
 
   /// As rank 0 finds it: a run that still trains may have another best checkpoint a moment later.
   fs::path init_from() const {
-    return ranks_->from_first(
+    return ranks_->broadcast(
         ranks_->is_first() ? models::find_model(options_.init_from).weights.string() : "");
   }
 
@@ -155,7 +155,7 @@ class Session {
     std::optional<RunFolder> made;
     ranks_->barrier();  // all have read their data: one that cannot leaves no folder behind
     if (ranks_->is_first()) take_folder(is_main, where, made);
-    where = ranks_->from_first(where.string());
+    where = ranks_->broadcast(where.string());
     if (is_main) folder_ = where;
     if (!made) log.open("/dev/null");  // rank 0 writes train.log
     // Under the lock: another process may have come first.
