@@ -23,8 +23,8 @@ changed() {
   local base head
   head=$(git rev-parse HEAD)
   base=$(git merge-base HEAD origin/main 2> /dev/null || true)
-  # On origin/main itself: what its last three hours brought, for commits come many at a time.
-  if [ "$base" = "$head" ]; then base=$(git rev-list -1 --before="$(($(git show -s --format=%ct HEAD) - 10800))" HEAD); fi
+  # On origin/main itself, or without one: what the last three hours brought, for commits come many at a time.
+  if [ -z "$base" ] || [ "$base" = "$head" ]; then base=$(git rev-list -1 --before="$(($(git show -s --format=%ct HEAD) - 10800))" HEAD); fi
   if [ -z "$base" ]; then compiled "$1"; return; fi
   comm -12 <(compiled "$1") <({ git diff --name-only "$base"; git ls-files --others --exclude-standard; } | with_sources | sort -u)
 }

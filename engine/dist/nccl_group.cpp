@@ -98,9 +98,8 @@ void NcclGroup::watch() {
   }
   if (error_.empty()) return;
   lock.unlock();  // those who find the error let go of what the abort waits for
-  // Not under the feet of a call, unless it waits for ever itself.
-  std::unique_lock calling(calling_, std::defer_lock);
-  static_cast<void>(calling.try_lock_for(kLongestCall));
+  // Not under the feet of a call, unless it waits for ever itself. Later ones find the error.
+  if (calling_.try_lock_for(kLongestCall)) calling_.unlock();
   calls_->abort();
 }
 
