@@ -44,11 +44,10 @@ StepShape shape_of(const ScalingOptions& options, const models::Config& config) 
   }
   step.messages = static_cast<std::int64_t>(
       std::ceil(std::max(1.0, step.gradient_bytes / (config.dist.bucket_mb * 1e6))));
-  const std::int64_t micro = config.train.micro_batch_size, batch = config.train.batch_size;
-  step.overlap_share =
-      config.dist.deterministic
-          ? 0
-          : step.overlap_share / (micro > 0 ? static_cast<double>(batch / micro) : 1);
+  const auto batch = static_cast<double>(config.train.batch_size),
+             micro_batch = static_cast<double>(config.train.micro_batch_size);
+  if (config.train.micro_batch_size > 0) step.overlap_share *= micro_batch / batch;
+  if (config.dist.deterministic) step.overlap_share = 0;
   return step;
 }
 
