@@ -22,8 +22,7 @@ bool is_gone(int process) {
 void throw_late(const char* what, double timeout, double patience) {
   throw CommunicationError(fmt::format(
       "[dist] {} did not end within {} s ({}dist.timeout): another rank hangs, is far slower, or "
-      "is "
-      "gone. Hint: its own messages; the network between the hosts.",
+      "is gone. Hint: its own messages; the network between the hosts.",
       what, patience * timeout, patience == 1 ? "" : fmt::format("{} times ", patience)));
 }
 

@@ -87,7 +87,7 @@ TEST(NcclGroup, AsksForWhatItIsAskedFor) {
                    "reduce_scatter 3 bf16", "all_gather 3 f32"}));
 }
 
-TEST(NcclGroup, ADeterministicSumIsAnExchangeAndOurOwn) {
+TEST(NcclGroup, ADeterministicSumIsAnAllToAllAndOurOwn) {
   const Tensor odd = Tensor::zeros({5}, DType::f32, Device::cuda);
   EXPECT_EQ(calls_of(true, [&](ProcessGroup& group) { group.all_reduce(odd)->wait(); }),
             (Calls{"all_to_all 3 f32", "all_gather 3 f32"}));

@@ -34,7 +34,7 @@ TEST(DoctorRanks, Traps) {
                                       "one of its own"}));
   RankPlace bound = place("a", 1);
   bound.cores_of_host = 2;
-  bound.allowed = " 0";
+  bound.allowed = "0";
   EXPECT_EQ(traps_of({bound, bound}),
             (std::vector<std::string>{"a: 2 processes share the cores 0: mpirun --bind-to none"}));
   RankPlace two = place("a");

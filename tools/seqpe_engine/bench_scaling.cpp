@@ -119,8 +119,7 @@ void add_bench_scaling_command(CLI::App& bench) {
   options->add_to(*scaling);
   scaling->add_option("--step-ms", options->step_ms,
                       "A step of one GPU in milliseconds, as `bench train` tells it; without it "
-                      "and --config: 35.4, "
-                      "of lm_wikitext103_seqpe with B 32 on an H200");
+                      "and --config: 35.4, of lm_wikitext103_seqpe with B 32 on an H200");
   scaling->add_option("--gpus", options->gpus, "GPUs a node; default 8")->check(at_least(1));
   scaling->add_option("--nodes", options->nodes, "Nodes; default 1")->check(at_least(1));
   scaling->add_option(

@@ -126,8 +126,7 @@ void run_train(const TrainOptions& options) {
   if (communication) {
     fmt::print(
         "\nA step's timeline in {}, for https://ui.perfetto.dev: {:.2f} ms of communication, "
-        "{:.2f} "
-        "of them beside computation.\n",
+        "{:.2f} of them beside computation.\n",
         options.timeline, 1e3 * communication->all, 1e3 * communication->beside_compute);
   }
 }

@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "engine/dist/host.h"
 #include "engine/train/progress.h"
 #include "kernels/device.h"
+#include "tools/seqpe_engine/cores.h"
 
 namespace seqpe::tools {
 
@@ -45,18 +45,14 @@ std::vector<std::string> networks() {
 }
 
 RankPlace own_place(int local_rank) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  ::sched_getaffinity(0, sizeof allowed, &allowed);
+  const std::vector<int> cores = allowed_cores();
   RankPlace place{.host = dist::host_name(),
                   .local_rank = local_rank,
-                  .cores = CPU_COUNT(&allowed),
+                  .cores = static_cast<int>(cores.size()),
                   .cores_of_host = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)),
-                  .allowed = {},
+                  .allowed = fmt::format("{}", fmt::join(cores, " ")),
                   .gpu = {},
                   .networks = networks()};
-  for (std::size_t core = 0; core < CPU_SETSIZE; ++core)
-    place.allowed += CPU_ISSET(core, &allowed) ? fmt::format(" {}", core) : "";
   std::vector<std::string> gpus;
   for (const auto& [fact, value] : kernels::cuda_facts()) {
     if (fact.starts_with("GPU ")) gpus.push_back(fmt::format("{}: {}", fact, value));
@@ -108,12 +104,11 @@ std::vector<std::string> traps_of(const std::vector<RankPlace>& places) {
     std::map<std::string, int> sharing, on_cores;
     for (const RankPlace* place : ranks) {
       ++sharing[place->gpu];
-      ++on_cores[place->allowed];
+      if (place->cores < place->cores_of_host) ++on_cores[place->allowed];
     }
     for (const auto& [cores, processes] : on_cores) {
-      const auto there = std::count(cores.begin(), cores.end(), ' ');
-      if (processes > there && there > 0 && there < first.cores_of_host)
-        traps.push_back(fmt::format("{}: {} processes share the cores{}: mpirun --bind-to none",
+      if (!cores.empty() && processes > std::count(cores.begin(), cores.end(), ' ') + 1)
+        traps.push_back(fmt::format("{}: {} processes share the cores {}: mpirun --bind-to none",
                                     host, processes, cores));
     }
     for (const auto& [gpu, processes] : sharing) {

@@ -15,7 +15,7 @@ struct RankPlace {
   std::string host;
   int local_rank = 0;
   int cores = 0, cores_of_host = 0;   // that it may use; that there are
-  std::string allowed;                // the former: " 0 1"
+  std::string allowed;                // the former: "0 1"
   std::string gpu;                    // empty: none
   std::vector<std::string> networks;  // "eth0 10.0.0.5"
 };

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,6 +15,7 @@
 #include "kernels/common/isa.h"
 #include "seqpe_engine/commit.h"
 #include "tools/seqpe_engine/commands.h"
+#include "tools/seqpe_engine/cores.h"
 
 namespace seqpe::tools {
 namespace {
@@ -48,29 +48,17 @@ void check_same_configuration(const models::Config& config, dist::ProcessGroup& 
   }
 }
 
-/// The host and its cores that this process may use.
-std::string place(int& cores) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  ::sched_getaffinity(0, sizeof allowed, &allowed);
-  cores = CPU_COUNT(&allowed);
-  std::string out = dist::host_name();
-  for (std::size_t core = 0; core < CPU_SETSIZE; ++core)
-    out += CPU_ISSET(core, &allowed) ? fmt::format(" {}", core) : "";
-  return out;
-}
-
 /// Cores that several ranks may use are divided among them, where nobody said how many.
 void share_cores(const models::Config& config, dist::ProcessGroup& ranks) {
   require<ConfigError>(!config.train.pin,
                        "[config] train.pin must be false for several processes. Hint: mpirun "
                        "--bind-to core.");
-  int cores = 0;
-  const std::string here = place(cores);
+  const std::vector<int> cores = allowed_cores();
+  const std::string here = fmt::format("{} {}", dist::host_name(), fmt::join(cores, " "));
   const std::vector<std::string> places = ranks.gather(here);
   if (config.train.threads > 0 || std::getenv("OMP_NUM_THREADS") != nullptr) return;
   const auto sharing = std::count(places.begin(), places.end(), here);
-  set_threads(std::max<std::int64_t>(1, cores / sharing));
+  set_threads(std::max<std::int64_t>(1, std::ssize(cores) / sharing));
 }
 
 /// Where the variables of a launcher are wrong this process speaks for itself.
