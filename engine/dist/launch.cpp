@@ -60,7 +60,7 @@ Launch find_launch() {
     require<UsageError>(
         text_of(name).has_value(),
         "[dist] WORLD_SIZE is {}, so {} must be set too. Hint: torchrun sets all of them; for one "
-        "process unset WORLD_SIZE; with MPI: {}.",
+        "process unset WORLD_SIZE; with MPI: {}",
         *world, name, kMpirunLine);
   }
   Launch launch = found({"RANK", "WORLD_SIZE"}, Launcher::store).value_or(Launch{});

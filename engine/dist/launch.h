@@ -32,6 +32,6 @@ std::string restart_words(const Launch& launch);
 int unconnected_tasks();
 
 /// How to start a command on two processes, for messages.
-inline constexpr const char* kMpirunLine = "mpirun -np 2 --bind-to none seqpe_engine train lm";
+inline constexpr const char* kMpirunLine = "mpirun -np 2 --bind-to none seqpe_engine ...";
 
 }  // namespace seqpe::dist

@@ -6,13 +6,13 @@
 #include <memory>
 #include <string>
 
+#include "engine/dist/signs.h"
+
 namespace seqpe::dist {
 
 /// Not thread-safe: one thread at a time calls. All throw CommunicationError.
-class MpiCalls {
+class MpiCalls : public Signs {
  public:
-  virtual ~MpiCalls() = default;
-
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual int local_rank() const = 0;

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kSpin = std::chrono::microseconds(50);
 constexpr auto kPause = std::chrono::microseconds(50);
 constexpr auto kLongPause = std::chrono::microseconds(500);
-constexpr auto kBetweenChecks = std::chrono::milliseconds(500);
+constexpr auto kBetweenChecks = std::chrono::milliseconds(250);
 
 class Job final : public Pending {
  public:
@@ -38,15 +38,46 @@ MpiGroup::MpiGroup(MpiCalls& calls, double timeout)
       timeout_(timeout),
       rank_(calls.rank()),
       size_(calls.size()),
-      local_rank_(calls.local_rank()) {
+      local_rank_(calls.local_rank()),
+      worker_([this] { beat_idly(); }) {
   worker_.ask([] { omp_set_num_threads(1); });  // of this thread: others compute meanwhile
-  lost_ = std::make_unique<LostRanks>(gather(LostRanks::own_address()), rank_);
+  const std::vector<std::string> addresses = gather(LostRanks::own_address());
+  worker_
+      .ask([&] {
+        lost_ = std::make_unique<LostRanks>(addresses, rank_);
+        if (size_ == 1) return;
+        const int next = (rank_ + 1) % size_, previous = (rank_ + size_ - 1) % size_;
+        heartbeat_.emplace(calls_, std::vector{next},
+                           std::vector{Heartbeat::Heard{previous, lost_->told(previous)}},
+                           timeout_);
+      })
+      .get();
+}
+
+/// On the worker, where no collective is under way: the next one tells what was found.
+void MpiGroup::beat_idly() {
+  if (!heartbeat_ || failed_) return;
+  try {
+    heartbeat_->beat();
+  } catch (const CommunicationError& error) {
+    silence_ = error.what();
+  }
+}
+
+void MpiGroup::leave() {
+  worker_
+      .ask([this] {
+        if (heartbeat_) heartbeat_->end();
+        heartbeat_.reset();
+      })
+      .get();
 }
 
 /// On the worker. What failed once fails at once from then on: nobody waits for lost ranks again.
 void MpiGroup::complete(const char* what, const std::function<Request()>& begin,
                         const std::vector<Tensor>& kept, double patience) {
   require<CommunicationError>(!failed_, "[dist] {} cannot be: an earlier one failed.", what);
+  if (!silence_.empty()) throw CommunicationError(silence_);
   failed_ = true;
   try {
     wait_for(what, begin(), patience);
@@ -57,7 +88,7 @@ void MpiGroup::complete(const char* what, const std::function<Request()>& begin,
   failed_ = false;
 }
 
-void MpiGroup::wait_for(const char* what, const Request& request, double patience) const {
+void MpiGroup::wait_for(const char* what, const Request& request, double patience) {
   const Clock::time_point begin = Clock::now();
   Clock::time_point next_check = begin + kBetweenChecks;
   while (!request->is_done()) {
@@ -67,6 +98,7 @@ void MpiGroup::wait_for(const char* what, const Request& request, double patienc
     if (now < next_check) continue;
     next_check = now + kBetweenChecks;
     if (lost_) lost_->check();
+    if (heartbeat_) heartbeat_->beat();
     const double waited = std::chrono::duration<double>(now - begin).count();
     if (waited >= patience * timeout_) throw_late(what, timeout_, patience);
   }

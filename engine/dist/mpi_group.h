@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
+#include "engine/dist/heartbeat.h"
 #include "engine/dist/lost_ranks.h"
 #include "engine/dist/mpi_calls.h"
 #include "engine/dist/process_group.h"
@@ -26,6 +28,7 @@ class MpiGroup final : public ProcessGroup {
   std::unique_ptr<Pending> all_gather(const Tensor& x) override;
   std::vector<std::string> gather(const std::string& text) override;
   void barrier() override;
+  void leave() override;
 
  private:
   using Request = std::unique_ptr<MpiCalls::Request>;
@@ -33,7 +36,8 @@ class MpiGroup final : public ProcessGroup {
   /// dist.timeout it may take.
   void complete(const char* what, const std::function<Request()>& begin,
                 const std::vector<Tensor>& kept = {}, double patience = 1);
-  void wait_for(const char* what, const Request& request, double patience) const;
+  void wait_for(const char* what, const Request& request, double patience);
+  void beat_idly();
   std::unique_ptr<Pending> ask(const Tensor& x, std::function<void()> job);
   void reduce(const Tensor& x, Wire wire);
   void reduce_pieces(const Tensor& pieces, Wire wire);
@@ -45,7 +49,9 @@ class MpiGroup final : public ProcessGroup {
   double timeout_;
   int rank_, size_, local_rank_;
   std::unique_ptr<LostRanks> lost_;
+  std::optional<Heartbeat> heartbeat_;  // in a ring; empty: alone, or the end was said
   bool failed_ = false;
+  std::string silence_;            // what the heartbeat found beside the collectives
   std::vector<Tensor> abandoned_;  // a collective that failed may still write to them
   Worker worker_;  // the one thread that calls MPI; the last member: it ends before what it uses
 };

@@ -51,6 +51,7 @@ class Mpi final : public MpiCalls {
           "MPI_Comm_split_type");
     check(MPI_Comm_rank(local, &local_rank_), "MPI_Comm_rank");
     MPI_Comm_free(&local);
+    check(MPI_Comm_dup(MPI_COMM_WORLD, &signs_), "MPI_Comm_dup");
   }
 
   int rank() const override {
@@ -93,7 +94,25 @@ class Mpi final : public MpiCalls {
     return out;
   }
 
-  void finish() override { check(MPI_Finalize(), "MPI_Finalize"); }
+  void send_sign(int to, char sign) override {
+    MPI_Request request = MPI_REQUEST_NULL;  // the tag is the message: no buffer must outlive this
+    check(MPI_Isend(nullptr, 0, MPI_BYTE, to, sign, signs_, &request), "MPI_Isend");
+    check(MPI_Request_free(&request), "MPI_Request_free");
+  }
+  std::optional<char> receive_sign(int from) override {
+    int is_there = 0;
+    MPI_Status sign{};
+    check(MPI_Iprobe(from, MPI_ANY_TAG, signs_, &is_there, &sign), "MPI_Iprobe");
+    if (is_there == 0) return {};
+    check(MPI_Recv(nullptr, 0, MPI_BYTE, from, sign.MPI_TAG, signs_, MPI_STATUS_IGNORE),
+          "MPI_Recv");
+    return static_cast<char>(sign.MPI_TAG);
+  }
+
+  void finish() override {
+    check(MPI_Comm_free(&signs_), "MPI_Comm_free");
+    check(MPI_Finalize(), "MPI_Finalize");
+  }
   void abort(int code) override {
     MPI_Abort(MPI_COMM_WORLD, code);
     std::abort();
@@ -101,6 +120,7 @@ class Mpi final : public MpiCalls {
 
  private:
   int local_rank_ = 0;
+  MPI_Comm signs_ = MPI_COMM_NULL;
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ class NcclGroup final : public ProcessGroup {
   std::unique_ptr<Pending> all_gather(const Tensor& x) override;
   std::vector<std::string> gather(const std::string& text) override;
   void barrier() override;
+  void leave() override { host_->leave(); }
   void require_health() override;
 
  private:

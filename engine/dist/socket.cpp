@@ -152,6 +152,15 @@ std::string Socket::receive(Deadline deadline) const {
   return text;
 }
 
+bool Socket::has_news() const {
+  pollfd waiting{descriptor_, POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+void Socket::shut_down() const {
+  ::shutdown(descriptor_, SHUT_RDWR);
+}
+
 Listener::Listener(int port) : socket_(new_socket()) {
   const int on = 1;  // what an ended process leaves behind does not keep the port
   ::setsockopt(socket_.descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

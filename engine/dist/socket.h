@@ -22,6 +22,10 @@ class Socket {
 
   void send(const std::string& text, Deadline deadline) const;
   std::string receive(Deadline deadline) const;
+  /// Whether something came, if only the end.
+  bool has_news() const;
+  /// Ends what others wait for at this end, too.
+  void shut_down() const;
 
   int descriptor() const { return descriptor_; }
   /// Until there is something to read or accept (POLLIN), or room to write (POLLOUT).

@@ -2,26 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <optional>
+#include <utility>
 
 #include "engine/dist/launch.h"
 
 namespace seqpe::dist {
 namespace {
 
-Deadline after(double seconds) {
-  return std::chrono::steady_clock::now() +
-         std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-             std::chrono::duration<double>(seconds));
-}
-
-constexpr double kGreetingSeconds = 3;
-
-/// What a rank says when it comes: who it is, and of how many.
-std::string greeting(const TcpPlace& place) {
-  return fmt::format("seqpe {} {}", place.rank, place.size);
-}
+constexpr double kSignSeconds = 1;  // to send a sign, or to receive what began to come
 
 [[noreturn]] void refuse_tensors() {
   throw UsageError(
@@ -49,60 +37,69 @@ std::vector<std::string> unpacked(const std::string& all) {
 
 }  // namespace
 
-TcpGroup::TcpGroup(const TcpPlace& place, double timeout) : place_(place), timeout_(timeout) {
-  if (place.rank == 0) {
-    accept_all(after(timeout));
-  } else {
-    connect(after(timeout));
+void TcpSigns::send_sign(int to, char sign) {
+  with(to).send({sign}, after(kSignSeconds));
+}
+
+std::optional<char> TcpSigns::receive_sign(int from) {
+  if (!with(from).has_news()) return {};
+  return with(from).receive(after(kSignSeconds)).at(0);
+}
+
+TcpGroup::TcpGroup(const TcpPlace& place, double timeout)
+    : TcpGroup(place, timeout, meet_over_tcp(place, after(timeout))) {}
+
+TcpGroup::TcpGroup(const TcpPlace& place, double timeout, TcpConnections others)
+    : place_(place),
+      timeout_(timeout),
+      others_(std::move(others.texts)),
+      signs_(std::move(others.signs), place.rank == 0 ? 1 : 0),
+      worker_([this] { beat_idly(); }) {
+  std::vector<int> listeners;
+  std::vector<Heartbeat::Heard> heard;
+  for (int other = 0; other < place.size; ++other) {
+    if (other == place.rank || (place.rank != 0 && other != 0)) continue;
+    listeners.push_back(other);
+    heard.push_back({other, fmt::format("rank {}", other)});
+  }
+  worker_.ask([&] { heartbeat_.emplace(signs_, listeners, heard, timeout); }).get();
+}
+
+/// On the worker. Whoever waits for a text learns of it.
+void TcpGroup::beat_idly() {
+  if (!heartbeat_) return;
+  try {
+    heartbeat_->beat();
+  } catch (const CommunicationError& error) {
+    heartbeat_.reset();
+    {
+      const std::scoped_lock lock(mutex_);
+      silence_ = error.what();
+    }
+    for (const Socket& other : others_) other.shut_down();
   }
 }
 
-void TcpGroup::connect(Deadline deadline) {
-  others_.push_back(Socket::connect(place_.address, place_.port, deadline));
-  others_[0].send(greeting(place_), deadline);
-  const std::string answer = others_[0].receive(deadline);
-  require<CommunicationError>(answer.empty(), "[dist] rank 0 at {}:{} refused: {}.", place_.address,
-                              place_.port, answer);
+void TcpGroup::leave() {
+  worker_
+      .ask([this] {
+        if (heartbeat_) heartbeat_->end();
+        heartbeat_.reset();
+      })
+      .get();
 }
 
-void TcpGroup::accept_all(Deadline deadline) {
-  const Listener listener(place_.port);
-  std::vector<std::optional<Socket>> places(static_cast<std::size_t>(place_.size));
-  for (int found = 1; found < place_.size;) {
-    Socket socket = listener.accept(deadline);
-    std::string said;
-    try {
-      said = socket.receive(std::min(deadline, after(kGreetingSeconds)));
-    } catch (const CommunicationError&) {
-      continue;  // a stranger
-    }
-    TcpPlace other{.rank = -1};
-    for (int rank = 1; rank < place_.size; ++rank) {
-      other = {.rank = rank, .size = place_.size};
-      if (said == greeting(other)) break;
-      other.rank = -1;
-    }
-    const bool is_known = other.rank > 0;
-    if (!is_known || places[static_cast<std::size_t>(other.rank)]) {
-      const std::string reason =
-          fmt::format("'{}' {} here, where {} ranks meet: two jobs on one port (MASTER_PORT)?",
-                      said, is_known ? "came already" : "is not expected", place_.size);
-      try {
-        socket.send(reason, deadline);
-      } catch (const CommunicationError&) {
-        // it did not wait for an answer
-      }
-      continue;
-    }
-    socket.send("", deadline);
-    places[static_cast<std::size_t>(other.rank)].emplace(std::move(socket));
-    ++found;
+std::vector<std::string> TcpGroup::gather_until(const std::string& text, Deadline deadline) {
+  try {
+    return exchange(text, deadline);
+  } catch (const CommunicationError&) {
+    const std::scoped_lock lock(mutex_);
+    if (!silence_.empty()) throw CommunicationError(silence_);
+    throw;
   }
-  for (auto socket = places.begin() + 1; socket != places.end(); ++socket)
-    others_.push_back(std::move(**socket));
 }
 
-std::vector<std::string> TcpGroup::gather_until(const std::string& text, Deadline deadline) const {
+std::vector<std::string> TcpGroup::exchange(const std::string& text, Deadline deadline) const {
   if (!is_first()) {
     others_[0].send(text, deadline);
     return unpacked(others_[0].receive(deadline));

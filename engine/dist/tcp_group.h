@@ -1,24 +1,36 @@
-// Ranks that find each other by the address of rank 0, as torchrun tells it. Only the host's texts
-// and numbers travel here: tensors of GPUs take NCCL's way, those of CPUs need MPI.
+// Ranks that met over TCP. Only the host's texts and numbers travel here: tensors of GPUs take
+// NCCL's way, those of CPUs need MPI.
 #pragma once
 
+#include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "engine/dist/heartbeat.h"
 #include "engine/dist/process_group.h"
-#include "engine/dist/socket.h"
+#include "engine/dist/tcp_meeting.h"
+#include "engine/dist/worker.h"
 
 namespace seqpe::dist {
 
-struct TcpPlace {
-  int rank = 0, size = 1, local_rank = 0;
-  std::string address = "127.0.0.1";  // of rank 0
-  int port = 29501;
+/// Signs on connections of their own.
+class TcpSigns final : public Signs {
+ public:
+  /// The first of the connections leads to rank `first`, the next one to the rank behind it.
+  TcpSigns(std::vector<Socket> others, int first) : others_(std::move(others)), first_(first) {}
+  void send_sign(int to, char sign) override;
+  std::optional<char> receive_sign(int from) override;
+
+ private:
+  const Socket& with(int rank) const { return others_[static_cast<std::size_t>(rank - first_)]; }
+  std::vector<Socket> others_;
+  int first_;
 };
 
 class TcpGroup final : public ProcessGroup {
  public:
-  /// Rank 0 listens, the others connect; all are there on return. A rank waits `timeout` seconds
-  /// for the others.
+  /// All ranks are there on return. A rank waits `timeout` seconds for the others.
   TcpGroup(const TcpPlace& place, double timeout);
 
   int rank() const override { return place_.rank; }
@@ -30,15 +42,22 @@ class TcpGroup final : public ProcessGroup {
   std::unique_ptr<Pending> all_gather(const Tensor& x) override;
   std::vector<std::string> gather(const std::string& text) override;
   void barrier() override;
+  void leave() override;
 
  private:
-  std::vector<std::string> gather_until(const std::string& text, Deadline deadline) const;
-  void accept_all(Deadline deadline);
-  void connect(Deadline deadline);
+  TcpGroup(const TcpPlace& place, double timeout, TcpConnections others);
+  std::vector<std::string> gather_until(const std::string& text, Deadline deadline);
+  std::vector<std::string> exchange(const std::string& text, Deadline deadline) const;
+  void beat_idly();
 
   TcpPlace place_;
   double timeout_;
   std::vector<Socket> others_;  // of rank 0: to rank 1, 2, ...; of another: to rank 0
+  TcpSigns signs_;
+  std::optional<Heartbeat> heartbeat_;  // of rank 0 with each other; empty: the end was said
+  std::mutex mutex_;
+  std::string silence_;  // what the heartbeat found
+  Worker worker_;        // beats; the last member: it ends before what it uses
 };
 
 }  // namespace seqpe::dist

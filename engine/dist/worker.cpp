@@ -1,10 +1,17 @@
 #include "engine/dist/worker.h"
 
+#include <chrono>
 #include <utility>
 
 namespace seqpe::dist {
 
-Worker::Worker() : thread_([this] { work(); }) {}
+namespace {
+
+constexpr auto kLongestIdleness = std::chrono::milliseconds(250);
+
+}  // namespace
+
+Worker::Worker(std::function<void()> idle) : idle_(std::move(idle)), thread_([this] { work(); }) {}
 
 Worker::~Worker() {
   {
@@ -29,7 +36,12 @@ std::future<void> Worker::ask(std::function<void()> job) {
 void Worker::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    has_work_.wait(lock, [&] { return ends_ || !jobs_.empty(); });
+    if (!has_work_.wait_for(lock, kLongestIdleness, [&] { return ends_ || !jobs_.empty(); })) {
+      lock.unlock();
+      if (idle_) idle_();
+      lock.lock();
+      continue;
+    }
     if (jobs_.empty()) return;
     std::packaged_task<void()> job = std::move(jobs_.front());
     jobs_.pop_front();

@@ -46,8 +46,8 @@ Share share_of_rank(const TrainConfig& config, const dist::DistConfig& dist, int
                                        : std::min(config.micro_batch_size, rows);
   require<ConfigError>(divides(size, batch),
                        "[config] the number of processes must divide train.batch_size, got {} "
-                       "processes and {} rows.",
-                       size, batch);
+                       "processes and {} rows. Hint: --set train.batch_size={}.",
+                       size, batch, (batch / size + 1) * size);
   require<ConfigError>(divides(micro_batch, rows),
                        "[config] train.micro_batch_size must divide the rows of a process, got {} "
                        "and {} (train.batch_size {} on {} processes).",

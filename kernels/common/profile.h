@@ -12,7 +12,7 @@ struct KernelTime {
   std::int64_t calls = 0;
 };
 
-/// Starts counting from zero. Kernels must be called from one thread while it counts.
+/// Starts counting from zero, the kernels that the calling thread runs.
 void start_profile();
 
 /// Stops counting and returns the kernels that ran, slowest first.

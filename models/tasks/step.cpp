@@ -163,8 +163,8 @@ void check_parts(const SeqpeOptions& options, std::int64_t parts) {
   const auto check = [&](const char* key, double weight, std::int64_t count) {
     require<ConfigError>(weight == 0 || count % parts == 0,
                          "[config] the number of processes must divide {}, got {} processes and "
-                         "{}.",
-                         key, parts, count);
+                         "{}. Hint: --set {}={}.",
+                         key, parts, count, key, (count / parts + 1) * parts);
   };
   check("seqpe.contrastive.pivots", options.contrastive.weight, options.contrastive.pivots);
   check("seqpe.transfer.starts", options.transfer.weight, options.transfer.starts);

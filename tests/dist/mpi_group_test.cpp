@@ -133,10 +133,42 @@ TEST(MpiGroup, WaitsNoLongerThanTheTimeout) {
             2,
             [](ProcessGroup& ranks) {
               if (ranks.is_first()) ranks.all_reduce(Tensor::zeros({4}))->wait();
+              std::this_thread::sleep_for(std::chrono::seconds(2));  // the other lives
             },
             0.6);
       },
       "did not end within 0.6 s (dist.timeout): another rank hangs, is far slower, or is gone.");
+}
+
+TEST(MpiGroup, ABarrierWaitsForARankThatIsLateAndAlive) {
+  test::as_ranks(
+      3,
+      [](ProcessGroup& ranks) {
+        if (ranks.is_first()) std::this_thread::sleep_for(std::chrono::seconds(2));
+        ranks.barrier();
+        ranks.leave();
+      },
+      0.6);
+}
+
+TEST(MpiGroup, ABarrierWaitsNoLongerThanTheTimeoutForARankThatStandsStill) {
+  test::expect_error_with<CommunicationError>(
+      [] {
+        test::as_ranks(
+            2,
+            [](ProcessGroup& ranks) {
+              if (!ranks.is_first()) return;  // its group, and worker, end
+              const auto begin = std::chrono::steady_clock::now();
+              try {
+                ranks.barrier();
+              } catch (...) {
+                EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(6));
+                throw;
+              }
+            },
+            0.6);
+      },
+      "[dist] rank 1 on ");
 }
 
 TEST(MpiGroup, WhatFailedOnceFailsAtOnceFromThenOn) {

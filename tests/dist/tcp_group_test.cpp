@@ -71,6 +71,34 @@ TEST(TcpGroup, WaitsNoLongerThanTheTimeout) {
       [&] { TcpGroup({.rank = 0, .size = 2, .port = port}, 0.3); }, "did not answer in time");
 }
 
+TEST(TcpGroup, ABarrierWaitsForARankThatIsLateAndAlive) {
+  meet(
+      3,
+      [](TcpGroup& ranks) {
+        if (ranks.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(2));
+        ranks.barrier();
+        ranks.leave();
+      },
+      0.6);
+}
+
+TEST(TcpGroup, ABarrierWaitsNoLongerThanTheTimeoutForARankThatStandsStill) {
+  const int port = free_port();
+  const TcpPlace standing{.rank = 1, .size = 2, .port = port};
+  std::thread other([&] {
+    const TcpConnections open = meet_over_tcp(standing, after(20));
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+  });
+  TcpGroup group({.rank = 0, .size = 2, .port = port}, 0.6);
+  const auto begin = std::chrono::steady_clock::now();
+  test::expect_error<CommunicationError>(
+      [&] { group.barrier(); },
+      "[dist] rank 1 gave no sign of life for 0.6 s (dist.timeout): it is stopped, or its host or "
+      "the network is down.");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+  other.join();
+}
+
 TEST(TcpGroup, TwoJobsOnOnePortAreToldApart) {
   const int port = free_port();
   const Listener taken(port);

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/dist/mpi_group.h"
@@ -32,6 +35,18 @@ class ThreadWorld {
       return begin({nullptr, all, bytes});
     }
     std::unique_ptr<Request> barrier() override { return begin({}); }
+    void send_sign(int to, char sign) override {
+      const std::scoped_lock lock(world_.mutex_);
+      world_.signs_[{rank_, to}].push_back(sign);
+    }
+    std::optional<char> receive_sign(int from) override {
+      const std::scoped_lock lock(world_.mutex_);
+      std::deque<char>& signs = world_.signs_[{from, rank_}];
+      if (signs.empty()) return {};
+      const char first = signs.front();
+      signs.pop_front();
+      return first;
+    }
     void finish() override {}
     void abort(int) override { std::terminate(); }
 
@@ -96,7 +111,8 @@ class ThreadWorld {
  private:
   int size_;
   std::mutex mutex_;
-  std::map<int, Calls::Collective> collectives_;  // by their number
+  std::map<int, Calls::Collective> collectives_;           // by their number
+  std::map<std::pair<int, int>, std::deque<char>> signs_;  // from, to
 };
 
 /// Runs `work` as each of `size` ranks, in threads; throws what the first rank that failed threw.

@@ -70,5 +70,5 @@ for signal in KILL STOP; do
   grep "error:" "lost_$signal.err"
 done
 check "who is gone, or what NCCL says of it" grep -qE "seqpe_engine: error: (\[dist\] rank 1 on .* is gone|\[nccl\] )" lost_KILL.err
-check "that one hangs" grep -qE "seqpe_engine: error: \[dist\] .* did not end within 3 s \(dist.timeout\)" lost_STOP.err
+check "that one hangs" grep -qE "seqpe_engine: error: \[dist\] .* (gave no sign of life for|did not end within) 3 s \(dist.timeout\)" lost_STOP.err
 finish

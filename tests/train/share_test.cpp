@@ -51,7 +51,7 @@ TEST(Share, WhatCannotBeCutIsRefused) {
   };
   refused(batch_of(12), {}, 5,
           "[config] the number of processes must divide train.batch_size, got 5 processes and 12 "
-          "rows.");
+          "rows. Hint: --set train.batch_size=15.");
   refused(batch_of(12, 4), {}, 2,
           "[config] train.micro_batch_size must divide the rows of a process, got 4 and 6 "
           "(train.batch_size 12 on 2 processes).");

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "models/tasks/image_classifier.h"
 #include "tools/seqpe_engine/bench_options.h"
+#include "tools/seqpe_engine/ranks.h"
 #include "tools/seqpe_engine/scaling.h"
 
 namespace seqpe::tools {
@@ -15,10 +17,12 @@ namespace {
 // What serves where nothing is given: docs/benchmarks.md, bf16, B 32 a GPU.
 constexpr const char* kMeasuredRecipe = "lm_wikitext103_seqpe";
 constexpr double kMeasuredMilliseconds = 35.4;
+constexpr double kAdapterGbs = 47;  // of 400 Gb/s
 
 struct ScalingOptions : BenchOptions {
   std::int64_t gpus = 8, nodes = 1;
   double step_ms = 0;
+  std::optional<double> node_gbs;
   Links links;
 };
 
@@ -52,10 +56,13 @@ StepShape shape_of(const ScalingOptions& options, const models::Config& config) 
 }
 
 void run_scaling(ScalingOptions options) {
+  if (!speaks_for_all()) return;
   if (options.step_ms == 0 && options.configs.empty()) {
     options.configs = {kMeasuredRecipe};
     options.step_ms = kMeasuredMilliseconds;
   }
+  options.links.node_gbs =
+      options.node_gbs.value_or(kAdapterGbs * static_cast<double>(options.gpus));
   const auto check = [](const char* option, double value) {
     require<UsageError>(std::isfinite(value) && value > 0,
                         "[scaling] {} must be a number above 0, got {}.{}", option, value,
@@ -126,9 +133,9 @@ void add_bench_scaling_command(CLI::App& bench) {
       "--gpu-gbs", options->links.gpu_gbs,
       "Bus bandwidth between GPUs of a node in GB/s, as nccl-tests tells it; default "
       "476 (eight H100 with NVLink SHARP)");
-  scaling->add_option("--node-gbs", options->links.node_gbs,
-                      "The same between nodes, all adapters of one together; default 376 (eight of "
-                      "400 Gb/s at 47 GB/s)");
+  scaling->add_option("--node-gbs", options->node_gbs,
+                      "The same between nodes, all adapters of one together; default 47 a GPU (one "
+                      "of 400 Gb/s each)");
   scaling->add_option("--latency-us", options->links.latency_us, "Of an all-reduce; default 20");
   scaling->callback([options] { run_scaling(*options); });
 }

@@ -46,11 +46,6 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
   }
 }
 
-/// What the process ends with, told to the person.
-void tell_error(const std::string& what) {
-  seqpe::tell(fmt::format("{}seqpe_engine: error: {}\n", seqpe::tools::rank_prefix(), what));
-}
-
 /// Threads that wait for each other spin for some 20 us and then sleep: beside other work on the
 /// same cores spinning on makes a step up to ten times longer, and sleeping at once costs a tenth
 /// on idle ones. OpenMP reads its variables when it is loaded, so the program starts once more; not
@@ -98,24 +93,24 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const std::string unknown = unknown_command(app, argc, argv);
-    tell_error(unknown.empty() ? error.what() : unknown);
+    seqpe::tools::tell_error(unknown.empty() ? error.what() : unknown);
     return kUsage;
   } catch (const seqpe::StoppedError& stopped) {
     if (seqpe::tools::speaks_for_all())
       seqpe::tell(fmt::format("seqpe_engine: {}\n", stopped.what()));
     return stopped.exit_code();
   } catch (const seqpe::Error& error) {
-    tell_error(error.what());
+    seqpe::tools::tell_error(error.what());
     return error.exit_code();
   } catch (const std::filesystem::filesystem_error& error) {
-    tell_error(
+    seqpe::tools::tell_error(
         fmt::format("[file] cannot use {}: {}.", error.path1().string(), error.code().message()));
     return seqpe::Error("").exit_code();
   } catch (const std::bad_alloc&) {
-    tell_error("[cpu] out of memory.");
+    seqpe::tools::tell_error("[cpu] out of memory.");
     return seqpe::DeviceError("").exit_code();
   } catch (const std::exception& error) {
-    tell_error(error.what());
+    seqpe::tools::tell_error(error.what());
     return 1;
   }
 }
@@ -127,9 +122,9 @@ int main(int argc, char** argv) {
   ::prctl(PR_SET_NAME, "seqpe_engine");  // not "exe", what /proc/self/exe is called by
   int code = run(argc, argv);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    tell_error(fmt::format("standard output is not complete: {}.", std::strerror(errno)));
+    seqpe::tools::tell_error(
+        fmt::format("standard output is not complete: {}.", std::strerror(errno)));
     code = code == 0 ? 1 : code;
   }
-  seqpe::tools::close_ranks(code);
-  return code;
+  return seqpe::tools::close_ranks(code);
 }

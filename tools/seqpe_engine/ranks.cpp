@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include "engine/core/message.h"
 #include "engine/core/warning.h"
 #include "engine/dist/host.h"
 #include "engine/dist/open_group.h"
@@ -112,19 +113,28 @@ std::string how_to_go_on() {
   return "go on with: " + dist::restart_words(launch);
 }
 
-std::string rank_prefix() {
+void tell_error(const std::string& what) {
   const dist::Launch found = launch_or_none();
-  return found.size == 1 ? "" : fmt::format("[rank {}] ", found.rank);
+  tell(fmt::format("{}seqpe_engine: error: {}\n",
+                   found.size == 1 ? "" : fmt::format("[rank {}] ", found.rank), what));
 }
 
 bool speaks_for_all() {
   return launch_or_none().rank == 0;
 }
 
-void close_ranks(int code) {
+int close_ranks(int code) {
   const bool in_order = code == 0 || train::stop_was_agreed();
+  try {
+    if (in_order && opened()) opened()->leave();
+  } catch (const CommunicationError& error) {
+    tell_error(error.what());
+    dist::leave_group(error.exit_code());
+    return error.exit_code();
+  }
   if (in_order) opened().reset();
   dist::leave_group(in_order ? 0 : code);
+  return code;
 }
 
 }  // namespace seqpe::tools

@@ -24,13 +24,14 @@ train::Verbosity verbosity_of(const dist::ProcessGroup& ranks, train::Verbosity 
 /// What stands before the command that takes up a stopped one: "go on with: mpirun -np 2 ...".
 std::string how_to_go_on();
 
-/// "[rank 2] " before an error; empty where this process is alone.
-std::string rank_prefix();
+/// What the process ends with, told to the person: behind "[rank 2] " where it is not alone.
+void tell_error(const std::string& what);
 /// Whether this process is the one that speaks for all.
 bool speaks_for_all();
 
 /// Parts from the other ranks as the process ends with `code`: in good order after a success, or
-/// where they stopped together; else by ending them.
-void close_ranks(int code);
+/// where they stopped together; else by ending them. What it ends with at last: another code where
+/// a rank did not come to the end.
+int close_ranks(int code);
 
 }  // namespace seqpe::tools

@@ -9,7 +9,7 @@ namespace seqpe::tools {
 /// Rates as nccl-tests tells them: bus bandwidths, in GB/s (10^9 bytes).
 struct Links {
   double gpu_gbs = 476;    // between the GPUs of a node
-  double node_gbs = 376;   // of a node's adapters together
+  double node_gbs = 376;   // of the adapters of a node's GPUs together
   double latency_us = 20;  // of a message along all ranks
 };
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "engine/data/generated_dataset.h"
-#include "engine/dist/shared_failure.h"
 #include "engine/train/updater.h"
 #include "models/tasks/image_task.h"
 #include "models/tasks/lm_task.h"
@@ -127,20 +126,6 @@ TEST(Ranks, MomentsAreSharedWithElementsLeftOver) {
   }
 }
 
-TEST(Ranks, AnEvaluationThatFailsOnOneRankFailsOnAll) {
-  test::as_ranks(3, [&](dist::ProcessGroup& ranks) {
-    dist::SharedFailure failure;
-    failure.attempt([&] {
-      if (ranks.rank() == 1) throw OutOfMemoryError("[cpu] out of memory.");
-    });
-    failure.attempt([&] { EXPECT_NE(ranks.rank(), 1) << "left out after the first failure"; });
-    test::expect_error<OutOfMemoryError>(
-        [&] { failure.throw_together(ranks); },
-        ranks.rank() == 1 ? "[cpu] out of memory." : "rank 1: [cpu] out of memory.");
-    EXPECT_NO_THROW(dist::SharedFailure().throw_together(ranks));
-  });
-}
-
 TEST(Ranks, AnImageClassifierIsTrainedAsByOne) {
   expect_as_one(train_images, {});
   expect_as_one(train_images, {"train.micro_batch_size=2", "dist.bucket_mb=0.001"});
@@ -183,7 +168,7 @@ TEST(Ranks, PositionsThatTheyCannotShareAreRefused) {
     test::expect_error<ConfigError>(
         [&] { LmTask(model, ranks); },
         "[config] the number of processes must divide seqpe.contrastive.pivots, got 2 processes "
-        "and 3.");
+        "and 3. Hint: --set seqpe.contrastive.pivots=4.");
   });
 }
 
