@@ -1,5 +1,7 @@
 #include "engine/data/image_loader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -10,6 +12,16 @@
 
 namespace seqpe::data {
 namespace {
+
+/// Whoever trains or evaluates may go on without bad files.
+Image image_of(const ImageDataset& dataset, std::int64_t index) {
+  try {
+    return dataset.image(index);
+  } catch (const DataError& error) {
+    throw DataError(
+        fmt::format("{} Hint: data.bad_image=skip leaves such files out.", error.what()));
+  }
+}
 
 /// What `work` throws.
 template <typename F>
@@ -124,7 +136,7 @@ std::shared_ptr<ImageLoader::Slot> ImageLoader::schedule(std::int64_t step) {
 void ImageLoader::prepare(Slot& slot, std::size_t i) const {
   const Slot::Item& item = slot.items[i];
   const ImageTrainingOptions& training = options_.training;
-  const Image image = dataset_->image(item.image);
+  const Image image = image_of(*dataset_, item.image);
   const auto index = static_cast<std::uint64_t>(item.image);
   PhiloxGenerator generator = image_training_generator(options_.seed, item.epoch, index);
   const ImageTrainingDraws draws =
@@ -192,7 +204,7 @@ EvaluationBatch evaluation_batch(const ImageDataset& dataset, std::int64_t first
   auto* const images = batch.images.data_as<float>();
   auto* const labels = batch.labels.data_as<std::int64_t>();
   parallel_each(count, threads, [&](std::int64_t i) {
-    const Image image = evaluation_image(dataset.image(first + i), size);
+    const Image image = evaluation_image(image_of(dataset, first + i), size);
     normalize_image(image, statistics, images + i * Image::channels * size.rows * size.columns);
     labels[i] = dataset.label(first + i);
   });

@@ -146,7 +146,7 @@ class Trainer {
     const auto newest = newest_checkpoint(options_.run);
     throw DivergedError(fmt::format(
         "[train] the loss or a gradient of step {} is not finite (loss {}); nothing was updated. "
-        "Last checkpoint: {}. Hint: lower train.learning_rate or train.clip.",
+        "Last checkpoint: {}. Hint: a lower train.learning_rate; a train.clip of 1 or below.",
         step, loss, newest ? newest->string() : "none"));
   }
 

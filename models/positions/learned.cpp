@@ -6,6 +6,7 @@
 #include "engine/ops/rows.h"
 
 namespace seqpe::models {
+
 LearnedPosition::LearnedPosition(std::int64_t length, std::int64_t width, DType dtype)
     : wpe_(length, width, 0.02, dtype) {
   add_child("wpe", wpe_);

@@ -12,8 +12,7 @@ namespace seqpe::models {
 class RotaryPosition final : public PositionEncoding {
  public:
   /// `train_tokens`: rows that are kept (of an image: with its class token); any other position may
-  /// be asked for. Throws ConfigError if
-  /// the head size is odd.
+  /// be asked for. Throws ConfigError if the head size is odd.
   RotaryPosition(std::int64_t train_tokens, std::int64_t heads, std::int64_t head_size,
                  double base);
   PreparedPositions prepare(const Tensor& pe, DType dtype) const override;

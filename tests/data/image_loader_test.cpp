@@ -239,7 +239,9 @@ TEST(ImageLoader, TheFirstErrorOfABatchArrives) {
     ImageLoader loader(images, order_alone(workers));
     EXPECT_EQ(loader.next(0).step, 0);
     for (int again = 0; again < 3; ++again)
-      test::expect_error<DataError>([&] { loader.next(1); }, fmt::format("image {}", order.at(7)));
+      test::expect_error<DataError>(
+          [&] { loader.next(1); },
+          fmt::format("image {} Hint: data.bad_image=skip leaves such files out.", order.at(7)));
     EXPECT_EQ(loader.next(2).step, 2);
   }
 }
@@ -345,6 +347,11 @@ TEST(EvaluationBatch, ErrorsArrive) {
         evaluation_batch(*images_of(4), 2, 3, {8, 8});
       },
       "[loader] evaluation: expected images from 0 to 3, got 3 from 2 on.");
+  test::expect_error<DataError>(
+      [] {
+        evaluation_batch(WatchedImages({0}), 0, 1, {8, 8});
+      },
+      "image 0 Hint: data.bad_image=skip leaves such files out.");
   test::expect_error_with<DataError>(
       [] {
         evaluation_batch(*images_of(4), 0, 1, {7, 7});
