@@ -16,15 +16,14 @@ constexpr auto kBetweenLooks = std::chrono::milliseconds(1);
 }  // namespace
 
 Heartbeat::Heartbeat(Signs& signs, std::vector<int> listeners, const std::vector<Heard>& heard,
-                     double timeout)
-    : signs_(signs), listeners_(std::move(listeners)), timeout_(timeout), listened_(Clock::now()) {
-  for (const Heard& other : heard) others_.push_back({other.rank, other.name, listened_});
+                     double timeout, std::function<Clock::time_point()> now)
+    : signs_(signs), listeners_(std::move(listeners)), timeout_(timeout), now_(std::move(now)) {
+  for (const Heard& other : heard) others_.push_back({other.rank, other.name, Waited(now_())});
 }
 
 void Heartbeat::beat() {
-  const std::chrono::duration<double> pause(
-      std::min(kLongestPause, timeout_.count() / kSignsInTimeout));
-  if (const Clock::time_point now = Clock::now(); now - sent_ >= pause) {
+  const std::chrono::duration<double> pause(std::min(kLongestPause, timeout_ / kSignsInTimeout));
+  if (const Clock::time_point now = now_(); now - sent_ >= pause) {
     sent_ = now;
     send(kLives);
   }
@@ -36,31 +35,35 @@ void Heartbeat::send(char sign) {
 }
 
 void Heartbeat::listen() {
-  const Clock::time_point now = Clock::now();
-  // Who stood still itself, as all do in a suspended machine, has not listened.
-  const bool was_away = now - listened_ > timeout_ / 2;
-  listened_ = now;
   for (Other& other : others_) {
-    if (was_away) other.heard = now;
+    const double silent = other.silence.seconds(now_());
+    bool is_heard = false;
     while (!other.ended) {
       const std::optional<char> sign = signs_.receive_sign(other.rank);
       if (!sign) break;
-      other.heard = now;
+      is_heard = true;
       other.ended = *sign == kEnds;
     }
+    if (is_heard) other.silence.restart();
     require<CommunicationError>(
-        other.ended || now - other.heard <= timeout_,
+        other.ended || is_heard || silent <= timeout_,
         "[dist] {} gave no sign of life for {} s (dist.timeout): it is stopped, or its host or the "
         "network is down.",
-        other.name, timeout_.count());
+        other.name, timeout_);
   }
 }
 
 void Heartbeat::end() {
   send(kEnds);
-  const auto has_ended = [](const Other& other) { return other.ended; };
-  for (listen(); !std::all_of(others_.begin(), others_.end(), has_ended); listen())
+  Waited waited(now_());
+  for (listen(); true; listen()) {
+    const auto late = std::find_if(others_.begin(), others_.end(),
+                                   [](const Other& other) { return !other.ended; });
+    if (late == others_.end()) return;
+    if (waited.seconds(now_()) > kPatience * timeout_)
+      throw_late(("the work of " + late->name).c_str(), timeout_, kPatience);
     std::this_thread::sleep_for(kBetweenLooks);
+  }
 }
 
 }  // namespace seqpe::dist

@@ -3,34 +3,37 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "engine/dist/patience.h"
 #include "engine/dist/signs.h"
 
 namespace seqpe::dist {
 
 class Heartbeat {
  public:
+  using Clock = std::chrono::steady_clock;
   struct Heard {
     int rank;
     std::string name;  // for messages
   };
   /// `listeners` hear this rank, which hears `heard`: who is silent for `timeout` seconds hangs.
   Heartbeat(Signs& signs, std::vector<int> listeners, const std::vector<Heard>& heard,
-            double timeout);
+            double timeout, std::function<Clock::time_point()> now = Clock::now);
 
   /// To be called several times within the timeout. Throws CommunicationError.
   void beat();
-  /// In good order, as all ranks: no sign is on its way on return. Throws CommunicationError.
+  /// In good order, as all ranks: waits until those that are heard end too, so that none of their
+  /// signs is on its way. Throws CommunicationError.
   void end();
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Other {
     int rank;
     std::string name;
-    Clock::time_point heard;
+    Waited silence;
     bool ended = false;
   };
   void send(char sign);
@@ -39,8 +42,9 @@ class Heartbeat {
   Signs& signs_;
   std::vector<int> listeners_;
   std::vector<Other> others_;
-  std::chrono::duration<double> timeout_;
-  Clock::time_point sent_, listened_;
+  double timeout_;
+  std::function<Clock::time_point()> now_;
+  Clock::time_point sent_;
 };
 
 }  // namespace seqpe::dist

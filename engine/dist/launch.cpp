@@ -36,9 +36,11 @@ constexpr Names kMpiNames[] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
                                {"PMI_RANK", "PMI_SIZE"},                          // MPICH, srun
                                {"PMIX_RANK", "SLURM_NTASKS"}};                    // srun --mpi=pmix
 
+/// As these variables tell it, also of one process; none where they are not set.
 std::optional<Launch> found(const Names& names, Launcher launcher) {
   const auto rank = number_of(names.rank), size = number_of(names.size);
-  if (!rank || !size || *size <= 1) return std::nullopt;
+  if (!rank || !size) return std::nullopt;
+  if (*size <= 1) return Launch{};
   require<UsageError>(*rank < *size, "[dist] {} must be below {} ({}), it is {}.", names.rank,
                       names.size, *size, *rank);
   return Launch{launcher, *rank, *size, names.size};
@@ -51,7 +53,10 @@ Launch find_launch() {
   const bool by_torchrun = text_of("TORCHELASTIC_RUN_ID").has_value();
   for (const Names& names : kMpiNames) {
     if (by_torchrun) break;
-    if (const auto launch = found(names, Launcher::mpi)) return *launch;
+    const auto launch = found(names, Launcher::mpi);
+    if (!launch) continue;
+    if (launch->size > 1) return *launch;
+    break;  // mpirun -np 1 in an allocation of many tasks
   }
   const auto world = number_of("WORLD_SIZE");
   require<UsageError>(world != 0, "[dist] the variable WORLD_SIZE must be at least 1, it is 0.");

@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <filesystem>
+#include <sstream>
 
 #include "engine/dist/host.h"
 #include "kernels/common/error.h"
@@ -17,28 +18,38 @@ bool is_gone(int process) {
   return ::kill(process, 0) != 0 && errno == ESRCH;
 }
 
-}  // namespace
+struct Address {
+  std::string host;
+  int process = 0;
+  std::string numbers;
+};
 
-void throw_late(const char* what, double timeout, double patience) {
-  throw CommunicationError(fmt::format(
-      "[dist] {} did not end within {} s ({}dist.timeout): another rank hangs, is far slower, or "
-      "is gone. Hint: its own messages; the network between the hosts.",
-      what, patience * timeout, patience == 1 ? "" : fmt::format("{} times ", patience)));
+Address address_of(const std::string& text) {
+  Address out;
+  std::istringstream(text) >> out.host >> out.process >> out.numbers;
+  return out;
 }
 
+}  // namespace
+
 std::string LostRanks::own_address() {
-  return fmt::format("{} {}", host_name(), ::getpid());
+  std::error_code unknown;
+  const std::string numbers = std::filesystem::read_symlink("/proc/self/ns/pid", unknown).string();
+  return fmt::format("{} {} {}", host_name(), ::getpid(), numbers);
 }
 
 LostRanks::LostRanks(const std::vector<std::string>& addresses, int own_rank) {
-  for (const std::string& address : addresses)
-    hosts_.push_back(address.substr(0, address.find(' ')));
-  const std::string& here = hosts_[static_cast<std::size_t>(own_rank)];
-  for (std::size_t r = 0; r < addresses.size(); ++r) {
-    if (static_cast<int>(r) == own_rank || hosts_[r] != here) continue;
-    const int process = std::atoi(addresses[r].c_str() + here.size() + 1);
-    // In a container of its own a neighbour has another number, which says nothing.
-    if (!is_gone(process)) neighbours_.push_back({static_cast<int>(r), process});
+  std::vector<Address> all;
+  for (const std::string& address : addresses) {
+    all.push_back(address_of(address));
+    hosts_.push_back(all.back().host);
+  }
+  const Address& own = all[static_cast<std::size_t>(own_rank)];
+  for (std::size_t r = 0; r < all.size(); ++r) {
+    const bool is_neighbour =
+        static_cast<int>(r) != own_rank && all[r].host == own.host && all[r].numbers == own.numbers;
+    if (is_neighbour && !is_gone(all[r].process))
+      neighbours_.push_back({static_cast<int>(r), all[r].process});
   }
 }
 

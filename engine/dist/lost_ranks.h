@@ -7,12 +7,10 @@
 
 namespace seqpe::dist {
 
-/// Throws CommunicationError: `what` did not end within `patience` times dist.timeout, in seconds.
-[[noreturn]] void throw_late(const char* what, double timeout, double patience = 1);
-
 class LostRanks {
  public:
-  /// How this process is found by others: its host and its number there.
+  /// How this process is found by others: its host, its number there, and which numbers these are
+  /// (a container has its own).
   static std::string own_address();
   /// `addresses`: own_address() of every rank.
   LostRanks(const std::vector<std::string>& addresses, int own_rank);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/dist/patience.h"
 #include "engine/dist/tree_sum.h"
 #include "kernels/common/timeline.h"
 
@@ -39,7 +40,7 @@ MpiGroup::MpiGroup(MpiCalls& calls, double timeout)
       rank_(calls.rank()),
       size_(calls.size()),
       local_rank_(calls.local_rank()),
-      worker_([this] { beat_idly(); }) {
+      worker_([this] { beat(); }) {
   worker_.ask([] { omp_set_num_threads(1); });  // of this thread: others compute meanwhile
   const std::vector<std::string> addresses = gather(LostRanks::own_address());
   worker_
@@ -54,8 +55,8 @@ MpiGroup::MpiGroup(MpiCalls& calls, double timeout)
       .get();
 }
 
-/// On the worker, where no collective is under way: the next one tells what was found.
-void MpiGroup::beat_idly() {
+/// On the worker, between collectives: the next one tells what was found.
+void MpiGroup::beat() {
   if (!heartbeat_ || failed_) return;
   try {
     heartbeat_->beat();
@@ -90,6 +91,7 @@ void MpiGroup::complete(const char* what, const std::function<Request()>& begin,
 
 void MpiGroup::wait_for(const char* what, const Request& request, double patience) {
   const Clock::time_point begin = Clock::now();
+  Waited waited(begin);
   Clock::time_point next_check = begin + kBetweenChecks;
   while (!request->is_done()) {
     const Clock::time_point now = Clock::now();
@@ -99,8 +101,7 @@ void MpiGroup::wait_for(const char* what, const Request& request, double patienc
     next_check = now + kBetweenChecks;
     if (lost_) lost_->check();
     if (heartbeat_) heartbeat_->beat();
-    const double waited = std::chrono::duration<double>(now - begin).count();
-    if (waited >= patience * timeout_) throw_late(what, timeout_, patience);
+    if (waited.seconds(now) >= patience * timeout_) throw_late(what, timeout_, patience);
   }
 }
 

@@ -37,7 +37,7 @@ class MpiGroup final : public ProcessGroup {
   void complete(const char* what, const std::function<Request()>& begin,
                 const std::vector<Tensor>& kept = {}, double patience = 1);
   void wait_for(const char* what, const Request& request, double patience);
-  void beat_idly();
+  void beat();
   std::unique_ptr<Pending> ask(const Tensor& x, std::function<void()> job);
   void reduce(const Tensor& x, Wire wire);
   void reduce_pieces(const Tensor& pieces, Wire wire);

@@ -5,6 +5,7 @@
 #include <future>
 #include <utility>
 
+#include "engine/dist/patience.h"
 #include "engine/dist/tree_sum.h"
 #include "kernels/common/timeline.h"
 #include "kernels/copy.h"
@@ -108,15 +109,15 @@ std::string NcclGroup::trouble() {
   const std::uint64_t marks = marks_.value();
   if (marks != last_marks_) {
     last_marks_ = marks;
-    marked_ = Clock::now();
+    marked_.restart();
   }
+  const double unchanged = marked_.seconds();
   const bool inside = marks % 2 == 1;
   try {
     if (inside) lost_.check();
     if (const std::string told = calls_->error(); !told.empty())
       return fmt::format("[nccl] {}. Hint: another rank's own messages; NCCL_DEBUG=INFO.", told);
-    if (inside && Clock::now() - marked_ > std::chrono::duration<double>(timeout_))
-      throw_late("a collective on the device", timeout_);
+    if (inside && unchanged > timeout_) throw_late("a collective on the device", timeout_);
   } catch (const CommunicationError& error) {
     return error.what();
   }

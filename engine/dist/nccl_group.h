@@ -12,6 +12,7 @@
 
 #include "engine/dist/lost_ranks.h"
 #include "engine/dist/nccl_calls.h"
+#include "engine/dist/patience.h"
 #include "engine/dist/process_group.h"
 #include "kernels/device_counter.h"
 
@@ -39,7 +40,6 @@ class NcclGroup final : public ProcessGroup {
   void require_health() override;
 
  private:
-  using Clock = std::chrono::steady_clock;
   class Travel;
   std::unique_ptr<Pending> begin(const Tensor& x, const char* what,
                                  const std::function<void(Travel&)>& queue);
@@ -60,7 +60,7 @@ class NcclGroup final : public ProcessGroup {
   bool ending_ = false;
   std::string error_;             // what the watch found
   std::uint64_t last_marks_ = 0;  // when it looked last,
-  Clock::time_point marked_;      // and since when
+  Waited marked_;                 // and since when
   std::thread watching_;          // the last member: it ends before what it uses
 };
 

@@ -20,9 +20,6 @@ class Pending {
   virtual void wait() = 0;
 };
 
-/// How many times dist.timeout a barrier waits.
-inline constexpr double kPatience = 20;
-
 class ProcessGroup {
  public:
   virtual ~ProcessGroup() = default;

@@ -9,7 +9,7 @@ namespace seqpe::dist {
 class Signs {
  public:
   virtual ~Signs() = default;
-  /// Does not wait.
+  /// Waits a second at most.
   virtual void send_sign(int to, char sign) = 0;
   /// The next one from a rank, if it is there.
   virtual std::optional<char> receive_sign(int from) = 0;

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -28,7 +30,8 @@ constexpr std::uint64_t kLongestText = std::uint64_t{1} << 30;
   throw CommunicationError(fmt::format("[dist] {}: {}.", what, std::strerror(errno)));
 }
 
-/// Messages leave at once; a host that is gone is noticed within a minute.
+/// Messages leave at once; a host that is gone is noticed within a minute, also with messages on
+/// their way to it.
 void set_options(int descriptor) {
   const auto set = [&](int level, int option, int value) {
     ::setsockopt(descriptor, level, option, &value, sizeof value);
@@ -38,6 +41,7 @@ void set_options(int descriptor) {
   set(IPPROTO_TCP, TCP_KEEPIDLE, 20);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
   set(IPPROTO_TCP, TCP_KEEPCNT, 6);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 50'000);  // milliseconds
 }
 
 int new_socket() {
@@ -47,11 +51,13 @@ int new_socket() {
   return descriptor;
 }
 
-/// Milliseconds, for poll.
-int left_until(Deadline deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - std::chrono::steady_clock::now());
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000'000));
+constexpr double kLongestPoll = 0.5;  // seconds
+
+/// Polls once, not beyond the deadline.
+int poll_once(int descriptor, short event, Deadline& deadline) {
+  pollfd waiting{descriptor, event, 0};
+  const double seconds = std::clamp(deadline.left(), 0.0, kLongestPoll);
+  return ::poll(&waiting, 1, static_cast<int>(std::ceil(1e3 * seconds)));
 }
 
 /// Empty, or why the host is not known.
@@ -68,11 +74,12 @@ std::string find_host(const std::string& host, int port, sockaddr_in& address) {
 }
 
 /// Empty, or why the other side was not reached.
-std::string try_to_connect(int descriptor, const sockaddr_in& to, Deadline deadline) {
+std::string try_to_connect(int descriptor, const sockaddr_in& to, Deadline& deadline) {
   if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0) return "";
   if (errno != EINPROGRESS) return std::strerror(errno);
-  pollfd waiting{descriptor, POLLOUT, 0};
-  if (::poll(&waiting, 1, left_until(deadline)) <= 0) return "no answer";
+  while (poll_once(descriptor, POLLOUT, deadline) <= 0) {
+    if (deadline.left() <= 0) return "no answer";
+  }
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -84,20 +91,22 @@ std::string try_to_connect(int descriptor, const sockaddr_in& to, Deadline deadl
 Socket::~Socket() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
-Socket::Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+Socket::Socket(Socket&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), other_(std::move(other.other_)) {}
 Socket& Socket::operator=(Socket&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
+  std::swap(other_, other.other_);
   return *this;
 }
 
-Socket Socket::connect(const std::string& address, int port, Deadline deadline) {
+Socket Socket::connect(const std::string& address, int port, Deadline& deadline) {
   while (true) {
     Socket socket(new_socket());
     sockaddr_in to{};
     std::string why = find_host(address, port, to);
     if (why.empty()) why = try_to_connect(socket.descriptor_, to, deadline);
     if (why.empty()) return socket;
-    require<CommunicationError>(left_until(deadline) > 0,
+    require<CommunicationError>(deadline.left() > 0,
                                 "[dist] cannot reach rank 0 at {}:{}: {}. Hint: MASTER_ADDR, "
                                 "MASTER_PORT; rank 0's own messages.",
                                 address, port, why);
@@ -105,43 +114,45 @@ Socket Socket::connect(const std::string& address, int port, Deadline deadline) 
   }
 }
 
-void Socket::wait_for(short event, Deadline deadline) const {
-  pollfd waiting{descriptor_, event, 0};
-  int ready = 0;
-  do {
-    ready = ::poll(&waiting, 1, left_until(deadline));
-  } while (ready < 0 && errno == EINTR);
-  require<CommunicationError>(
-      ready > 0,
-      "[dist] another rank did not answer in time (dist.timeout): it hangs, or is far "
-      "slower. Hint: its own messages.");
+bool Socket::is_ready(short event, Deadline& deadline) const {
+  while (poll_once(descriptor_, event, deadline) <= 0) {
+    if (deadline.left() <= 0) return false;
+  }
+  return true;
 }
 
-void Socket::send(const std::string& text, Deadline deadline) const {
+void Socket::wait_for(short event, Deadline& deadline) const {
+  if (!is_ready(event, deadline)) deadline.throw_late("a message between this rank and " + other_);
+}
+
+void Socket::send(const std::string& text, Deadline& deadline) const {
   const std::uint64_t length = text.size();
   const std::string all = std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
   for (std::size_t sent = 0; sent < all.size();) {
     wait_for(POLLOUT, deadline);
     const ssize_t now =
         ::send(descriptor_, all.data() + sent, all.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (now < 0 && errno != EAGAIN && errno != EINTR) fail("a message to another rank failed");
+    if (now < 0 && errno != EAGAIN && errno != EINTR)
+      fail(fmt::format("a message to {} failed", other_));
     sent += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
   }
 }
 
-void Socket::receive_bytes(char* to, std::size_t bytes, Deadline deadline) const {
+void Socket::receive_bytes(char* to, std::size_t bytes, Deadline& deadline) const {
   for (std::size_t received = 0; received < bytes;) {
     wait_for(POLLIN, deadline);
     const ssize_t now = ::recv(descriptor_, to + received, bytes - received, MSG_DONTWAIT);
     require<CommunicationError>(now != 0,
-                                "[dist] another rank is gone: it was killed, or ended with an "
-                                "error of its own.");
-    if (now < 0 && errno != EAGAIN && errno != EINTR) fail("a message from another rank failed");
+                                "[dist] {} is gone: it was killed, or ended with an error of its "
+                                "own.",
+                                other_);
+    if (now < 0 && errno != EAGAIN && errno != EINTR)
+      fail(fmt::format("a message from {} failed", other_));
     received += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
   }
 }
 
-std::string Socket::receive(Deadline deadline) const {
+std::string Socket::receive(Deadline& deadline) const {
   std::uint64_t length = 0;
   receive_bytes(reinterpret_cast<char*>(&length), sizeof length, deadline);
   require<CommunicationError>(length <= kLongestText,
@@ -185,9 +196,9 @@ int Listener::port() const {
   return ntohs(address.sin_port);
 }
 
-Socket Listener::accept(Deadline deadline) const {
+std::optional<Socket> Listener::accept(Deadline& deadline) const {
   while (true) {
-    socket_.wait_for(POLLIN, deadline);
+    if (!socket_.is_ready(POLLIN, deadline)) return {};
     const int descriptor =
         ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (descriptor >= 0) {

@@ -38,23 +38,25 @@ std::vector<std::string> unpacked(const std::string& all) {
 }  // namespace
 
 void TcpSigns::send_sign(int to, char sign) {
-  with(to).send({sign}, after(kSignSeconds));
+  Deadline soon(kSignSeconds);
+  with(to).send({sign}, soon);
 }
 
 std::optional<char> TcpSigns::receive_sign(int from) {
   if (!with(from).has_news()) return {};
-  return with(from).receive(after(kSignSeconds)).at(0);
+  Deadline soon(kSignSeconds);
+  return with(from).receive(soon).at(0);
 }
 
 TcpGroup::TcpGroup(const TcpPlace& place, double timeout)
-    : TcpGroup(place, timeout, meet_over_tcp(place, after(timeout))) {}
+    : TcpGroup(place, timeout, meet_over_tcp(place, timeout)) {}
 
 TcpGroup::TcpGroup(const TcpPlace& place, double timeout, TcpConnections others)
     : place_(place),
       timeout_(timeout),
       others_(std::move(others.texts)),
       signs_(std::move(others.signs), place.rank == 0 ? 1 : 0),
-      worker_([this] { beat_idly(); }) {
+      worker_([this] { beat(); }) {
   std::vector<int> listeners;
   std::vector<Heartbeat::Heard> heard;
   for (int other = 0; other < place.size; ++other) {
@@ -65,8 +67,8 @@ TcpGroup::TcpGroup(const TcpPlace& place, double timeout, TcpConnections others)
   worker_.ask([&] { heartbeat_.emplace(signs_, listeners, heard, timeout); }).get();
 }
 
-/// On the worker. Whoever waits for a text learns of it.
-void TcpGroup::beat_idly() {
+/// On the worker, which alone writes silence_. Whoever waits for a text learns of it.
+void TcpGroup::beat() {
   if (!heartbeat_) return;
   try {
     heartbeat_->beat();
@@ -83,6 +85,7 @@ void TcpGroup::beat_idly() {
 void TcpGroup::leave() {
   worker_
       .ask([this] {
+        require<CommunicationError>(silence_.empty(), "{}", silence_);
         if (heartbeat_) heartbeat_->end();
         heartbeat_.reset();
       })
@@ -99,7 +102,7 @@ std::vector<std::string> TcpGroup::gather_until(const std::string& text, Deadlin
   }
 }
 
-std::vector<std::string> TcpGroup::exchange(const std::string& text, Deadline deadline) const {
+std::vector<std::string> TcpGroup::exchange(const std::string& text, Deadline& deadline) const {
   if (!is_first()) {
     others_[0].send(text, deadline);
     return unpacked(others_[0].receive(deadline));
@@ -112,11 +115,11 @@ std::vector<std::string> TcpGroup::exchange(const std::string& text, Deadline de
 }
 
 std::vector<std::string> TcpGroup::gather(const std::string& text) {
-  return gather_until(text, after(timeout_));
+  return gather_until(text, Deadline(timeout_));
 }
 
 void TcpGroup::barrier() {
-  gather_until("", after(kPatience * timeout_));
+  gather_until("", Deadline(timeout_, kPatience));
 }
 
 std::unique_ptr<Pending> TcpGroup::all_reduce(const Tensor&, Wire) {

@@ -47,8 +47,8 @@ class TcpGroup final : public ProcessGroup {
  private:
   TcpGroup(const TcpPlace& place, double timeout, TcpConnections others);
   std::vector<std::string> gather_until(const std::string& text, Deadline deadline);
-  std::vector<std::string> exchange(const std::string& text, Deadline deadline) const;
-  void beat_idly();
+  std::vector<std::string> exchange(const std::string& text, Deadline& deadline) const;
+  void beat();
 
   TcpPlace place_;
   double timeout_;

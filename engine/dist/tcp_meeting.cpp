@@ -1,10 +1,12 @@
 #include "engine/dist/tcp_meeting.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "kernels/common/error.h"
@@ -20,8 +22,9 @@ std::string greeting(int rank, int size, const char* purpose) {
   return fmt::format("seqpe {} {}{}", rank, size, purpose);
 }
 
-Socket connect(const TcpPlace& place, const char* purpose, Deadline deadline) {
+Socket connect(const TcpPlace& place, const char* purpose, Deadline& deadline) {
   Socket socket = Socket::connect(place.address, place.port, deadline);
+  socket.name("rank 0");
   socket.send(greeting(place.rank, place.size, purpose), deadline);
   const std::string answer = socket.receive(deadline);
   require<CommunicationError>(answer.empty(), "[dist] rank 0 at {}:{} refused: {}.", place.address,
@@ -30,15 +33,16 @@ Socket connect(const TcpPlace& place, const char* purpose, Deadline deadline) {
 }
 
 /// What a stranger says is not waited for.
-std::optional<std::string> said_by(const Socket& socket, Deadline deadline) {
+std::optional<std::string> said_by(const Socket& socket) {
   try {
-    return socket.receive(std::min(deadline, after(kGreetingSeconds)));
+    Deadline soon(kGreetingSeconds);
+    return socket.receive(soon);
   } catch (const CommunicationError&) {
     return {};
   }
 }
 
-void refuse(const Socket& socket, const std::string& reason, Deadline deadline) {
+void refuse(const Socket& socket, const std::string& reason, Deadline& deadline) {
   try {
     socket.send(reason, deadline);
   } catch (const CommunicationError&) {
@@ -46,34 +50,53 @@ void refuse(const Socket& socket, const std::string& reason, Deadline deadline) 
   }
 }
 
-/// The connections that ranks 1, 2, ... make, for each purpose.
-std::array<std::vector<Socket>, 2> accept_all(const TcpPlace& place, Deadline deadline) {
+/// A connection that a rank makes.
+struct Expected {
+  int rank;
+  std::string greeting;
+  std::optional<Socket> socket;
+};
+
+[[noreturn]] void throw_missing(const std::vector<Expected>& expected, const TcpPlace& place,
+                                double timeout) {
+  std::set<int> missing;
+  for (const Expected& one : expected) {
+    if (!one.socket) missing.insert(one.rank);
+  }
+  throw CommunicationError(
+      fmt::format("[dist] of {} ranks these did not come to port {} of rank 0 within {} s "
+                  "(dist.timeout): {}. Hint: their own messages; MASTER_ADDR, MASTER_PORT and "
+                  "WORLD_SIZE there.",
+                  place.size, place.port, timeout, fmt::join(missing, ", ")));
+}
+
+/// For each purpose those of ranks 1, 2, ...
+std::array<std::vector<Socket>, 2> accept_all(const TcpPlace& place, double timeout) {
+  Deadline deadline(timeout);
   const Listener listener(place.port);
-  struct Expected {
-    std::string greeting;
-    std::optional<Socket> socket;
-  };
   std::vector<Expected> expected;
   for (const char* purpose : kPurposes) {
     for (int rank = 1; rank < place.size; ++rank)
-      expected.push_back({greeting(rank, place.size, purpose), {}});
+      expected.push_back({rank, greeting(rank, place.size, purpose), {}});
   }
   for (std::size_t found = 0; found < expected.size();) {
-    Socket socket = listener.accept(deadline);
-    const std::optional<std::string> said = said_by(socket, deadline);
+    std::optional<Socket> socket = listener.accept(deadline);
+    if (!socket) throw_missing(expected, place, timeout);
+    const std::optional<std::string> said = said_by(*socket);
     if (!said) continue;
     const auto known = std::find_if(expected.begin(), expected.end(),
                                     [&](const Expected& one) { return one.greeting == *said; });
     if (known == expected.end() || known->socket) {
-      refuse(socket,
+      refuse(*socket,
              fmt::format("'{}' {} here, where {} ranks meet: two jobs on one port (MASTER_PORT)?",
                          *said, known == expected.end() ? "is not expected" : "came already",
                          place.size),
              deadline);
       continue;
     }
-    socket.send("", deadline);
-    known->socket.emplace(std::move(socket));
+    socket->name(fmt::format("rank {}", known->rank));
+    socket->send("", deadline);
+    known->socket = std::move(socket);
     ++found;
   }
   std::array<std::vector<Socket>, 2> out;
@@ -84,21 +107,17 @@ std::array<std::vector<Socket>, 2> accept_all(const TcpPlace& place, Deadline de
 
 }  // namespace
 
-TcpConnections meet_over_tcp(const TcpPlace& place, Deadline deadline) {
+TcpConnections meet_over_tcp(const TcpPlace& place, double timeout) {
   TcpConnections out;
   if (place.rank == 0) {
-    auto [texts, signs] = accept_all(place, deadline);
-    return {std::move(texts), std::move(signs)};
+    auto all = accept_all(place, timeout);
+    out = {std::move(all[0]), std::move(all[1])};
+  } else {
+    Deadline deadline(timeout);
+    out.texts.push_back(connect(place, kPurposes[0], deadline));
+    out.signs.push_back(connect(place, kPurposes[1], deadline));
   }
-  out.texts.push_back(connect(place, kPurposes[0], deadline));
-  out.signs.push_back(connect(place, kPurposes[1], deadline));
   return out;
-}
-
-Deadline after(double seconds) {
-  return std::chrono::steady_clock::now() +
-         std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-             std::chrono::duration<double>(seconds));
 }
 
 }  // namespace seqpe::dist

@@ -11,7 +11,7 @@ namespace seqpe::dist {
 struct TcpPlace {
   int rank = 0, size = 1, local_rank = 0;
   std::string address = "127.0.0.1";  // of rank 0
-  int port = 29501;
+  int port = 0;                       // at which it listens
 };
 
 /// Of rank 0: to rank 1, 2, ...; of another: to rank 0.
@@ -19,10 +19,8 @@ struct TcpConnections {
   std::vector<Socket> texts, signs;
 };
 
-/// Rank 0 listens, the others connect; all are there on return. Throws CommunicationError.
-TcpConnections meet_over_tcp(const TcpPlace& place, Deadline deadline);
-
-/// So many seconds from now.
-Deadline after(double seconds);
+/// Rank 0 listens, the others connect; all are there on return. Throws CommunicationError, after
+/// `timeout` seconds.
+TcpConnections meet_over_tcp(const TcpPlace& place, double timeout);
 
 }  // namespace seqpe::dist

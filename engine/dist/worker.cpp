@@ -4,14 +4,14 @@
 #include <utility>
 
 namespace seqpe::dist {
-
 namespace {
 
-constexpr auto kLongestIdleness = std::chrono::milliseconds(250);
+constexpr auto kBetweenChores = std::chrono::milliseconds(250);
 
 }  // namespace
 
-Worker::Worker(std::function<void()> idle) : idle_(std::move(idle)), thread_([this] { work(); }) {}
+Worker::Worker(std::function<void()> chore)
+    : chore_(std::move(chore)), thread_([this] { work(); }) {}
 
 Worker::~Worker() {
   {
@@ -34,15 +34,19 @@ std::future<void> Worker::ask(std::function<void()> job) {
 }
 
 void Worker::work() {
+  auto next_chore = std::chrono::steady_clock::now() + kBetweenChores;
   std::unique_lock lock(mutex_);
   while (true) {
-    if (!has_work_.wait_for(lock, kLongestIdleness, [&] { return ends_ || !jobs_.empty(); })) {
+    has_work_.wait_until(lock, next_chore, [&] { return ends_ || !jobs_.empty(); });
+    if (ends_ && jobs_.empty()) return;
+    if (std::chrono::steady_clock::now() >= next_chore) {
       lock.unlock();
-      if (idle_) idle_();
+      if (chore_) chore_();
+      next_chore = std::chrono::steady_clock::now() + kBetweenChores;
       lock.lock();
       continue;
     }
-    if (jobs_.empty()) return;
+    if (jobs_.empty()) continue;  // woken by nobody
     std::packaged_task<void()> job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();

@@ -13,8 +13,8 @@ namespace seqpe::dist {
 
 class Worker {
  public:
-  /// `idle`: what it does now and then where it has nothing to do; must not throw.
-  explicit Worker(std::function<void()> idle = {});
+  /// `chore`: what it does four times a second, between jobs; must not throw.
+  explicit Worker(std::function<void()> chore = {});
   /// Waits for the jobs.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -26,7 +26,7 @@ class Worker {
  private:
   void work();
 
-  std::function<void()> idle_;
+  std::function<void()> chore_;
   std::mutex mutex_;
   std::condition_variable has_work_;
   std::deque<std::packaged_task<void()>> jobs_;

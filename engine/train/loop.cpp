@@ -40,6 +40,7 @@ class Trainer {
     const bool own = ranks_.any(ranks_.is_first() && options_.resume &&
                                 is_of_run(*options_.resume, options_.run));
     if (ranks_.is_first()) open_run(own);
+    ranks_.barrier();  // rank 0 may have read a long list of steps
     // Of a step that was evaluated elsewhere, or on a branch that was left, nothing is known.
     if (!ranks_.any(best_is_there_)) best_.reset();
     progress_.emplace(*options_.log, step_, options_.train.steps, options_.log_config.every,
@@ -47,7 +48,9 @@ class Trainer {
     if (options_.resume) say("resumed at step {} of {}", step_, options_.train.steps);
     for (bool saved = own;; saved = false) {
       if (evaluation_due_) report_all();
-      const bool better = evaluation_due_ && evaluate_or_save(saved);
+      const std::optional<Evaluation> found =
+          evaluation_due_ ? evaluate_or_save(saved) : std::nullopt;
+      const bool better = found && record(*found);
       const bool last = step_ >= options_.train.steps;
       const bool stop = any_stop_requested(ranks_);
       if (saved && better && ranks_.is_first()) mark_best(options_.run, step_);
@@ -151,7 +154,7 @@ class Trainer {
   }
 
   /// An evaluation that fails must not take the steps before it along.
-  bool evaluate_or_save(bool saved) {
+  std::optional<Evaluation> evaluate_or_save(bool saved) {
     try {
       return evaluate();
     } catch (const CommunicationError&) {
@@ -162,8 +165,8 @@ class Trainer {
     }
   }
 
-  /// True if this is the lowest loss so far. Stays due when a stop cuts it short.
-  bool evaluate() {
+  /// Stays due, and finds nothing, when a stop cuts it short.
+  std::optional<Evaluation> evaluate() {
     Evaluation found;
     try {
       stop_if_any_requested(ranks_);
@@ -171,9 +174,14 @@ class Trainer {
       found = task_.evaluate(
           EvaluationProgress(*options_.log, fmt::format("at step {}", step_), ranks_));
     } catch (const StoppedError&) {
-      return false;
+      return {};
     }
     evaluation_due_ = false;
+    return found;
+  }
+
+  /// By rank 0. True if this is the lowest loss so far.
+  bool record(const Evaluation& found) {
     for (const EvalRow& row : found.rows) {
       nlohmann::ordered_json values;
       std::string shown;

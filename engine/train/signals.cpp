@@ -1,5 +1,6 @@
 #include "engine/train/signals.h"
 
+#include <atomic>
 #include <csignal>
 #include <iterator>
 
@@ -8,7 +9,7 @@
 namespace seqpe::train {
 namespace {
 
-volatile std::sig_atomic_t requested = 0;
+std::atomic<bool> requested = false;  // a signal may come to any thread
 bool agreed = false;
 
 constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -21,14 +22,14 @@ void restore() {
 }
 
 void request_stop(int) {
-  requested = 1;
+  requested = true;
   restore();
 }
 
 }  // namespace
 
 SignalGuard::SignalGuard() {
-  requested = 0;
+  requested = false;
   struct sigaction action {};
   action.sa_handler = request_stop;
   action.sa_flags = SA_RESTART;
@@ -41,11 +42,11 @@ SignalGuard::SignalGuard() {
 
 SignalGuard::~SignalGuard() {
   restore();
-  requested = 0;
+  requested = false;
 }
 
 bool stop_requested() {
-  return requested != 0;
+  return requested;
 }
 
 void stop_here_if_requested() {

@@ -25,7 +25,7 @@ struct GroupConfig {
 struct TrainConfig {
   std::int64_t steps = 1000;
   std::int64_t batch_size = 16;
-  std::int64_t micro_batch_size = 0;  // 0: the whole batch (`auto`)
+  std::int64_t micro_batch_size = 0;  // 0: all rows of a process, or of a shard (`auto`)
   /// A task's groups by name; every task has "model".
   std::map<std::string, GroupConfig> groups{{"model", {.learning_rate = 5e-5}}};
   double min_learning_rate = 0.0;

@@ -47,7 +47,11 @@ TEST_F(Launches, WithoutALauncherTheProcessIsAlone) {
       {{"WORLD_SIZE", "1"}},
       {{"WORLD_SIZE", ""}},
       {{"OMPI_COMM_WORLD_SIZE", "1"}, {"OMPI_COMM_WORLD_RANK", "0"}},
-      {{"SLURM_NTASKS", "8"}}};  // a shell in an allocation
+      {{"SLURM_NTASKS", "8"}},  // a shell in an allocation, and one process of mpirun there
+      {{"SLURM_NTASKS", "8"},
+       {"PMIX_RANK", "0"},
+       {"OMPI_COMM_WORLD_SIZE", "1"},
+       {"OMPI_COMM_WORLD_RANK", "0"}}};
   for (const Variables& variables : alone) {
     const Launch launch = launch_with(variables);
     EXPECT_EQ(launch.launcher, Launcher::none);

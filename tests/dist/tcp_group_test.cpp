@@ -59,7 +59,7 @@ TEST(TcpGroup, ARankThatEndsIsMissedAtOnce) {
           if (ranks.rank() != 2) ranks.gather("");
         });
       },
-      "[dist] another rank is gone: it was killed, or ended with an error of its own.");
+      "[dist] rank 2 is gone: it was killed, or ended with an error of its own.");
 }
 
 TEST(TcpGroup, WaitsNoLongerThanTheTimeout) {
@@ -68,34 +68,37 @@ TEST(TcpGroup, WaitsNoLongerThanTheTimeout) {
       [&] { TcpGroup({.rank = 1, .size = 2, .port = port}, 0.3); },
       fmt::format("[dist] cannot reach rank 0 at 127.0.0.1:{}: ", port));
   test::expect_error_with<CommunicationError>(
-      [&] { TcpGroup({.rank = 0, .size = 2, .port = port}, 0.3); }, "did not answer in time");
+      [&] { TcpGroup({.rank = 0, .size = 3, .port = port}, 0.3); },
+      fmt::format("[dist] of 3 ranks these did not come to port {} of rank 0 within 0.3 s "
+                  "(dist.timeout): 1, 2.",
+                  port));
 }
 
 TEST(TcpGroup, ABarrierWaitsForARankThatIsLateAndAlive) {
   meet(
       3,
       [](TcpGroup& ranks) {
-        if (ranks.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(2));
+        if (ranks.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(5));
         ranks.barrier();
         ranks.leave();
       },
-      0.6);
+      2);
 }
 
 TEST(TcpGroup, ABarrierWaitsNoLongerThanTheTimeoutForARankThatStandsStill) {
   const int port = free_port();
   const TcpPlace standing{.rank = 1, .size = 2, .port = port};
   std::thread other([&] {
-    const TcpConnections open = meet_over_tcp(standing, after(20));
-    std::this_thread::sleep_for(std::chrono::seconds(3));
+    const TcpConnections open = meet_over_tcp(standing, 20);
+    std::this_thread::sleep_for(std::chrono::seconds(8));
   });
-  TcpGroup group({.rank = 0, .size = 2, .port = port}, 0.6);
+  TcpGroup group({.rank = 0, .size = 2, .port = port}, 1);
   const auto begin = std::chrono::steady_clock::now();
   test::expect_error<CommunicationError>(
       [&] { group.barrier(); },
-      "[dist] rank 1 gave no sign of life for 0.6 s (dist.timeout): it is stopped, or its host or "
+      "[dist] rank 1 gave no sign of life for 1 s (dist.timeout): it is stopped, or its host or "
       "the network is down.");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(7));
   other.join();
 }
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <thread>
 #include <vector>
 
 #include "kernels/common/error.h"
@@ -18,6 +22,20 @@ TEST(Worker, DoesOneJobAfterTheOther) {
   }  // waits
   ASSERT_EQ(done.size(), 100u);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(done[static_cast<std::size_t>(i)], i);
+}
+
+TEST(Worker, DoesItsChoreWhetherItIsIdleOrBusy) {
+  std::atomic<int> chores = 0;
+  Worker worker([&] { ++chores; });
+  const auto wait_for_chores = [&](const std::function<void()>& work) {
+    const int before = chores;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (chores < before + 3 && std::chrono::steady_clock::now() < end) work();
+    EXPECT_GE(chores, before + 3);
+  };
+  const auto moment = std::chrono::milliseconds(10);
+  wait_for_chores([&] { std::this_thread::sleep_for(moment); });
+  wait_for_chores([&] { worker.ask([&] { std::this_thread::sleep_for(moment); }).get(); });
 }
 
 TEST(Worker, ThrowsWhereItIsWaitedForAndGoesOn) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two hosts, network namespaces with names of their own, over TCP: the bits of one process, a lost rank on the other host, doctor.
+# Two hosts, network namespaces with names of their own, MPI over TCP: the bits of one process, a lost rank on the other host, doctor.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 [ -e "$(dirname "$engine")/libseqpe_mpi.so" ] || { skip "this build has no MPI: apt install libopenmpi-dev openmpi-bin"; finish; }

@@ -114,6 +114,19 @@ for target in mpirun rank; do
 done
 check "one rank's exit code is that of a stop" grep -q "Exit code: *75" term_rank.err
 
+# A stop whose checkpoint cannot be written ends all with that error.
+start_ranks unsaved 2 --set dist.timeout=2
+rm -rf unsaved/checkpoints
+touch unsaved/checkpoints
+since=$SECONDS
+kill -TERM "$(rank_processes | tail -n 1)"
+{ wait "$pid"; } 2> /dev/null
+status=$?
+pid=
+check "no checkpoint, no success: $status" test "$status" -ne 0 -a "$status" -ne 75
+check "the reason" grep -q "^\[rank 0\] seqpe_engine: error: .*unsaved/checkpoints" unsaved.err
+check "at once" test $((SECONDS - since)) -lt 20
+
 # A rank that is killed, or hangs: the others end with the reason, the last checkpoint is whole.
 for signal in KILL STOP; do
   start_ranks "lost_$signal" 3 --set train.batch_size=6 --set seqpe.contrastive.pivots=3 --set seqpe.transfer.starts=3 \
@@ -143,6 +156,22 @@ exec "$engine" "$@"
 SCRIPT
 expect 4 "[rank 1] seqpe_engine: error: [file] cannot read text.txt" ranks 2 bash one_elsewhere.sh train lm "${tiny[@]}" --quiet --run failed --set data.path=text.txt
 check "it leaves no run" test ! -e failed
+
+# A rank that is stopped while the others wait at a barrier, where one may rightly work long: here until all have read their text.
+head -c 100000000 /dev/zero > elsewhere/text.txt
+cat > one_stops.sh << 'SCRIPT'
+if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then
+  cd elsewhere
+  { until [ "$(awk '/^rchar/ { print $2 }' /proc/$$/io)" -gt 90000000 ]; do sleep 0.02; done; kill -STOP $$; } &
+fi
+exec "$engine" "$@"
+SCRIPT
+since=$SECONDS
+expect 8 "rank 1 on $(hostname) gave no sign of life for 2 s (dist.timeout)" ranks 3 bash one_stops.sh train lm "${tiny[@]}" --quiet --run failed \
+  --set data.path=text.txt --set train.batch_size=6 --set seqpe.contrastive.pivots=3 --set seqpe.transfer.starts=3 --set dist.timeout=2
+check "one that stands still is found at a barrier, not after 40 s" test $((SECONDS - since)) -lt 30
+check "it leaves no run either" test ! -e failed
+rm elsewhere/text.txt
 
 # What a person may get wrong.
 expect 3 "rank 0 has train.steps: 5, rank 1 train.steps: 6. Hint: the same command" "${mpi[@]}" \

@@ -140,6 +140,7 @@ void run_lm(const Options& options) {
   tell_lines(options, text, config.eval.max_lines, log);
   const auto chunks = data::tokenize_text(text, model->tokenizer(),
                                           config.data.text_options(config.eval.max_lines));
+  ranks.barrier();  // all have read their data, which takes one longer than another
   const auto results =
       evaluate_lengths(*model, chunks, models::evaluation_lengths(config), log, {}, ranks);
   if (ranks.is_first()) print_results(options, "lm", stored, path, results);
@@ -164,6 +165,7 @@ void run_vit(const Options& options) {
   if (options.data.empty()) models::warn_of_seen_images(config, *images);
   const std::string path =
       config.data.valid_path.empty() ? config.data.path : config.data.valid_path;
+  ranks.barrier();  // all have decoded their images, which takes one longer than another
   const auto results = evaluate_sizes(*model, *images, log, {}, ranks);
   if (ranks.is_first()) print_results(options, "vit", stored, path, results);
 }

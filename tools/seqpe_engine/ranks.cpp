@@ -124,17 +124,20 @@ bool speaks_for_all() {
 }
 
 int close_ranks(int code) {
-  const bool in_order = code == 0 || train::stop_was_agreed();
+  const bool in_order =
+      code == 0 || (code == StoppedError("").exit_code() && train::stop_was_agreed());
   try {
-    if (in_order && opened()) opened()->leave();
+    if (in_order) {
+      if (opened()) opened()->leave();
+      opened().reset();
+    }
+    dist::leave_group(in_order ? 0 : code);
+    return code;
   } catch (const CommunicationError& error) {
     tell_error(error.what());
     dist::leave_group(error.exit_code());
     return error.exit_code();
   }
-  if (in_order) opened().reset();
-  dist::leave_group(in_order ? 0 : code);
-  return code;
 }
 
 }  // namespace seqpe::tools

@@ -97,6 +97,7 @@ class Session {
 
   /// As rank 0 finds it: a run that still trains may have another best checkpoint a moment later.
   fs::path init_from() const {
+    ranks_->barrier();  // making a model and its data takes one longer than another
     return ranks_->broadcast(
         ranks_->is_first() ? models::find_model(options_.init_from).weights.string() : "");
   }
