@@ -4,6 +4,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 
+#include "engine/dist/alike.h"
 #include "engine/io/file.h"
 #include "engine/io/json_error.h"
 #include "engine/io/safetensors.h"
@@ -83,20 +84,9 @@ class Trainer {
       const Tensor values = group.value().to(Device::cpu);
       weights += io::sha256(values.data(), values.bytes());
     }
-    const std::vector<std::pair<const char*, std::string>> mine{
-        {"step", fmt::format("{}", step_)},
-        {"weights", io::sha256(weights.data(), weights.size())},
-        {"training data", task_.data_fingerprint()}};
-    for (const auto& [what, fingerprint] : mine) {
-      const std::vector<std::string> all = ranks_.gather(fingerprint);
-      for (std::size_t rank = 1; rank < all.size(); ++rank) {
-        require<DataError>(all[rank] == all[0],
-                           "[train] all processes must begin with the same {}, rank {} has another "
-                           "than rank 0. Hint: the same files on each host: the data, the run's "
-                           "folder, what --init-from names.",
-                           what, rank);
-      }
-    }
+    dist::require_alike(ranks_, "step", fmt::format("{}", step_));
+    dist::require_alike(ranks_, "weights", io::sha256(weights.data(), weights.size()));
+    dist::require_alike(ranks_, "data", task_.data_fingerprint());
   }
 
   /// `own`: the run goes on with a checkpoint of its own.

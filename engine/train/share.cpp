@@ -19,11 +19,13 @@ Share deterministic_share(const TrainConfig& config, const dist::DistConfig& dis
   require<ConfigError>(std::has_single_bit(static_cast<std::uint64_t>(shards)),
                        "[config] dist.shards must be a power of two, got {}.", shards);
   require<ConfigError>(divides(shards, batch),
-                       "[config] dist.shards must divide train.batch_size {}, got {}.", batch,
-                       shards);
+                       "[config] dist.shards must divide train.batch_size {}, got {}. Hint: --set "
+                       "train.batch_size={}.",
+                       batch, shards, (batch / shards + 1) * shards);
   require<ConfigError>(divides(size, shards),
                        "[config] the number of processes must divide dist.shards {} (with "
-                       "dist.deterministic), got {}.",
+                       "dist.deterministic), got {}. Hint: so many processes or fewer, a power of "
+                       "two; or more dist.shards, which change the result.",
                        shards, size);
   require<ConfigError>(
       config.micro_batch_size == 0 || config.micro_batch_size == batch / shards,

@@ -65,7 +65,7 @@ class Task : public Objective {
   /// Writes and reads the model's files in a checkpoint folder.
   virtual void save(const std::filesystem::path& directory) const = 0;
   virtual void load(const std::filesystem::path& directory) = 0;
-  /// A fingerprint of the data that are trained on, which every rank must have alike.
+  /// A fingerprint of the data for training and validation, which every rank must have alike.
   virtual std::string data_fingerprint() const { return ""; }
 };
 

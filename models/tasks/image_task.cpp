@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/data/fingerprint.h"
 #include "engine/data/generated_dataset.h"
-#include "engine/io/sha256.h"
 #include "models/tasks/image_files.h"
 
 namespace seqpe::models {
@@ -74,12 +74,7 @@ ImageTask::ImageTask(const ImageClassifier& model,
       samplers_(training_samplers(model, trained_extent(model.config()), share_)) {}
 
 std::string ImageTask::data_fingerprint() const {
-  std::string all;
-  for (const data::ImageDataset* images : {training_.get(), validation_.get()}) {
-    for (const std::string& name : images->classes()) all += name + "\n";
-    for (std::int64_t i = 0; i < images->count(); ++i) all += fmt::format("{} ", images->label(i));
-  }
-  return io::sha256(all.data(), all.size());
+  return data::fingerprint(*training_) + data::fingerprint(*validation_);
 }
 
 train::StepInputs ImageTask::draw(std::int64_t step) {

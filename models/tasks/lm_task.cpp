@@ -1,6 +1,6 @@
 #include "models/tasks/lm_task.h"
 
-#include "engine/io/sha256.h"
+#include "engine/data/fingerprint.h"
 #include "models/recipes/recipes.h"
 #include "models/tasks/lm_files.h"
 #include "models/tasks/model_files.h"
@@ -52,12 +52,7 @@ LmTask::LmTask(const LanguageModel& model, data::Chunks training, data::Chunks v
 }
 
 std::string LmTask::data_fingerprint() const {
-  std::string all;
-  for (const data::Chunks* chunks : {&training_, &validation_}) {
-    for (const auto& chunk : *chunks)
-      all += io::sha256(chunk.data(), chunk.size() * sizeof(chunk[0]));
-  }
-  return io::sha256(all.data(), all.size());
+  return data::fingerprint(training_) + data::fingerprint(validation_);
 }
 
 std::int64_t LmTask::training_tokens() const {

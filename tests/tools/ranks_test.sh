@@ -171,7 +171,17 @@ expect 8 "rank 1 on $(hostname) gave no sign of life for 2 s (dist.timeout)" ran
   --set data.path=text.txt --set train.batch_size=6 --set seqpe.contrastive.pivots=3 --set seqpe.transfer.starts=3 --set dist.timeout=2
 check "one that stands still is found at a barrier, not after 40 s" test $((SECONDS - since)) -lt 30
 check "it leaves no run either" test ! -e failed
+echo "Call me Ishmael." > elsewhere/text.txt
+expect 4 "all processes must have the same data, rank 1 has another than rank 0" ranks 2 bash one_elsewhere.sh eval lm --checkpoint "$PWD/lm_1" \
+  --data text.txt --lengths 16
 rm elsewhere/text.txt
+
+# A rank that never comes.
+cat > one_waits.sh << 'SCRIPT'
+[ "$OMPI_COMM_WORLD_RANK" = 1 ] && kill -STOP $$
+exec "$engine" "$@"
+SCRIPT
+expect 8 "the processes did not meet within 4 s (2 times dist.timeout)" ranks 2 bash one_waits.sh train lm "${tiny[@]}" --run no --set dist.timeout=2
 
 # What a person may get wrong.
 expect 3 "rank 0 has train.steps: 5, rank 1 train.steps: 6. Hint: the same command" "${mpi[@]}" \

@@ -64,10 +64,12 @@ TEST(Share, WhatCannotBeCutIsRefused) {
       "the number of processes; got bf16.");
   refused(batch_of(12), shards(3), 1, "[config] dist.shards must be a power of two, got 3.");
   refused(batch_of(12), shards(8), 1,
-          "[config] dist.shards must divide train.batch_size 12, got 8.");
+          "[config] dist.shards must divide train.batch_size 12, got 8. Hint: --set "
+          "train.batch_size=16.");
   refused(batch_of(12), shards(4), 3,
           "[config] the number of processes must divide dist.shards 4 (with dist.deterministic), "
-          "got 3.");
+          "got 3. Hint: so many processes or fewer, a power of two; or more dist.shards, which "
+          "change the result.");
   refused(batch_of(12, 12), shards(4), 1,
           "[config] train.micro_batch_size must be auto or 3 (train.batch_size 12 in 4 "
           "dist.shards), got 12.");

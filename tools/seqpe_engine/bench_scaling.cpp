@@ -21,8 +21,7 @@ constexpr double kAdapterGbs = 47;  // of 400 Gb/s
 
 struct ScalingOptions : BenchOptions {
   std::int64_t gpus = 8, nodes = 1;
-  double step_ms = 0;
-  std::optional<double> node_gbs;
+  std::optional<double> step_ms, node_gbs;
   Links links;
 };
 
@@ -39,7 +38,7 @@ StepShape shape_of(const ScalingOptions& options, const models::Config& config) 
                      .parameters();
   }
   const double bytes = config.dist.wire == dist::Wire::bf16 ? 2 : 4;
-  StepShape step{.seconds = options.step_ms * 1e-3, .gathers_values = config.dist.zero > 0};
+  StepShape step{.seconds = *options.step_ms * 1e-3, .gathers_values = config.dist.zero > 0};
   for (const nn::Parameter& parameter : parameters) {
     const double size = bytes * static_cast<double>(parameter.value.numel());
     step.gradient_bytes += size;
@@ -57,7 +56,10 @@ StepShape shape_of(const ScalingOptions& options, const models::Config& config) 
 
 void run_scaling(ScalingOptions options) {
   if (!speaks_for_all()) return;
-  if (options.step_ms == 0 && options.configs.empty()) {
+  if (!options.step_ms) {
+    require<UsageError>(options.configs.empty() && options.overrides.empty(),
+                        "[scaling] --step-ms must tell what a step of this configuration takes on "
+                        "one GPU. Hint: `seqpe_engine bench train` measures it.");
     options.configs = {kMeasuredRecipe};
     options.step_ms = kMeasuredMilliseconds;
   }
@@ -65,12 +67,9 @@ void run_scaling(ScalingOptions options) {
       options.node_gbs.value_or(kAdapterGbs * static_cast<double>(options.gpus));
   const auto check = [](const char* option, double value) {
     require<UsageError>(std::isfinite(value) && value > 0,
-                        "[scaling] {} must be a number above 0, got {}.{}", option, value,
-                        std::string_view(option) == "--step-ms"
-                            ? " Hint: what `seqpe_engine bench train` tells of one GPU."
-                            : "");
+                        "[scaling] {} must be a number above 0, got {}.", option, value);
   };
-  check("--step-ms", options.step_ms);
+  check("--step-ms", *options.step_ms);
   check("--gpu-gbs", options.links.gpu_gbs);
   check("--node-gbs", options.links.node_gbs);
   check("--latency-us", options.links.latency_us);
@@ -88,7 +87,7 @@ void run_scaling(ScalingOptions options) {
     fmt::print(
         "{:.1f} MB of gradients a step, {:.1f} of them at its end; {:.1f} ms of computing; {:.0f} "
         "GB/s in a node, {:.0f} between\n\n{:>6} {:>6} {:>14} {:>11} {:>9} {:>9} {:>11}\n",
-        step.gradient_bytes / 1e6, step.last_bytes / 1e6, options.step_ms, options.links.gpu_gbs,
+        step.gradient_bytes / 1e6, step.last_bytes / 1e6, *options.step_ms, options.links.gpu_gbs,
         options.links.node_gbs, "nodes", "GPUs", "all-reduce ms", "exposed ms", "step ms",
         "speed-up", "efficiency");
   }

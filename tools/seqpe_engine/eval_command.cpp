@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/warning.h"
+#include "engine/data/fingerprint.h"
+#include "engine/dist/alike.h"
 #include "engine/train/signals.h"
 #include "models/recipes/recipes.h"
 #include "models/tasks/image_checks.h"
@@ -118,6 +120,16 @@ void print_results(const Options& options, const char* task, const models::Store
                                 is_text ? "shorter --lengths" : "smaller --sizes"));
 }
 
+/// Of ranks with other files each would compute a part of another result.
+void require_same_input(dist::ProcessGroup& ranks, const models::StoredModel& stored,
+                        const std::string& data) {
+  if (ranks.size() == 1) return;
+  const std::string weights = models::weights_sha256(stored);
+  ranks.barrier();  // reading takes one longer than another
+  dist::require_alike(ranks, "weights", weights);
+  dist::require_alike(ranks, "data", data);
+}
+
 void run_lm(const Options& options) {
   const train::SignalGuard signals;
   const auto tokenizer =
@@ -140,7 +152,7 @@ void run_lm(const Options& options) {
   tell_lines(options, text, config.eval.max_lines, log);
   const auto chunks = data::tokenize_text(text, model->tokenizer(),
                                           config.data.text_options(config.eval.max_lines));
-  ranks.barrier();  // all have read their data, which takes one longer than another
+  require_same_input(ranks, stored, data::fingerprint(chunks));
   const auto results =
       evaluate_lengths(*model, chunks, models::evaluation_lengths(config), log, {}, ranks);
   if (ranks.is_first()) print_results(options, "lm", stored, path, results);
@@ -165,7 +177,7 @@ void run_vit(const Options& options) {
   if (options.data.empty()) models::warn_of_seen_images(config, *images);
   const std::string path =
       config.data.valid_path.empty() ? config.data.path : config.data.valid_path;
-  ranks.barrier();  // all have decoded their images, which takes one longer than another
+  require_same_input(ranks, stored, data::fingerprint(*images));
   const auto results = evaluate_sizes(*model, *images, log, {}, ranks);
   if (ranks.is_first()) print_results(options, "vit", stored, path, results);
 }

@@ -4,12 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <sstream>
 
 #include "engine/core/message.h"
 #include "engine/core/warning.h"
+#include "engine/dist/alarm.h"
 #include "engine/dist/host.h"
 #include "engine/dist/open_group.h"
 #include "engine/train/signals.h"
@@ -62,6 +64,20 @@ void share_cores(const models::Config& config, dist::ProcessGroup& ranks) {
   set_threads(std::max<std::int64_t>(1, std::ssize(cores) / sharing));
 }
 
+/// MPI's start cannot be called off, and waits for ever for a process that does not come.
+constexpr double kMeetingPatience = 2;
+
+[[noreturn]] void give_up_meeting(double timeout) {
+  const CommunicationError error(fmt::format(
+      "[dist] the processes did not meet within {} s ({} times dist.timeout): one did not start, "
+      "is stopped, or runs another command. Hint: their own messages; a larger dist.timeout where "
+      "they start further apart.",
+      kMeetingPatience * timeout, kMeetingPatience));
+  tell_error(error.what());
+  std::fflush(nullptr);
+  std::_Exit(error.exit_code());
+}
+
 /// Where the variables of a launcher are wrong this process speaks for itself.
 dist::Launch launch_or_none() {
   try {
@@ -84,7 +100,11 @@ dist::ProcessGroup& open_hosts(const models::Config& config, Device device) {
     }
     return dist::single_process();
   }
-  opened() = dist::open_hosts(launch, device, config.dist);
+  {
+    const double timeout = config.dist.timeout;
+    const dist::Alarm alarm(kMeetingPatience * timeout, [&] { give_up_meeting(timeout); });
+    opened() = dist::open_hosts(launch, device, config.dist);
+  }
   if (!opened()->is_first()) silence_warnings();
   check_same_configuration(config, *opened());
   return *opened();
