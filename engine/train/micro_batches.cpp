@@ -1,5 +1,7 @@
 #include "engine/train/micro_batches.h"
 
+#include <algorithm>
+
 #include "engine/autograd/backward.h"
 #include "engine/ops/loss.h"
 #include "kernels/device.h"
@@ -8,7 +10,7 @@ namespace seqpe::train {
 
 Rows MicroBatches::rows(std::int64_t index) const {
   const std::int64_t begin = index * share_.micro_batch;
-  return {begin, begin + share_.micro_batch, share_.begin + begin};
+  return {begin, std::min(begin + share_.micro_batch, share_.rows()), share_.begin + begin};
 }
 
 Tensor MicroBatches::run(const Tensor&, const Loss& loss) {

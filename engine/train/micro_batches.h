@@ -37,8 +37,10 @@ class MicroBatches {
   virtual void before_last() {}
   /// Micro-batch number `index` of this rank.
   Rows rows(std::int64_t index) const;
-  /// How many there are, all alike.
-  std::int64_t count() const { return share_.rows() / share_.micro_batch; }
+  /// How many there are; the last one may be smaller.
+  std::int64_t count() const {
+    return (share_.rows() + share_.micro_batch - 1) / share_.micro_batch;
+  }
 
  private:
   Share share_;
