@@ -3,13 +3,22 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/dist/patience.h"
+
 namespace seqpe::dist {
+namespace {
+
+constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
+
+}  // namespace
 
 Alarm::Alarm(double seconds, std::function<void()> ring)
     : thread_([this, seconds, ring = std::move(ring)] {
+        Waited waited;
         std::unique_lock lock(mutex_);
-        if (!ends_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return ended_; }))
-          ring();
+        while (!ends_.wait_for(lock, kBetweenLooks, [&] { return ended_; })) {
+          if (waited.seconds() >= seconds) return ring();
+        }
       }) {}
 
 Alarm::~Alarm() {

@@ -60,7 +60,7 @@ void MpiGroup::beat() {
   if (!heartbeat_ || failed_) return;
   try {
     heartbeat_->beat();
-  } catch (const CommunicationError& error) {
+  } catch (const std::exception& error) {
     silence_ = error.what();
   }
 }

@@ -9,7 +9,7 @@ namespace seqpe::dist {
 class Signs {
  public:
   virtual ~Signs() = default;
-  /// Waits a second at most.
+  /// Waits only where a rank that was sent thousands of signs reads none.
   virtual void send_sign(int to, char sign) = 0;
   /// The next one from a rank, if it is there.
   virtual std::optional<char> receive_sign(int from) = 0;

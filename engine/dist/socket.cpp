@@ -30,8 +30,7 @@ constexpr std::uint64_t kLongestText = std::uint64_t{1} << 30;
   throw CommunicationError(fmt::format("[dist] {}: {}.", what, std::strerror(errno)));
 }
 
-/// Messages leave at once; a host that is gone is noticed within a minute, also with messages on
-/// their way to it.
+/// Messages leave at once; where none travel, a host that is gone is noticed within a minute.
 void set_options(int descriptor) {
   const auto set = [&](int level, int option, int value) {
     ::setsockopt(descriptor, level, option, &value, sizeof value);
@@ -41,7 +40,6 @@ void set_options(int descriptor) {
   set(IPPROTO_TCP, TCP_KEEPIDLE, 20);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
   set(IPPROTO_TCP, TCP_KEEPCNT, 6);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 50'000);  // milliseconds
 }
 
 int new_socket() {
@@ -100,13 +98,16 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 }
 
 Socket Socket::connect(const std::string& address, int port, Deadline& deadline) {
+  // By the clock: looking for a host's name may take far longer than a wait.
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(deadline.left());
   while (true) {
     Socket socket(new_socket());
     sockaddr_in to{};
     std::string why = find_host(address, port, to);
     if (why.empty()) why = try_to_connect(socket.descriptor_, to, deadline);
     if (why.empty()) return socket;
-    require<CommunicationError>(deadline.left() > 0,
+    require<CommunicationError>(std::chrono::steady_clock::now() < end,
                                 "[dist] cannot reach rank 0 at {}:{}: {}. Hint: MASTER_ADDR, "
                                 "MASTER_PORT; rank 0's own messages.",
                                 address, port, why);
@@ -125,6 +126,20 @@ void Socket::wait_for(short event, Deadline& deadline) const {
   if (!is_ready(event, deadline)) deadline.throw_late("a message between this rank and " + other_);
 }
 
+void Socket::throw_gone() const {
+  throw CommunicationError(
+      fmt::format("[dist] {} is gone: it was killed, or ended with an error of its own, or of "
+                  "another rank. Hint: its own messages.",
+                  other_));
+}
+
+/// Returns where the call is only to be made again.
+void Socket::check_error(const char* direction) const {
+  if (errno == EAGAIN || errno == EINTR) return;
+  if (errno == ECONNRESET || errno == EPIPE) throw_gone();  // with messages still on their way
+  fail(fmt::format("a message {} {} failed", direction, other_));
+}
+
 void Socket::send(const std::string& text, Deadline& deadline) const {
   const std::uint64_t length = text.size();
   const std::string all = std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
@@ -132,8 +147,7 @@ void Socket::send(const std::string& text, Deadline& deadline) const {
     wait_for(POLLOUT, deadline);
     const ssize_t now =
         ::send(descriptor_, all.data() + sent, all.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (now < 0 && errno != EAGAIN && errno != EINTR)
-      fail(fmt::format("a message to {} failed", other_));
+    if (now < 0) check_error("to");
     sent += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
   }
 }
@@ -142,12 +156,8 @@ void Socket::receive_bytes(char* to, std::size_t bytes, Deadline& deadline) cons
   for (std::size_t received = 0; received < bytes;) {
     wait_for(POLLIN, deadline);
     const ssize_t now = ::recv(descriptor_, to + received, bytes - received, MSG_DONTWAIT);
-    require<CommunicationError>(now != 0,
-                                "[dist] {} is gone: it was killed, or ended with an error of its "
-                                "own.",
-                                other_);
-    if (now < 0 && errno != EAGAIN && errno != EINTR)
-      fail(fmt::format("a message from {} failed", other_));
+    if (now == 0) throw_gone();
+    if (now < 0) check_error("from");
     received += static_cast<std::size_t>(std::max<ssize_t>(now, 0));
   }
 }

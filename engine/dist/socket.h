@@ -9,7 +9,7 @@
 
 namespace seqpe::dist {
 
-/// For what is waited for from its making on.
+/// For what is waited for from its making on, by one thread.
 class Deadline {
  public:
   /// In `patience` times `timeout` seconds.
@@ -57,6 +57,8 @@ class Socket {
   void receive_bytes(char* to, std::size_t bytes, Deadline& deadline) const;
 
   void wait_for(short event, Deadline& deadline) const;
+  [[noreturn]] void throw_gone() const;
+  void check_error(const char* direction) const;
 
   int descriptor_;
   std::string other_ = "another rank";

@@ -9,8 +9,6 @@
 namespace seqpe::dist {
 namespace {
 
-constexpr double kSignSeconds = 1;  // to send a sign, or to receive what began to come
-
 [[noreturn]] void refuse_tensors() {
   throw UsageError(
       fmt::format("[dist] tensors of the cpu travel by MPI alone. Hint: {}", kMpirunLine));
@@ -38,14 +36,14 @@ std::vector<std::string> unpacked(const std::string& all) {
 }  // namespace
 
 void TcpSigns::send_sign(int to, char sign) {
-  Deadline soon(kSignSeconds);
-  with(to).send({sign}, soon);
+  Deadline deadline(timeout_);
+  with(to).send({sign}, deadline);
 }
 
 std::optional<char> TcpSigns::receive_sign(int from) {
   if (!with(from).has_news()) return {};
-  Deadline soon(kSignSeconds);
-  return with(from).receive(soon).at(0);
+  Deadline deadline(timeout_);
+  return with(from).receive(deadline).at(0);
 }
 
 TcpGroup::TcpGroup(const TcpPlace& place, double timeout)
@@ -55,7 +53,7 @@ TcpGroup::TcpGroup(const TcpPlace& place, double timeout, TcpConnections others)
     : place_(place),
       timeout_(timeout),
       others_(std::move(others.texts)),
-      signs_(std::move(others.signs), place.rank == 0 ? 1 : 0),
+      signs_(std::move(others.signs), place.rank == 0 ? 1 : 0, timeout),
       worker_([this] { beat(); }) {
   std::vector<int> listeners;
   std::vector<Heartbeat::Heard> heard;
@@ -72,7 +70,7 @@ void TcpGroup::beat() {
   if (!heartbeat_) return;
   try {
     heartbeat_->beat();
-  } catch (const CommunicationError& error) {
+  } catch (const std::exception& error) {
     heartbeat_.reset();
     {
       const std::scoped_lock lock(mutex_);

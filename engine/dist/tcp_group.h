@@ -18,7 +18,8 @@ namespace seqpe::dist {
 class TcpSigns final : public Signs {
  public:
   /// The first of the connections leads to rank `first`, the next one to the rank behind it.
-  TcpSigns(std::vector<Socket> others, int first) : others_(std::move(others)), first_(first) {}
+  TcpSigns(std::vector<Socket> others, int first, double timeout)
+      : others_(std::move(others)), first_(first), timeout_(timeout) {}
   void send_sign(int to, char sign) override;
   std::optional<char> receive_sign(int from) override;
 
@@ -26,6 +27,7 @@ class TcpSigns final : public Signs {
   const Socket& with(int rank) const { return others_[static_cast<std::size_t>(rank - first_)]; }
   std::vector<Socket> others_;
   int first_;
+  double timeout_;
 };
 
 class TcpGroup final : public ProcessGroup {

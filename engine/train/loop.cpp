@@ -34,7 +34,6 @@ class Trainer {
   }
 
   Outcome run() {
-    ranks_.barrier();  // reading a checkpoint takes one longer than another
     require_alike();
     if (options_.on_start) options_.on_start();
     // As rank 0 sees it: the folder of another may have another name.
@@ -79,14 +78,16 @@ class Trainer {
   /// Ranks that begin with other weights or data would train on without a word.
   void require_alike() {
     if (ranks_.size() == 1) return;
+    const std::string data = task_.data_fingerprint();
     std::string weights;
     for (const auto& group : updater_.groups()) {
       const Tensor values = group.value().to(Device::cpu);
       weights += io::sha256(values.data(), values.bytes());
     }
+    ranks_.barrier();  // all this, and reading a checkpoint, takes one longer than another
     dist::require_alike(ranks_, "step", fmt::format("{}", step_));
     dist::require_alike(ranks_, "weights", io::sha256(weights.data(), weights.size()));
-    dist::require_alike(ranks_, "data", task_.data_fingerprint());
+    dist::require_alike(ranks_, "data", data);
   }
 
   /// `own`: the run goes on with a checkpoint of its own.

@@ -220,7 +220,7 @@ void add_rest(std::vector<Field>& fields, Config& config) {
   fields.push_back(config::enumeration("dist.wire", dist.wire, {"fp32", "bf16"},
                                        "how gradients travel between processes"));
   fields.push_back(config::number("dist.timeout", dist.timeout,
-                                  "seconds that a process waits for the others", 1.0));
+                                  "seconds that a process waits for the others", 1.0, 1e6));
   fields.push_back(config::names("compare", config.compare, position_names(),
                                  "rivals trained after the main model with its data and steps"));
 }

@@ -25,8 +25,9 @@ class SocketTest : public testing::Test {
 TEST_F(SocketTest, CarriesTextsInOrder) {
   const std::string large(5'000'000, 'x');  // more than the kernel holds
   std::thread sends([&] {
+    Deadline deadline(20);
     for (const std::string& text : {std::string(), std::string("a\0b", 3), large})
-      here_.send(text, deadline_);
+      here_.send(text, deadline);
   });
   EXPECT_EQ(there_.receive(deadline_), "");
   EXPECT_EQ(there_.receive(deadline_), std::string("a\0b", 3));
@@ -50,7 +51,8 @@ TEST_F(SocketTest, WaitsUntilTheDeadline) {
       [&] { there_.receive(first); },
       "[dist] a message between this rank and rank 3 did not end within 0.2 s (2 times "
       "dist.timeout): another rank hangs");
-  const std::string large(50'000'000, 'x');
+  std::string large;  // more than the kernel takes
+  large.resize(50'000'000, 'x');
   test::expect_error_with<CommunicationError>([&] { here_.send(large, second); },
                                               "[dist] a message between this rank and another rank "
                                               "did not end within 0.2 s (dist.timeout)");
@@ -60,6 +62,19 @@ TEST_F(SocketTest, TheOtherEndMayGo) {
   { const Socket gone = std::move(here_); }
   test::expect_error_with<CommunicationError>([&] { there_.receive(deadline_); },
                                               "[dist] another rank is gone");
+}
+
+TEST_F(SocketTest, TheOtherEndMayGoWithMessagesUnread) {
+  there_.send("unread", deadline_);
+  EXPECT_TRUE(here_.is_ready(POLLIN, deadline_));
+  { const Socket gone = std::move(here_); }
+  test::expect_error_with<CommunicationError>([&] { there_.receive(deadline_); },
+                                              "[dist] another rank is gone");
+  test::expect_error_with<CommunicationError>(
+      [&] {
+        for (int i = 0; i < 100; ++i) there_.send("x", deadline_);
+      },
+      "[dist] another rank is gone");
 }
 
 TEST_F(SocketTest, ShutDownEndsWhatWaits) {

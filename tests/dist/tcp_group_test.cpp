@@ -59,7 +59,9 @@ TEST(TcpGroup, ARankThatEndsIsMissedAtOnce) {
           if (ranks.rank() != 2) ranks.gather("");
         });
       },
-      "[dist] rank 2 is gone: it was killed, or ended with an error of its own.");
+      "[dist] rank 2 is gone: it was killed, or ended with an error of its own, or of another "
+      "rank. "
+      "Hint: its own messages.");
 }
 
 TEST(TcpGroup, WaitsNoLongerThanTheTimeout) {

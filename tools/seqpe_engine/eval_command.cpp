@@ -126,6 +126,8 @@ void require_same_input(dist::ProcessGroup& ranks, const models::StoredModel& st
   if (ranks.size() == 1) return;
   const std::string weights = models::weights_sha256(stored);
   ranks.barrier();  // reading takes one longer than another
+  dist::require_alike(ranks, "checkpoint (of a run that still trains name one)",
+                      stored.weights.string());
   dist::require_alike(ranks, "weights", weights);
   dist::require_alike(ranks, "data", data);
 }

@@ -28,6 +28,12 @@ std::unique_ptr<dist::ProcessGroup>& opened() {
   return group;
 }
 
+/// dist.timeout of the group.
+double& timeout() {
+  static double seconds = 0;
+  return seconds;
+}
+
 /// Other code or another instruction set rounds differently: weights that every rank computes for
 /// itself would drift apart.
 void check_same_configuration(const models::Config& config, dist::ProcessGroup& ranks) {
@@ -64,15 +70,15 @@ void share_cores(const models::Config& config, dist::ProcessGroup& ranks) {
   set_threads(std::max<std::int64_t>(1, std::ssize(cores) / sharing));
 }
 
-/// MPI's start cannot be called off, and waits for ever for a process that does not come.
+/// MPI's start and end cannot be called off, and wait for ever for a process that does not come.
 constexpr double kMeetingPatience = 2;
 
-[[noreturn]] void give_up_meeting(double timeout) {
+[[noreturn]] void give_up(const char* what) {
   const CommunicationError error(fmt::format(
-      "[dist] the processes did not meet within {} s ({} times dist.timeout): one did not start, "
-      "is stopped, or runs another command. Hint: their own messages; a larger dist.timeout where "
+      "[dist] the processes did not {} within {} s ({} times dist.timeout): one did not start, is "
+      "stopped, or runs another command. Hint: their own messages; a larger dist.timeout where "
       "they start further apart.",
-      kMeetingPatience * timeout, kMeetingPatience));
+      what, kMeetingPatience * timeout(), kMeetingPatience));
   tell_error(error.what());
   std::fflush(nullptr);
   std::_Exit(error.exit_code());
@@ -101,8 +107,8 @@ dist::ProcessGroup& open_hosts(const models::Config& config, Device device) {
     return dist::single_process();
   }
   {
-    const double timeout = config.dist.timeout;
-    const dist::Alarm alarm(kMeetingPatience * timeout, [&] { give_up_meeting(timeout); });
+    timeout() = config.dist.timeout;
+    const dist::Alarm alarm(kMeetingPatience * timeout(), [] { give_up("meet"); });
     opened() = dist::open_hosts(launch, device, config.dist);
   }
   if (!opened()->is_first()) silence_warnings();
@@ -147,11 +153,14 @@ int close_ranks(int code) {
   const bool in_order =
       code == 0 || (code == StoppedError("").exit_code() && train::stop_was_agreed());
   try {
-    if (in_order) {
-      if (opened()) opened()->leave();
+    if (!in_order) {
+      dist::leave_group(code);
+    } else if (opened()) {
+      opened()->leave();
       opened().reset();
+      const dist::Alarm alarm(kMeetingPatience * timeout(), [] { give_up("part"); });
+      dist::leave_group(0);
     }
-    dist::leave_group(in_order ? 0 : code);
     return code;
   } catch (const CommunicationError& error) {
     tell_error(error.what());
