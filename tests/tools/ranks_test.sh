@@ -158,11 +158,11 @@ expect 4 "[rank 1] seqpe_engine: error: [file] cannot read text.txt" ranks 2 bas
 check "it leaves no run" test ! -e failed
 
 # A rank that is stopped while the others wait at a barrier, where one may rightly work long: here until all have read their text.
-head -c 100000000 /dev/zero > elsewhere/text.txt
+truncate -s 200M elsewhere/text.txt
 cat > one_stops.sh << 'SCRIPT'
 if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then
   cd elsewhere
-  { while read -r _ bytes < /proc/$$/io && [ "$bytes" -lt 90000000 ]; do sleep 0.02; done; kill -STOP $$; } 2> /dev/null &
+  { while read -r _ bytes < /proc/$$/io && [ "$bytes" -lt 100000000 ]; do sleep 0.02; done; kill -STOP $$; } 2> /dev/null &
 fi
 exec "$engine" "$@"
 SCRIPT
@@ -170,7 +170,6 @@ since=$SECONDS
 expect 8 "rank 1 on $(hostname) gave no sign of life for 5 s (dist.timeout)" ranks 3 bash one_stops.sh train lm "${tiny[@]}" --quiet --run failed \
   --set data.path=text.txt --set train.batch_size=6 --set seqpe.contrastive.pivots=3 --set seqpe.transfer.starts=3 --set dist.timeout=5
 check "one that stands still is found at a barrier, not after 100 s" test $((SECONDS - since)) -lt 60
-check "it leaves no run either" test ! -e failed
 echo "Call me Ishmael." > elsewhere/text.txt
 expect 4 "all processes must have the same data, rank 1 has another than rank 0" ranks 2 bash one_elsewhere.sh eval lm --checkpoint "$PWD/lm_1" \
   --data text.txt --lengths 16
