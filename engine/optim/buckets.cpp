@@ -1,5 +1,7 @@
 #include "engine/optim/buckets.h"
 
+#include <iterator>
+
 namespace seqpe::optim {
 
 std::vector<Range> bucket_ranges(const ParameterGroup& group, double megabytes) {
@@ -11,7 +13,8 @@ std::vector<Range> bucket_ranges(const ParameterGroup& group, double megabytes) 
     const std::size_t before = buckets.size();
     for (auto slice = slices.rbegin(); slice != slices.rend(); ++slice) {
       if (slice->parameter.decay != decay) continue;
-      if (buckets.size() > before && buckets.back().end - slice->begin <= most) {
+      const bool is_first = std::next(slice) == slices.rend();
+      if (buckets.size() > before && !is_first && buckets.back().end - slice->begin <= most) {
         buckets.back().begin = slice->begin;
       } else {
         buckets.push_back({slice->begin, slice->end});

@@ -10,8 +10,10 @@
 namespace seqpe::optim {
 
 /// Runs of whole parameters of at most `megabytes` of gradients, a larger parameter alone. The last
-/// comes first, as backward completes last what forward used first; those without weight decay,
-/// biases and layer norms, are small and of all layers: they come at the end.
+/// comes first, as backward completes last what forward used first: the first parameter, the table
+/// of a language model's tokens and often its head, lets nothing wait for it and travels alone.
+/// Those without weight decay, biases and layer norms, are small and of all layers: they come at
+/// the end.
 std::vector<Range> bucket_ranges(const ParameterGroup& group, double megabytes);
 
 /// The piece of a rank among `size`: all are equally long, what they leave over is no rank's.
