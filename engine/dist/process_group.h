@@ -59,8 +59,8 @@ class ProcessGroup {
   /// Until all ranks come here. One may write a file meanwhile, or evaluate: the others wait
   /// kPatience times as long as elsewhere.
   virtual void barrier() = 0;
-  /// Says that this rank ends, in good order as all do, and waits for those who listen to it. Its
-  /// last call.
+  /// Says that this rank ends, in good order as all do, and waits until those that it listens to
+  /// end too. Its last call.
   virtual void leave() {}
 
   /// Throws CommunicationError if what travelled since may be wrong: a device that waits for a lost

@@ -171,7 +171,7 @@ class Trainer {
     return found;
   }
 
-  /// By rank 0. True if this is the lowest loss so far.
+  /// Every rank keeps the best loss, rank 0 writes. True if this is the lowest so far.
   bool record(const Evaluation& found) {
     for (const EvalRow& row : found.rows) {
       nlohmann::ordered_json values;
