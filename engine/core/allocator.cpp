@@ -7,6 +7,7 @@
 
 #include "kernels/common/block_pool.h"
 #include "kernels/common/error.h"
+#include "kernels/common/host_memory.h"
 #include "kernels/common/scratch.h"
 #include "kernels/device.h"
 #include "kernels/recording.h"
@@ -147,10 +148,9 @@ Allocator& allocator(Device device) {
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
   static auto* const cpu = [] {
     kernels::Scratch::on_shortage([] { allocator(Device::cpu).release_cached(); });
-    return new CachingAllocator(
-        {"cpu", [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }, std::free,
-         kernels::Scratch::reserved, kernels::Scratch::release_cached, [] { return std::string(); },
-         false});
+    return new CachingAllocator({"cpu", kernels::allocate_on_host, std::free,
+                                 kernels::Scratch::reserved, kernels::Scratch::release_cached,
+                                 [] { return std::string(); }, false});
   }();
   if (device == Device::cpu) return *cpu;
   require<DeviceError>(kernels::cuda_device() != kernels::CudaDevice::none,

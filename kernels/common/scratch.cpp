@@ -6,11 +6,11 @@
 
 #include "kernels/common/block_pool.h"
 #include "kernels/common/error.h"
+#include "kernels/common/host_memory.h"
 
 namespace seqpe::kernels {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kGranularity = 4096;
 
 std::atomic<void (*)()> release_others = nullptr;
@@ -47,7 +47,7 @@ class Pool {
     return blocks_.take(bytes, 2 * bytes);
   }
   void* take_from_system(std::size_t bytes) {
-    void* block = std::aligned_alloc(kAlignment, bytes);
+    void* block = allocate_on_host(bytes);
     if (block == nullptr) return nullptr;
     const std::lock_guard lock(mutex_);
     try {
