@@ -4,9 +4,11 @@
 
 #include <omp.h>
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <vector>
 
 namespace seqpe::kernels {
 
@@ -25,6 +27,23 @@ class FirstError {
   std::exception_ptr error_;
 };
 
+/// Chunks by number, each for one thread: those of its own share in order, whose neighbours it is
+/// likely to have in its caches, then what slower threads have left of theirs.
+class ChunkShares {
+ public:
+  ChunkShares(std::int64_t chunks, int threads);
+  ~ChunkShares();
+  /// A chunk that no thread took; -1 where none is left.
+  std::int64_t take(int thread);
+
+ private:
+  struct alignas(64) Share {  // a cache line each
+    std::atomic<std::int64_t> next;
+    std::int64_t end;
+  };
+  std::vector<Share> shares_;
+};
+
 /// Calls body(begin, end) for consecutive chunks of [0, count), each `chunk` long (the last may be
 /// shorter). The cut depends on `count` and `chunk` only, so a partial sum a chunk is the same for
 /// any number of threads. Inside another parallel region it runs serially. What `body` throws
@@ -41,12 +60,16 @@ static inline void parallel_chunks(std::int64_t count, std::int64_t chunk, const
     return;
   }
   FirstError error;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t c = 0; c < chunks; ++c) {
-    try {
-      run(c);
-    } catch (...) {
-      error.keep();
+  ChunkShares shares(chunks, omp_get_max_threads());
+#pragma omp parallel
+  {
+    const int thread = omp_get_thread_num();
+    for (std::int64_t c = shares.take(thread); c >= 0; c = shares.take(thread)) {
+      try {
+        run(c);
+      } catch (...) {
+        error.keep();
+      }
     }
   }
   error.rethrow();

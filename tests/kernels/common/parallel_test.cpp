@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -64,6 +66,36 @@ TEST(ParallelChunks, RunsInOrderInsideAParallelRegion) {
     in_order = in_order && next == 100;
   }
   EXPECT_TRUE(in_order);
+}
+
+TEST(ChunkShares, AThreadTakesItsOwnShareThenWhatOthersLeft) {
+  ChunkShares shares(7, 3);  // {0, 1}, {2, 3}, {4, 5, 6}
+  EXPECT_EQ(shares.take(1), 2);
+  EXPECT_EQ(shares.take(0), 0);
+  EXPECT_EQ(shares.take(1), 3);
+  EXPECT_EQ(shares.take(1), 4);
+  EXPECT_EQ(shares.take(2), 5);
+  EXPECT_EQ(shares.take(1), 6);
+  EXPECT_EQ(shares.take(2), 1);
+  for (const int thread : {0, 1, 2}) EXPECT_EQ(shares.take(thread), -1);
+}
+
+TEST(ParallelChunks, AThreadThatIsHeldUpLeavesItsChunksToOthers) {
+  const int usual = omp_get_max_threads();
+  omp_set_num_threads(2);
+  std::atomic<int> done = 0;
+  std::atomic<bool> in_time = true;
+  parallel_chunks(20, 1, [&](std::int64_t begin, std::int64_t) {
+    if (begin == 0) {  // until all others are done, its own thread's too
+      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (done < 19 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      in_time = done == 19;
+    }
+    ++done;
+  });
+  omp_set_num_threads(usual);
+  EXPECT_TRUE(in_time);
+  EXPECT_EQ(done, 20);
 }
 
 }  // namespace
