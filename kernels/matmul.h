@@ -47,7 +47,7 @@ void matmul(const Context& context, const MatmulArgs& args);
 namespace cpu {
 void matmul(const MatmulArgs& args);
 
-/// One product without epilogue. The library's twin file (gemm_onednn.cpp, gemm_cblas.cpp or
+/// The product with its epilogue. The library's twin file (gemm_onednn.cpp, gemm_cblas.cpp or
 /// gemm_none.cpp) takes what it is good at and leaves the rest to gemm_packed.
 void gemm(const MatmulArgs& args);
 }  // namespace cpu

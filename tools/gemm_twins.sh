@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Builds and tests the matrix product's other twins: our own panels alone (PLAIN), and a CBLAS where one is installed.
+# Builds and tests the matrix product's other twins: our own panels alone (PLAIN), and a CBLAS where one is installed, whose bits may depend on the
+# number of threads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+declare -A without=([PLAIN]='' [CBLAS]=':-*SameBitsForAnyThreads')
 for gemm in PLAIN CBLAS; do
   log=$(cmake --preset cpu -B "build/gemm_${gemm,,}" -DSEQPE_TESTS=ON -DSEQPE_GEMM="$gemm" 2>&1) || {
     grep -q 'no CBLAS was found' <<< "$log" || { echo "$log"; exit 1; }
@@ -9,5 +11,5 @@ for gemm in PLAIN CBLAS; do
     continue
   }
   cmake --build "build/gemm_${gemm,,}" --target kernels_test
-  "build/gemm_${gemm,,}/bin/kernels_test" --gtest_filter='Matmul*' --gtest_brief=1
+  "build/gemm_${gemm,,}/bin/kernels_test" --gtest_filter="Matmul*${without[$gemm]}" --gtest_brief=1
 done

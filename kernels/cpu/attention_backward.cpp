@@ -81,10 +81,9 @@ void gradient_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, s
   const A* lse = static_cast<const A*>(args.lse) + (b * shape.heads + h) * shape.q_len + i;
   logits_tile(work.weights, shape, tiles, work.queries, i, rows, work.keys_transposed, j, count,
               mask);
-  tile_gemm<Onto::nothing>(
-      work.grad_logits, stride, rows, count,
-      TileOperand<A>{work.grad_out + i * tiles.value_padded, tiles.value_padded, 1},
-      work.values_transposed, stride, shape.value_size);
+  tile_gemm<Onto::nothing>(work.grad_logits, stride, rows, count,
+                           ByRows<A>{work.grad_out + i * tiles.value_padded, tiles.value_padded},
+                           work.values_transposed, stride, shape.value_size);
   for (std::int64_t r = 0; r < rows; ++r) {
     A* weights = work.weights + r * stride;
     A* grad = work.grad_logits + r * stride;
@@ -140,13 +139,13 @@ void key_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::i
     const std::int64_t seen = tiles.keys_in_tile(j, visible_keys(shape, i + rows - 1));
     gradient_tile<T>(args, work, b, h, i, rows, j, seen);
     tile_gemm(work.grad_values, tiles.value_padded, seen, tiles.value_padded,
-              TileOperand<A>{work.weights, 1, tiles.key_tile},
-              work.grad_out + i * tiles.value_padded, tiles.value_padded, rows);
+              ByColumns<A>{work.weights, tiles.key_tile}, work.grad_out + i * tiles.value_padded,
+              tiles.value_padded, rows);
     tile_gemm(work.grad_keys, tiles.width_padded, seen, tiles.width_padded,
-              TileOperand<A>{work.grad_logits, 1, tiles.key_tile},
-              work.queries + i * tiles.width_padded, tiles.width_padded, rows);
+              ByColumns<A>{work.grad_logits, tiles.key_tile}, work.queries + i * tiles.width_padded,
+              tiles.width_padded, rows);
     tile_gemm(work.grad_queries + i * tiles.width_padded, tiles.width_padded, rows,
-              tiles.width_padded, TileOperand<A>{work.grad_logits, tiles.key_tile, 1},
+              tiles.width_padded, ByRows<A>{work.grad_logits, tiles.key_tile},
               work.keys + j * tiles.width_padded, tiles.width_padded, seen);
   }
   for (std::int64_t r = 0; r < keys; ++r) {

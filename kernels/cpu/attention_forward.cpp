@@ -6,6 +6,7 @@
 #include "kernels/common/parallel.h"
 #include "kernels/common/scratch.h"
 #include "kernels/cpu/attention_tile.h"
+#include "kernels/cpu/lanes.h"
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 namespace {
@@ -41,21 +42,27 @@ struct Workspace {
   A* totals;           // [kQueryTile]
 };
 
-/// Turns a row of logits into weights relative to the new running maximum and rescales what was
-/// summed before.
+/// Turns a row of logits, whole vectors, into weights relative to the new running maximum and
+/// rescales what was summed before.
 template <typename A>
 static inline void online_softmax_row(Workspace<A>& work, std::int64_t r, std::int64_t count) {
+  using V = typename Vector<A>::type;
+  constexpr std::int64_t kLanes = Vector<A>::kLanes;
   A* row = work.logits + r * work.tiles.key_tile;
-  A maximum = work.maxima[r];
-#pragma omp simd reduction(max : maximum)
-  for (std::int64_t c = 0; c < count; ++c) maximum = row[c] > maximum ? row[c] : maximum;
+  V maxima = V{} + work.maxima[r];
+  for (std::int64_t c = 0; c < count; c += kLanes) {
+    const V logits = *reinterpret_cast<const V*>(row + c);
+    maxima = logits > maxima ? logits : maxima;
+  }
+  const A maximum = largest_lane<A>(maxima);
   // No key allowed so far: -inf - -inf would be NaN. A row of NaN stays NaN.
   const A shift = maximum == -__builtin_inf() ? A(0) : maximum;
-  A total = 0;
-#pragma omp simd reduction(+ : total)
-  for (std::int64_t c = 0; c < count; ++c) {
-    row[c] = fast_exp(row[c] - shift);
-    total += row[c];
+  V totals = {};
+  for (std::int64_t c = 0; c < count; c += kLanes) {
+#pragma omp simd
+    for (std::int64_t lane = 0; lane < kLanes; ++lane)
+      row[c + lane] = fast_exp(row[c + lane] - shift);
+    totals += *reinterpret_cast<const V*>(row + c);
   }
   if (maximum != work.maxima[r]) {
     const A rescale = fast_exp(work.maxima[r] - maximum);
@@ -64,7 +71,7 @@ static inline void online_softmax_row(Workspace<A>& work, std::int64_t r, std::i
     for (std::int64_t c = 0; c < work.tiles.value_padded; ++c) sums[c] *= rescale;
     work.maxima[r] = maximum;
   }
-  work.totals[r] += total;
+  work.totals[r] += sum_of_lanes<A>(totals);
 }
 
 template <typename T>
@@ -92,7 +99,7 @@ void query_tile(const AttentionForwardArgs& args, Workspace<Acc<T>>& work, std::
       for (std::int64_t c = 0; c < keys; ++c) work.logits[r * tiles.key_tile + c] *= keep[c];
     }
     tile_gemm(work.sums, tiles.value_padded, rows, tiles.value_padded,
-              TileOperand<A>{work.logits, tiles.key_tile, 1}, work.values + j * tiles.value_padded,
+              ByRows<A>{work.logits, tiles.key_tile}, work.values + j * tiles.value_padded,
               tiles.value_padded, keys);
   }
   for (std::int64_t r = 0; r < rows; ++r) {

@@ -46,6 +46,17 @@ static inline const T* head_row(const AttentionOperand& operand, std::int64_t b,
          h * operand.head_stride;
 }
 
+/// Asks for the row that is packed kRowsAhead later: rows lie a stride apart that the processor
+/// does not foresee.
+template <typename T>
+static inline void prefetch_row(const AttentionOperand& operand, std::int64_t b, std::int64_t t,
+                                std::int64_t tokens, std::int64_t h, std::int64_t size) {
+  constexpr std::int64_t kRowsAhead = 8, kLineElements = 64 / static_cast<std::int64_t>(sizeof(T));
+  if (t + kRowsAhead >= tokens) return;
+  const T* row = head_row<T>(operand, b, t + kRowsAhead, h);
+  for (std::int64_t c = 0; c < size; c += kLineElements) __builtin_prefetch(row + c);
+}
+
 static inline std::int64_t pe_block(const AttentionShape& shape, std::int64_t b) {
   return (shape.first_sequence + b) % shape.pe_blocks;
 }
@@ -67,6 +78,7 @@ static inline void pack_queries(Acc<T>* out, const AttentionShape& shape,
   const auto scale = static_cast<Acc<T>>(shape.scale),
              pe_scale = static_cast<Acc<T>>(shape.scale * shape.pe_scale);
   for (std::int64_t t = 0; t < shape.q_len; ++t) {
+    prefetch_row<T>(q, b, t, shape.q_len, h, shape.head_size);
     const T* pe = shape.pe_size > 0 ? head_row<T>(pe_q, pe_block(shape, b), t, h) : nullptr;
     pack_row(out + t * tiles.width_padded, head_row<T>(q, b, t, h), shape.head_size, scale, pe,
              shape.pe_size, pe_scale, tiles.width_padded);
@@ -79,6 +91,7 @@ static inline void pack_keys(Acc<T>* out, const AttentionShape& shape,
                              const AttentionTiles<Acc<T>>& tiles, const AttentionOperand& k,
                              const AttentionOperand& pe_k, std::int64_t b, std::int64_t h) {
   for (std::int64_t t = 0; t < shape.kv_len; ++t) {
+    prefetch_row<T>(k, b, t, shape.kv_len, h, shape.head_size);
     const T* pe = shape.pe_size > 0 ? head_row<T>(pe_k, pe_block(shape, b), t, h) : nullptr;
     pack_row(out + t * tiles.width_padded, head_row<T>(k, b, t, h), shape.head_size, Acc<T>(1), pe,
              shape.pe_size, Acc<T>(1), tiles.width_padded);
@@ -91,6 +104,7 @@ static inline void pack_values(Acc<T>* out, std::int64_t tokens, std::int64_t si
                                std::int64_t padded_size, const AttentionOperand& v, std::int64_t b,
                                std::int64_t h) {
   for (std::int64_t t = 0; t < tokens; ++t) {
+    prefetch_row<T>(v, b, t, tokens, h, size);
     pack_row<T>(out + t * padded_size, head_row<T>(v, b, t, h), size, Acc<T>(1), nullptr, 0,
                 Acc<T>(0), padded_size);
   }
@@ -123,7 +137,7 @@ static inline void logits_tile(A* logits, const AttentionShape& shape,
                                std::int64_t rows, const A* keys_transposed, std::int64_t j,
                                std::int64_t columns, const std::uint8_t* mask) {
   tile_gemm<Onto::nothing>(logits, tiles.key_tile, rows, columns,
-                           TileOperand<A>{queries + i * tiles.width_padded, tiles.width_padded, 1},
+                           ByRows<A>{queries + i * tiles.width_padded, tiles.width_padded},
                            keys_transposed, tiles.key_tile, tiles.width);
   const A minus_infinity = -__builtin_inf();
   for (std::int64_t r = 0; r < rows; ++r) {

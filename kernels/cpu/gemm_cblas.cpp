@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/common/error.h"
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/gemm_packed.h"
 
 namespace seqpe::kernels::cpu {
@@ -33,8 +34,12 @@ void multiply(const MatmulArgs& args, Function gemm_function) {
 void gemm(const MatmulArgs& args) {
   if (args.m == 0 || args.n == 0 || args.k == 0 || args.dtype == DType::bf16)
     return gemm_packed(args);
-  if (args.dtype == DType::f32) return multiply<float>(args, cblas_sgemm);
-  multiply<double>(args, cblas_dgemm);
+  if (args.dtype == DType::f32) {
+    multiply<float>(args, cblas_sgemm);
+  } else {
+    multiply<double>(args, cblas_dgemm);
+  }
+  matmul_epilogue(args);
 }
 
 }  // namespace seqpe::kernels::cpu

@@ -1,6 +1,6 @@
-// GEMM by oneDNN: dnnl_sgemm for f32, the matmul primitive (kept by shape) for bf16, which it
-// computes with AVX-512 BF16 or AMX. f64, small products, and bf16 on every other processor go to
-// our own loops.
+// GEMM by oneDNN: the matmul primitive (kept by shape) for bf16, which it computes with AVX-512
+// BF16 or AMX, and dnnl_sgemm for f32 products of few rows. f64, small products, f32 products of
+// more rows, which our own loops compute faster, and bf16 on every other processor go to those.
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -14,6 +14,7 @@
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
 #include "kernels/common/scratch.h"
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/gemm_packed.h"
 
 namespace seqpe::kernels::cpu {
@@ -119,6 +120,9 @@ void multiply_by_terms(const MatmulArgs& args) {
   });
 }
 
+/// Packing b costs our own loops too much where few rows share it.
+constexpr std::int64_t kFewRows = 128;
+
 /// In pieces, each one thread's: inside a parallel region oneDNN uses no other. Left to itself it
 /// would cut by the number of threads, often through the sum over k, and the bits would depend on
 /// that number (in 40% of 5,300 shapes with AVX2). Gradients of weights sum over all tokens: with
@@ -201,17 +205,23 @@ class Bf16Products {
   std::map<Key, Product> products_;
 };
 
-void multiply_bf16(const MatmulArgs& args) {
-  static Bf16Products products;
-  if (!products.run(args)) gemm_packed(args);
+/// False, and nothing done, if our own loops are to compute it.
+bool multiply(const MatmulArgs& args) {
+  if (args.dtype == DType::f64 || is_small(args)) return false;
+  if (args.dtype == DType::bf16) {
+    static Bf16Products products;
+    return products.run(args);
+  }
+  if (args.m > kFewRows) return false;
+  multiply_f32(args);
+  return true;
 }
 
 }  // namespace
 
 void gemm(const MatmulArgs& args) {
-  if (args.dtype == DType::f64 || is_small(args)) return gemm_packed(args);
-  if (args.dtype == DType::f32) return multiply_f32(args);
-  multiply_bf16(args);
+  if (!multiply(args)) return gemm_packed(args);
+  matmul_epilogue(args);
 }
 
 }  // namespace seqpe::kernels::cpu

@@ -93,7 +93,8 @@ TYPED_TEST(MatmulKernel, Batches) {
 TYPED_TEST(MatmulKernel, Epilogues) {
   for (const Epilogue epilogue :
        {Epilogue::bias, Epilogue::bias_gelu_tanh, Epilogue::bias_gelu_erf}) {
-    for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{0, 3, 2}, {3, 5, 0}, {131, 19, 7}}) {
+    for (const auto& [m, n, k] :
+         {std::array<std::int64_t, 3>{0, 3, 2}, {3, 5, 0}, {131, 19, 7}, {131, 390, 387}}) {
       for (const bool trans_b : {false, true}) {
         for (const bool pre_activation : {false, true}) {
           MatmulProduct<TypeParam> product(
@@ -112,10 +113,14 @@ TYPED_TEST(MatmulKernel, Epilogues) {
   }
 }
 
-// Several passes over k, and several blocks of rows and of columns: 400, 4096 and 3072 at a time.
+// Several passes over k, and several blocks of rows and of columns: 384, 4096 and 3072 at a time;
+// and more of b than is packed at once, 2^20 elements.
 TYPED_TEST(MatmulKernel, SeveralBlocksOfEverySide) {
-  for (const auto& [m, n, k] :
-       {std::array<std::int64_t, 3>{7, 20, 401}, {50, 130, 801}, {3, 3075, 5}, {4099, 2, 3}}) {
+  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{7, 20, 401},
+                                {50, 130, 801},
+                                {3, 3075, 5},
+                                {4099, 2, 3},
+                                {2, 700, 1601}}) {
     for (const int transposed : {0, 1, 2, 3}) {
       for (const Write write : test::kWrites) {
         for (const MatmulPath& path : kPaths) {
