@@ -25,8 +25,8 @@ static inline A gelu_erf(A x) {
 
 template <typename A>
 static inline A gelu_erf_derivative(A x) {
-  const A density = A(0.3989422804014327) * fast_exp(A(-0.5) * x * x);
-  return A(0.5) * (A(1) + fast_erf(A(0.7071067811865476) * x)) + x * density;
+  const A e = fast_exp(A(-0.5) * x * x);
+  return A(0.5) * (A(1) + fast_erf(A(0.7071067811865476) * x, e)) + A(0.3989422804014327) * x * e;
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

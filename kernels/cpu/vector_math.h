@@ -52,7 +52,8 @@ static inline double fast_tanh(double x) {
   return std::tanh(x);
 }
 
-static inline float fast_erf(float x) {
+/// erf(x), given e^(-x^2), which who needs a derivative has, too.
+static inline float fast_erf(float x, float exp_minus_square) {
   // Abramowitz and Stegun 7.1.26 has an absolute error of 1.5e-7 (5e-7 with the rounding of its
   // alternating sum); near 0 the Maclaurin series keeps the relative error.
   const float magnitude = x < 0.0f ? -x : x;
@@ -62,15 +63,19 @@ static inline float fast_erf(float x) {
   p = p * t + 1.421413741f;
   p = p * t - 0.284496736f;
   p = p * t + 0.254829592f;
-  const float large = 1.0f - p * t * fast_exp(-magnitude * magnitude);
+  const float large = 1.0f - p * t * exp_minus_square;
   const float s = magnitude * magnitude;
   const float small = magnitude * 1.1283791671f *
                       (1.0f - s * (1.0f / 3 - s * (0.1f - s * (1.0f / 42 - s * (1.0f / 216)))));
   const float result = magnitude < 0.5f ? small : large;
   return x < 0.0f ? -result : result;
 }
-static inline double fast_erf(double x) {
+static inline double fast_erf(double x, double) {
   return std::erf(x);
+}
+template <typename A>
+static inline A fast_erf(A x) {
+  return fast_erf(x, fast_exp(-x * x));
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

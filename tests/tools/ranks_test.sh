@@ -12,9 +12,10 @@ ranks() {
   shift
   "${mpi[@]}" -np "$count" "$@"
 }
-# agree RUN RUN BOUND: losses and norms of all steps, evaluations too, to a share of BOUND.
+# agree RUN RUN: losses of all steps and of evaluations to 5e-5, norms to 1e-3: at one of lm's steps the norm shows rounding ten thousandfold, as it
+# does between two instruction sets (1e-4 apart there, 1e-6 elsewhere).
 agree() {
-  python "$1 and $2 agree to $3" "$@" << 'PYTHON'
+  python "$1 and $2 agree" "$@" << 'PYTHON'
 import json, sys
 one, other = ([json.loads(line) for line in open(f"{run}/metrics.jsonl")] for run in sys.argv[1:3])
 assert len(one) == len(other) > 20, (len(one), len(other))
@@ -24,7 +25,7 @@ def compare(a, b, where):
         for key in a.keys() - {"seconds"}:
             compare(a[key], b[key], f"{where} {key}")
     else:
-        assert a == b or abs(a - b) <= float(sys.argv[3]) * abs(a), (where, a, b)
+        assert a == b or abs(a - b) <= (1e-3 if "norm" in where else 5e-5) * abs(a), (where, a, b)
 for a, b in zip(one, other):
     compare(a, b, f"step {a['step']}")
 PYTHON
@@ -39,7 +40,7 @@ for task in lm vit; do
   check "$task, deterministic, on one" "$engine" train $task "${short[@]}" "${sizes[@]}" --run ${task}_same_1 --set dist.deterministic=true
   for count in 2 4; do
     check "$task on $count" ranks $count "$engine" train $task "${short[@]}" "${sizes[@]}" --run ${task}_$count
-    agree ${task}_1 ${task}_$count 2e-4
+    agree ${task}_1 ${task}_$count
     check "$task, deterministic, on $count" ranks $count "$engine" train $task "${short[@]}" "${sizes[@]}" \
       --run ${task}_same_$count --set dist.deterministic=true
     same_metrics ${task}_same_1 ${task}_same_$count
