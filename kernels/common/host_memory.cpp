@@ -20,9 +20,8 @@ void* allocate_on_host(std::size_t bytes) {
   if (block == nullptr || bytes < kLarge) return block;
   // All pages that it touches, so that blocks side by side can share a large one. Advice: where the
   // system knows no such pages the block works as it is.
-  const auto begin = reinterpret_cast<std::uintptr_t>(block) / kPage * kPage,
-             end = (reinterpret_cast<std::uintptr_t>(block) + bytes + kPage - 1) / kPage * kPage;
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  const std::uintptr_t before = reinterpret_cast<std::uintptr_t>(block) % kPage;
+  ::madvise(static_cast<char*>(block) - before, before + bytes, MADV_HUGEPAGE);
   return block;
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -121,7 +122,12 @@ void multiply_by_terms(const MatmulArgs& args) {
 }
 
 /// Packing b costs our own loops too much where few rows share it.
+#ifdef __SANITIZE_ADDRESS__  // each load of theirs is checked: beyond their own tests that takes
+                             // too long
+constexpr std::int64_t kFewRows = std::numeric_limits<std::int64_t>::max();
+#else
 constexpr std::int64_t kFewRows = 128;
+#endif
 
 /// In pieces, each one thread's: inside a parallel region oneDNN uses no other. Left to itself it
 /// would cut by the number of threads, often through the sum over k, and the bits would depend on

@@ -248,7 +248,7 @@ void multiply_item(const MatmulArgs& args, std::int64_t item) {
       Out* block = out + row * args.ldc + column;
       A* target = kSumsInPlace ? reinterpret_cast<A*>(block) : sums.as<A>();
       const std::int64_t stride = kSumsInPlace ? args.ldc : columns;
-      const auto [by_rows, by_columns] = cut_for_threads(rows, columns, kPanel, packs_a, threads);
+      const Tasks tasks = cut_for_threads(rows, columns, kPanel, packs_a, threads);
       for (std::int64_t k = 0; k < args.k; k += most_depth) {
         const std::int64_t packed_depth = smaller(most_depth, args.k - k);
         const Cut passes = cut_evenly(packed_depth, kStepsALine, pieces_of(packed_depth, kDepth));
@@ -258,9 +258,12 @@ void multiply_item(const MatmulArgs& args, std::int64_t item) {
                  size_of_piece(passes, pass));
         }
         const auto compute = [&](std::int64_t task, std::int64_t) {
-          const std::int64_t piece = task / by_columns.pieces, part = task % by_columns.pieces,
-                             r = begin_of(by_rows, piece), r_end = begin_of(by_rows, piece + 1),
-                             c = begin_of(by_columns, part), c_end = begin_of(by_columns, part + 1);
+          const std::int64_t piece = task / tasks.by_columns.pieces,
+                             part = task % tasks.by_columns.pieces,
+                             r = begin_of(tasks.by_rows, piece),
+                             r_end = begin_of(tasks.by_rows, piece + 1),
+                             c = begin_of(tasks.by_columns, part),
+                             c_end = begin_of(tasks.by_columns, part + 1);
           const Scratch packed_a =
               memory(packs_a ? pieces_of(r_end - r, kBlockRows) * step_size(kDepth) : 0);
           for (std::int64_t pass = 0; pass < passes.pieces; ++pass) {
@@ -281,7 +284,7 @@ void multiply_item(const MatmulArgs& args, std::int64_t item) {
           if (kSumsInPlace && k + packed_depth == args.k)
             finish_block<Out>(args, item, row + r, r_end - r, column + c, c_end - c);
         };
-        parallel_chunks(by_rows.pieces * by_columns.pieces, 1, compute);
+        parallel_chunks(tasks.by_rows.pieces * tasks.by_columns.pieces, 1, compute);
       }
       if constexpr (!kSumsInPlace) {
         parallel_chunks(rows, kTaskRows, [&](std::int64_t first, std::int64_t last) {
