@@ -57,12 +57,13 @@ struct PositionSums {
   A* k = nullptr;  // [heads, blocks, kv_len, pe_size]
 };
 
+/// Row t of `tokens`.
 template <typename T>
-void write_row(const AttentionOutput& output, std::int64_t b, std::int64_t t, std::int64_t h,
-               const Acc<T>* values, std::int64_t size, Acc<T> scale) {
+void write_row(const AttentionOutput& output, std::int64_t b, std::int64_t t, std::int64_t tokens,
+               std::int64_t h, const Acc<T>* values, std::int64_t size, Acc<T> scale) {
   if (output.data == nullptr) return;
-  T* out = static_cast<T*>(output.data) + b * output.batch_stride + t * output.token_stride +
-           h * output.head_stride;
+  prefetch_row<T>(output, b, t, tokens, h, size);
+  T* out = head_row<T>(output, b, t, h);
   for (std::int64_t c = 0; c < size; ++c) write_to(out + c, values[c] * scale, output.write);
 }
 
@@ -150,8 +151,8 @@ void key_tile(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::i
   }
   for (std::int64_t r = 0; r < keys; ++r) {
     const A* grad_key = work.grad_keys + r * tiles.width_padded;
-    write_row<T>(args.grad_k, b, j + r, h, grad_key, shape.head_size, A(1));
-    write_row<T>(args.grad_v, b, j + r, h, work.grad_values + r * tiles.value_padded,
+    write_row<T>(args.grad_k, b, j + r, shape.kv_len, h, grad_key, shape.head_size, A(1));
+    write_row<T>(args.grad_v, b, j + r, shape.kv_len, h, work.grad_values + r * tiles.value_padded,
                  shape.value_size, A(1));
     if (position.k == nullptr) continue;
     A* sums = position.k +
@@ -172,9 +173,11 @@ void one_pair(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::i
   pack_values<T>(work.grad_out, shape.q_len, shape.value_size, tiles.value_padded, args.grad_out, b,
                  h);
   for (std::int64_t t = 0; t < shape.q_len; ++t) {
+    prefetch_row<T>(args.out, b, t, shape.q_len, h, shape.value_size);
     const T* out = head_row<T>(args.out, b, t, h);
     const A* grad = work.grad_out + t * tiles.value_padded;
     A delta = 0;
+#pragma omp simd reduction(+ : delta)
     for (std::int64_t c = 0; c < shape.value_size; ++c) delta += grad[c] * load(out + c);
     work.delta[t] = delta;
   }
@@ -184,7 +187,7 @@ void one_pair(const AttentionBackwardArgs& args, Workspace<Acc<T>>& work, std::i
   const A scale = static_cast<A>(shape.scale);
   for (std::int64_t t = 0; t < shape.q_len; ++t) {
     const A* grad = work.grad_queries + t * tiles.width_padded;
-    write_row<T>(args.grad_q, b, t, h, grad, shape.head_size, scale);
+    write_row<T>(args.grad_q, b, t, shape.q_len, h, grad, shape.head_size, scale);
     if (position.q == nullptr) continue;
     A* sums =
         position.q + ((h * shape.pe_blocks + pe_block(shape, b)) * shape.q_len + t) * shape.pe_size;

@@ -104,8 +104,8 @@ void query_tile(const AttentionForwardArgs& args, Workspace<Acc<T>>& work, std::
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     const A total = work.totals[r];
-    T* out = static_cast<T*>(args.out.data) + b * args.out.batch_stride +
-             (i + r) * args.out.token_stride + h * args.out.head_stride;
+    prefetch_row<T>(args.out, b, i + r, shape.q_len, h, shape.value_size);
+    T* out = head_row<T>(args.out, b, i + r, h);
     const A scale = total == 0 ? A(0) : A(1) / total;
     for (std::int64_t c = 0; c < shape.value_size; ++c) {
       write_to(out + c, work.sums[r * tiles.value_padded + c] * scale, args.out.write);

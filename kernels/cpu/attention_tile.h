@@ -2,6 +2,8 @@
 // logits of a tile.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/attention.h"
 #include "kernels/cpu/dropout_mask.h"
 #include "kernels/cpu/numeric.h"
@@ -45,16 +47,23 @@ static inline const T* head_row(const AttentionOperand& operand, std::int64_t b,
   return static_cast<const T*>(operand.data) + b * operand.batch_stride + t * operand.token_stride +
          h * operand.head_stride;
 }
-
-/// Asks for the row that is packed kRowsAhead later: rows lie a stride apart that the processor
-/// does not foresee.
 template <typename T>
-static inline void prefetch_row(const AttentionOperand& operand, std::int64_t b, std::int64_t t,
+static inline T* head_row(const AttentionOutput& output, std::int64_t b, std::int64_t t,
+                          std::int64_t h) {
+  return static_cast<T*>(output.data) + b * output.batch_stride + t * output.token_stride +
+         h * output.head_stride;
+}
+
+/// Rows of a head lie a stride apart that the processor does not foresee: asks for the one that is
+/// read, or of an output written, kRowsAhead after row t.
+template <typename T, typename Rows>
+static inline void prefetch_row(const Rows& rows, std::int64_t b, std::int64_t t,
                                 std::int64_t tokens, std::int64_t h, std::int64_t size) {
   constexpr std::int64_t kRowsAhead = 8, kLineElements = 64 / static_cast<std::int64_t>(sizeof(T));
   if (t + kRowsAhead >= tokens) return;
-  const T* row = head_row<T>(operand, b, t + kRowsAhead, h);
-  for (std::int64_t c = 0; c < size; c += kLineElements) __builtin_prefetch(row + c);
+  const auto* row = head_row<T>(rows, b, t + kRowsAhead, h);
+  constexpr int kToWrite = std::is_same_v<Rows, AttentionOutput> ? 1 : 0;
+  for (std::int64_t c = 0; c < size; c += kLineElements) __builtin_prefetch(row + c, kToWrite);
 }
 
 static inline std::int64_t pe_block(const AttentionShape& shape, std::int64_t b) {

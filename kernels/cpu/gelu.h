@@ -20,13 +20,13 @@ static inline A gelu_tanh_derivative(A x) {
 
 template <typename A>
 static inline A gelu_erf(A x) {
-  return A(0.5) * x * (A(1) + fast_erf(A(0.7071067811865476) * x));
+  return x * fast_normal_cdf(x, fast_exp(A(-0.5) * x * x));
 }
 
 template <typename A>
 static inline A gelu_erf_derivative(A x) {
   const A e = fast_exp(A(-0.5) * x * x);
-  return A(0.5) * (A(1) + fast_erf(A(0.7071067811865476) * x, e)) + A(0.3989422804014327) * x * e;
+  return fast_normal_cdf(x, e) + A(0.3989422804014327) * x * e;
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

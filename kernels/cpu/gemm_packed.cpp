@@ -91,6 +91,16 @@ static inline std::int64_t step_size(std::int64_t depth) {
   return kBlockRows * depth + kCopied - kBlockRows;
 }
 
+/// Asks for rows [row, row + rows) of a transposed a, of at most `columns` columns from `begin` on.
+template <typename T>
+static inline void prefetch_rows(const Matrix<T>& a, std::int64_t row, std::int64_t rows,
+                                 std::int64_t begin, std::int64_t end, std::int64_t columns) {
+  for (std::int64_t c = begin; c < smaller(begin + columns, end); ++c) {
+    const T* const from = a.data + row + c * a.column;
+    for (std::int64_t r = 0; r < rows; r += kLine<T>) __builtin_prefetch(from + r, 0, 2);
+  }
+}
+
 /// Rows [row, row + rows), columns [begin, begin + depth) of a, times alpha, by steps of
 /// kBlockRows: [depth, kBlockRows] each.
 template <typename T>
@@ -101,6 +111,7 @@ static inline PackedRows<Acc<T>> pack_a(Acc<T>* packed, const Matrix<T>& a, std:
   constexpr std::int64_t kAtOnce = 16;  // columns, whose lines stay in the first-level cache
   for (std::int64_t d = 0; d < depth; d += kAtOnce) {
     const std::int64_t end = smaller(d + kAtOnce, depth);
+    if (a.row == 1) prefetch_rows(a, row, rows, begin + d + 2 * kAtOnce, begin + depth, kAtOnce);
     for (std::int64_t r = 0; r < rows; r += kBlockRows) {
       const std::int64_t count = smaller(kBlockRows, rows - r);
       Acc<T>* to = packed + r / kBlockRows * step;

@@ -1,6 +1,6 @@
-// exp, tanh and erf that the compiler can vectorise: no branches, no tables. The float versions are
-// polynomials with a relative error of 1e-7 (exp), 2e-7 (tanh) and 1e-6 (erf); the double versions
-// call the library, they serve checks.
+// exp, tanh and the normal distribution that the compiler can vectorise: no branches, no tables.
+// The float versions are polynomials with a relative error of 1e-7 (exp) and 2e-7 (tanh) and an
+// absolute one of 1e-7 (the distribution); the double versions call the library, they serve checks.
 #pragma once
 
 #include <cmath>
@@ -52,30 +52,31 @@ static inline double fast_tanh(double x) {
   return std::tanh(x);
 }
 
-/// erf(x), given e^(-x^2), which who needs a derivative has, too.
-static inline float fast_erf(float x, float exp_minus_square) {
-  // Abramowitz and Stegun 7.1.26 has an absolute error of 1.5e-7 (5e-7 with the rounding of its
-  // alternating sum); near 0 the Maclaurin series keeps the relative error.
+/// The distribution function of the normal distribution, given e^(-x^2 / 2), which its density has,
+/// too.
+static inline float fast_normal_cdf(float x, float exp_minus_half_square) {
+  // Below 0 it is the exponential times a function that falls slowly (erfcx(|x| / sqrt 2) / 2); of
+  // that a polynomial with the least absolute error of the product (2e-8) on [0, 5], beyond which
+  // the exponential is below 4e-6 and the product below 3e-7.
   const float magnitude = x < 0.0f ? -x : x;
-  const float t = 1.0f / (1.0f + 0.3275911f * magnitude);
-  float p = 1.061405429f;
-  p = p * t - 1.453152027f;
-  p = p * t + 1.421413741f;
-  p = p * t - 0.284496736f;
-  p = p * t + 0.254829592f;
-  const float large = 1.0f - p * t * exp_minus_square;
-  const float s = magnitude * magnitude;
-  const float small = magnitude * 1.1283791671f *
-                      (1.0f - s * (1.0f / 3 - s * (0.1f - s * (1.0f / 42 - s * (1.0f / 216)))));
-  const float result = magnitude < 0.5f ? small : large;
-  return x < 0.0f ? -result : result;
+  const float z = magnitude > 5.0f ? 5.0f : magnitude;
+  float p = -3.296320870e-07f;
+  p = p * z + 7.984244803e-06f;
+  p = p * z - 8.707134839e-05f;
+  p = p * z + 5.744021037e-04f;
+  p = p * z - 2.621032065e-03f;
+  p = p * z + 9.060773067e-03f;
+  p = p * z - 2.553906292e-02f;
+  p = p * z + 6.197385490e-02f;
+  p = p * z - 1.328279078e-01f;
+  p = p * z + 2.499778867e-01f;
+  p = p * z - 3.989411592e-01f;
+  p = p * z + 5.000000000e-01f;
+  const float tail = p * exp_minus_half_square;
+  return x < 0.0f ? tail : 1.0f - tail;
 }
-static inline double fast_erf(double x, double) {
-  return std::erf(x);
-}
-template <typename A>
-static inline A fast_erf(A x) {
-  return fast_erf(x, fast_exp(-x * x));
+static inline double fast_normal_cdf(double x, double) {
+  return 0.5 * std::erfc(-x * 0.70710678118654752);
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA
