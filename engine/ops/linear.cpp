@@ -31,8 +31,8 @@ struct LinearNode final : autograd::Node {
   Activation activation = Activation::none;
 
   void backward() override {
-    Tensor grad_out = grad_output();
-    if (activation != Activation::none) grad_out = through_activation(grad_out);
+    const Tensor grad_out = grad_output();
+    if (activation != Activation::none) through_activation(grad_out);
     const Context context = x.context();
     const std::int64_t in = x.dim(1), rows = x.dim(0);
     const bool in_out = layout == WeightLayout::in_out;
@@ -88,17 +88,16 @@ struct LinearNode final : autograd::Node {
     target.write = Write::accumulate;
   }
 
-  Tensor through_activation(const Tensor& grad_out) const {
-    const Tensor grad = Tensor::empty(pre_activation.shape(), x.dtype(), x.device());
+  /// In place: nothing else reads the gradient of an output that has been passed on.
+  void through_activation(const Tensor& grad) const {
     kernels::gelu_backward(x.context(),
                            {.dtype = x.dtype(),
                             .form = activation == Activation::gelu_tanh ? kernels::GeluForm::tanh
                                                                         : kernels::GeluForm::erf,
                             .grad_x = grad.data(),
-                            .grad_out = grad_out.data(),
+                            .grad_out = grad.data(),
                             .x = pre_activation.data(),
                             .count = grad.numel()});
-    return grad;
   }
 };
 

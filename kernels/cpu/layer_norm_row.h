@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "kernels/common/cut.h"
 #include "kernels/common/parallel.h"
 #include "kernels/common/scratch.h"
 #include "kernels/cpu/numeric.h"
@@ -12,7 +13,7 @@
 
 namespace seqpe::kernels::cpu::SEQPE_ISA {
 
-constexpr std::int64_t kLayerNormRowsPerChunk = 16;
+constexpr std::int64_t kLayerNormRowsPerChunk = 32;
 
 template <typename A>
 struct RowStatistics {
@@ -73,44 +74,64 @@ struct RowGradient {
   A mean, rstd, mean_g, mean_g_x_hat;
 };
 
-/// Gradients of weight and bias: sums of grad_out * x_hat and of grad_out in fixed chunks of rows,
-/// then over the chunks in order.
+/// Gradients of weight and bias: sums over rows of grad_out * x_hat and of grad_out, taken while a
+/// row is in the cache, for each chunk of kLayerNormRowsPerChunk rows on its own.
 template <typename T>
-static inline void layer_norm_backward_weight_bias(const LayerNormBackwardArgs& args) {
+class WeightBiasSums {
+ public:
   using A = Acc<T>;
-  if (args.grad_weight == nullptr && args.grad_bias == nullptr) return;
-  const std::int64_t cols = args.cols;
-  constexpr std::int64_t kRowsPerPartial = 128;
-  const std::int64_t partials = (args.rows + kRowsPerPartial - 1) / kRowsPerPartial;
-  const Scratch scratch(static_cast<std::size_t>(2 * partials * cols) * sizeof(A));
-  A* sums = scratch.as<A>();  // [partials, 2, cols]
-  parallel_chunks(args.rows, kRowsPerPartial, [&](std::int64_t begin, std::int64_t end) {
-    A* weight_sum = sums + (begin / kRowsPerPartial) * 2 * cols;
-    A* bias_sum = weight_sum + cols;
-    for (std::int64_t c = 0; c < 2 * cols; ++c) weight_sum[c] = 0;
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T* x = static_cast<const T*>(args.x) + row * cols;
-      const T* grad_out = static_cast<const T*>(args.grad_out) + row * cols;
-      const A mean = static_cast<const A*>(args.mean)[row];
-      const A rstd = static_cast<const A*>(args.rstd)[row];
-#pragma omp simd
-      for (std::int64_t c = 0; c < cols; ++c) {
-        const A g = load(grad_out + c);
-        weight_sum[c] += g * (load(x + c) - mean) * rstd;
-        bias_sum[c] += g;
-      }
-    }
-  });
-  for (std::int64_t c = 0; c < cols; ++c) {
-    A weight_total = 0, bias_total = 0;
-    for (std::int64_t p = 0; p < partials; ++p) {
-      weight_total += sums[2 * p * cols + c];
-      bias_total += sums[(2 * p + 1) * cols + c];
-    }
-    if (args.grad_weight)
-      write_to(static_cast<T*>(args.grad_weight) + c, weight_total, args.write_weight);
-    if (args.grad_bias) write_to(static_cast<T*>(args.grad_bias) + c, bias_total, args.write_bias);
+  struct Target {
+    void* grad;  // [cols]; null: not wanted
+    Write write;
+  };
+
+  WeightBiasSums(Target weight, Target bias, std::int64_t rows, std::int64_t cols)
+      : weight_(weight),
+        bias_(bias),
+        chunks_(weight.grad == nullptr && bias.grad == nullptr
+                    ? 0
+                    : pieces_of(rows, kLayerNormRowsPerChunk)),
+        cols_(cols),
+        memory_(static_cast<std::size_t>(2 * chunks_ * cols) * sizeof(A)) {}
+
+  /// Sums of the chunk that begins with `row`, [2, cols]; null if none are wanted.
+  A* start_chunk(std::int64_t row) const {
+    if (chunks_ == 0) return nullptr;
+    A* const sums = memory_.template as<A>() + row / kLayerNormRowsPerChunk * 2 * cols_;
+    for (std::int64_t c = 0; c < 2 * cols_; ++c) sums[c] = 0;
+    return sums;
   }
-}
+
+  static void add_row(A* sums, const T* grad_out, const T* x, const RowStatistics<A>& row,
+                      std::int64_t cols) {
+    if (sums == nullptr) return;
+    A *weight_sum = sums, *bias_sum = sums + cols;
+#pragma omp simd
+    for (std::int64_t c = 0; c < cols; ++c) {
+      const A g = load(grad_out + c);
+      weight_sum[c] += g * (load(x + c) - row.mean) * row.rstd;
+      bias_sum[c] += g;
+    }
+  }
+
+  /// Adds up the chunks in order.
+  void write() const {
+    if (weight_.grad != nullptr) write(weight_, memory_.template as<A>());
+    if (bias_.grad != nullptr) write(bias_, memory_.template as<A>() + cols_);
+  }
+
+ private:
+  void write(const Target& target, const A* sums) const {
+    for (std::int64_t c = 0; c < cols_; ++c) {
+      A total = 0;
+      for (std::int64_t chunk = 0; chunk < chunks_; ++chunk) total += sums[2 * chunk * cols_ + c];
+      write_to(static_cast<T*>(target.grad) + c, total, target.write);
+    }
+  }
+
+  Target weight_, bias_;
+  std::int64_t chunks_, cols_;
+  Scratch memory_;  // [chunks, 2, cols]
+};
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

@@ -53,45 +53,61 @@ void forward(const ResidualLayerNormForwardArgs& args) {
   });
 }
 
+/// total = grad_sum + the gradient through the layer norm, of row `row`, to where it is wanted.
 template <typename T>
-void backward_inputs(const ResidualLayerNormBackwardArgs& args) {
+void write_grad_inputs(const ResidualLayerNormBackwardArgs& args, std::int64_t row, Acc<T>* total,
+                       const RowGradient<T>& gradient) {
   using A = Acc<T>;
   const std::int64_t cols = args.cols;
+  if (args.grad_sum != nullptr) {
+    const T* grad_sum = static_cast<const T*>(args.grad_sum) + row * cols;
+#pragma omp simd
+    for (std::int64_t c = 0; c < cols; ++c) total[c] = load(grad_sum + c) + gradient.at(c);
+  } else {
+#pragma omp simd
+    for (std::int64_t c = 0; c < cols; ++c) total[c] = gradient.at(c);
+  }
+  if (args.grad_residual != nullptr) {
+    T* grad_residual = static_cast<T*>(args.grad_residual) + row * cols;
+    for (std::int64_t c = 0; c < cols; ++c)
+      write_to(grad_residual + c, total[c], args.write_residual);
+  }
+  if (args.grad_branch == nullptr) return;
+  T* grad_branch = static_cast<T*>(args.grad_branch) + row * cols;
+  if (args.dropout.probability == 0.0) {
+    for (std::int64_t c = 0; c < cols; ++c) write_to(grad_branch + c, total[c], args.write_branch);
+    return;
+  }
+  with_mask<A>(args.dropout, row, cols, [&](std::int64_t begin, std::int64_t end, const A* keep) {
+    for (std::int64_t c = begin; c < end; ++c)
+      write_to(grad_branch + c, total[c] * keep[c - begin], args.write_branch);
+  });
+}
+
+template <typename T>
+void backward(const ResidualLayerNormBackwardArgs& args) {
+  using A = Acc<T>;
+  const std::int64_t cols = args.cols;
+  const bool wants_inputs = args.grad_residual != nullptr || args.grad_branch != nullptr;
+  const WeightBiasSums<T> sums({args.grad_weight, args.write_weight},
+                               {args.grad_bias, args.write_bias}, args.rows, cols);
   parallel_chunks(args.rows, kLayerNormRowsPerChunk, [&](std::int64_t first, std::int64_t last) {
-    const Scratch scratch(static_cast<std::size_t>(cols) * sizeof(A));
-    A* total = scratch.as<A>();
+    const Scratch total(static_cast<std::size_t>(cols) * sizeof(A));
+    A* const chunk = sums.start_chunk(first);
     for (std::int64_t row = first; row < last; ++row) {
-      const RowGradient<T> gradient(
-          static_cast<const T*>(args.grad_out) + row * cols,
-          static_cast<const T*>(args.sum) + row * cols, static_cast<const T*>(args.weight),
-          {static_cast<const A*>(args.mean)[row], static_cast<const A*>(args.rstd)[row]}, cols);
-      if (args.grad_sum != nullptr) {
-        const T* grad_sum = static_cast<const T*>(args.grad_sum) + row * cols;
-#pragma omp simd
-        for (std::int64_t c = 0; c < cols; ++c) total[c] = load(grad_sum + c) + gradient.at(c);
-      } else {
-#pragma omp simd
-        for (std::int64_t c = 0; c < cols; ++c) total[c] = gradient.at(c);
+      const T* grad_out = static_cast<const T*>(args.grad_out) + row * cols;
+      const T* sum = static_cast<const T*>(args.sum) + row * cols;
+      const RowStatistics<A> statistics = {static_cast<const A*>(args.mean)[row],
+                                           static_cast<const A*>(args.rstd)[row]};
+      if (wants_inputs) {
+        write_grad_inputs<T>(
+            args, row, total.as<A>(),
+            RowGradient<T>(grad_out, sum, static_cast<const T*>(args.weight), statistics, cols));
       }
-      if (args.grad_residual != nullptr) {
-        T* grad_residual = static_cast<T*>(args.grad_residual) + row * cols;
-        for (std::int64_t c = 0; c < cols; ++c)
-          write_to(grad_residual + c, total[c], args.write_residual);
-      }
-      if (args.grad_branch == nullptr) continue;
-      T* grad_branch = static_cast<T*>(args.grad_branch) + row * cols;
-      if (args.dropout.probability == 0.0) {
-        for (std::int64_t c = 0; c < cols; ++c)
-          write_to(grad_branch + c, total[c], args.write_branch);
-        continue;
-      }
-      with_mask<A>(args.dropout, row, cols,
-                   [&](std::int64_t begin, std::int64_t end, const A* keep) {
-                     for (std::int64_t c = begin; c < end; ++c)
-                       write_to(grad_branch + c, total[c] * keep[c - begin], args.write_branch);
-                   });
+      sums.add_row(chunk, grad_out, sum, statistics, cols);
     }
   });
+  sums.write();
 }
 
 }  // namespace
@@ -102,21 +118,8 @@ void residual_layer_norm_forward(const ResidualLayerNormForwardArgs& args) {
 }
 
 void residual_layer_norm_backward(const ResidualLayerNormBackwardArgs& args) {
-  dispatch_floating("residual_layer_norm", args.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if (args.grad_residual != nullptr || args.grad_branch != nullptr) backward_inputs<T>(args);
-    layer_norm_backward_weight_bias<T>({.dtype = args.dtype,
-                                        .grad_weight = args.grad_weight,
-                                        .grad_bias = args.grad_bias,
-                                        .write_weight = args.write_weight,
-                                        .write_bias = args.write_bias,
-                                        .grad_out = args.grad_out,
-                                        .x = args.sum,
-                                        .mean = args.mean,
-                                        .rstd = args.rstd,
-                                        .rows = args.rows,
-                                        .cols = args.cols});
-  });
+  dispatch_floating("residual_layer_norm", args.dtype,
+                    [&](auto tag) { backward<typename decltype(tag)::type>(args); });
 }
 
 }  // namespace seqpe::kernels::cpu::SEQPE_ISA

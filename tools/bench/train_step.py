@@ -4,8 +4,9 @@ there the ViT of the package timm, or bf16 on a GPU (--device cuda), there also 
 by kernels.attention=cudnn), and the published SeqPE recipe at one of its four GPUs' counts, with concatenated queries and
 keys in PyTorch.
 
-The programs take turns in every round, so that a machine that slows down slows all of them; the medians over all
-rounds are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only
+The programs take turns, so that a machine that slows down slows all of them. On a GPU each runs once a round and the
+medians over all rounds are compared; on the CPU all are started and stopped but one, which changes every few seconds,
+and the medians over all steps are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only
 the engine is timed.
 
     tools/bench/train_step.py --python venv/bin/python --rounds 3
@@ -15,6 +16,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 
@@ -28,8 +30,9 @@ VIT_B = ["--config", "vit_b16_imagenet_learned", "--set", "train.micro_batch_siz
 THEIR_VIT_B = ["--vit", "vit_base_patch16_224"]
 VIT_TOKENS = 1 + (224 // 16) ** 2
 # model, options of the engine, of PyTorch, batch, tokens, steps a round
-CPU = [("GPT-2", GPT2, [], 4, 64, 6), ("GPT-2", GPT2, [], 4, 512, 2),
-       ("ViT-S/16", VIT, [*THEIR_VIT, "--timm"], 8, VIT_TOKENS, 3)]
+CPU = [("GPT-2", GPT2, [], 4, 64, 15), ("GPT-2", GPT2, [], 4, 512, 5),
+       ("ViT-S/16", VIT, [*THEIR_VIT, "--timm"], 8, VIT_TOKENS, 12)]
+TURN_S = 12  # so long that the one step a stop falls into does not move a median
 GPU = [("GPT-2", GPT2, [], 32, 512, 20), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 20),
        ("ViT-S/16", VIT, THEIR_VIT, 256, VIT_TOKENS, 10),
        ("ViT-B/16", VIT_B, THEIR_VIT_B, 256, VIT_TOKENS, 5)]
@@ -37,31 +40,58 @@ PEERS = {"PyTorch eager": [], "PyTorch compiled": ["--compile"]}
 GPU_PEERS = {**PEERS, "PyTorch compiled, cuDNN": ["--compile", "--cudnn"]}
 
 
+def on_cpu(command):
+    """A command and its environment: two pinned cores, and nothing compiled beside the turn of who needs it."""
+    return (["taskset", "-c", "0,1", *command],
+            dict(os.environ, OMP_NUM_THREADS="2", OMP_PROC_BIND="true", TORCHINDUCTOR_COMPILE_THREADS="1"))
+
+
 def run(command, device):
-    if device == "cuda":
-        environment = os.environ
-    else:
-        command = ["taskset", "-c", "0,1", *command]
-        environment = dict(os.environ, OMP_NUM_THREADS="2", OMP_PROC_BIND="true")
-    out = subprocess.run([str(word) for word in command], check=True, env=environment, stdout=subprocess.PIPE,
-                         text=True).stdout
-    return json.loads(out)
+    command, environment = (command, os.environ) if device == "cuda" else on_cpu(command)
+    return json.loads(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def take_turns(commands):
+    """Runs all commands on the CPU, one awake at a time, and returns what each printed."""
+    processes = {}
+    try:
+        for name, command in commands.items():
+            command, environment = on_cpu(command)
+            processes[name] = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+            processes[name].send_signal(signal.SIGSTOP)
+        waiting = list(processes)
+        while waiting:
+            for name in list(waiting):
+                processes[name].send_signal(signal.SIGCONT)
+                try:
+                    status = processes[name].wait(timeout=TURN_S)
+                except subprocess.TimeoutExpired:
+                    processes[name].send_signal(signal.SIGSTOP)
+                    continue
+                if status != 0:
+                    raise subprocess.CalledProcessError(status, commands[name])
+                waiting.remove(name)
+    finally:
+        for process in processes.values():
+            process.kill()
+    return {name: json.loads(process.stdout.read()) for name, process in processes.items()}
 
 
 def engine(args, options, batch, tokens, steps):
+    """Its command."""
     settings = {"train.batch_size": batch, "data.block_size": tokens, "train.device": args.device}  # a ViT reads no blocks
     settings.update({"train.precision": "bf16"} if args.device == "cuda" else {"train.threads": 2})
     command = [args.binary, "bench", "train", "--json", "--steps", steps, "--warmup", 2, *options]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
-    return run(command, args.device)
+    return [str(word) for word in command]
 
 
 def pytorch(args, options, batch, tokens, steps):
     script = pathlib.Path(__file__).with_name("pytorch_baseline.py")
     device = ["--device", "cuda", "--bf16"] if args.device == "cuda" else []
-    return run([args.python, script, "--batch", batch, "--tokens", tokens, "--steps", steps, "--warmup", 2, *device,
-                *options], args.device)
+    return [str(word) for word in [args.python, script, "--batch", batch, "--tokens", tokens, "--steps", steps,
+                                   "--warmup", 2, *device, *options]]
 
 
 def peers_on(device):
@@ -73,22 +103,32 @@ def compile_all(args, workloads):
     todo = [(args, [*theirs, *options], batch, tokens, 1) for _, _, theirs, batch, tokens, _ in workloads
             for options in peers_on(args.device).values() if "--compile" in options]
     with concurrent.futures.ThreadPoolExecutor(len(todo)) as pool:
-        list(pool.map(lambda call: pytorch(*call), todo))
+        list(pool.map(lambda call: run(pytorch(*call), args.device), todo))
+
+
+def share_outside(args, options, batch, tokens):
+    """Of a step of the engine that nothing stops, the share of what is neither a product nor attention."""
+    shares = run(engine(args, options, batch, tokens, 5), args.device)["shares"]
+    return 1 - sum(shares.get(name, 0) for name in ("matmul", "attention_forward", "attention_backward"))
 
 
 def rows_of(args, model, ours, theirs, batch, tokens, steps):
     """The medians of each program on one shape."""
-    programs = {"seqpe_engine": lambda: engine(args, ours, batch, tokens, steps)}
-    if args.device == "cuda":
+    on_gpu = args.device == "cuda"
+    if not on_gpu:
+        steps *= args.rounds
+    commands = {"seqpe_engine": engine(args, ours, batch, tokens, steps)}
+    if on_gpu:
         by_cudnn = [*ours, "--set", "kernels.attention=cudnn"]
-        programs["seqpe_engine, cuDNN"] = lambda: engine(args, by_cudnn, batch, tokens, steps)
+        commands["seqpe_engine, cuDNN"] = engine(args, by_cudnn, batch, tokens, steps)
     if args.python:
         for name, options in peers_on(args.device).items():
-            programs[name] = lambda more=options: pytorch(args, [*theirs, *more], batch, tokens, steps)
-    results = {name: [] for name in programs}
-    for _ in range(args.rounds):
-        for name, program in programs.items():
-            results[name].append(program())
+            commands[name] = pytorch(args, [*theirs, *options], batch, tokens, steps)
+    results = {name: [] for name in commands}
+    for _ in range(args.rounds if on_gpu else 1):
+        runs = {name: run(command, args.device) for name, command in commands.items()} if on_gpu else take_turns(commands)
+        for name, result in runs.items():
+            results[name].append(result)
     rows = []
     for name, rounds in results.items():
         row = {"model": model, "batch": batch, "tokens": tokens, "program": name}
@@ -98,9 +138,8 @@ def rows_of(args, model, ours, theirs, batch, tokens, steps):
         # A device tells its memory; a recorded step is one row of the profile.
         peaks = ("device_peak_mb", "tensor_peak_mb") if args.device == "cuda" else ("resident_peak_mb",)
         row["peak_mb"] = next(row[peak] for peak in peaks if peak in row)
-        if "shares" in rounds[0] and args.device == "cpu":
-            inside = ("matmul", "attention_forward", "attention_backward")
-            row["outside"] = statistics.median(1 - sum(r["shares"].get(n, 0) for n in inside) for r in rounds)
+        if name == "seqpe_engine" and not on_gpu:
+            row["outside"] = share_outside(args, ours, batch, tokens)
         row["speed_up"] = row["median_s"] / rows[0]["median_s"] if rows else None
         rows.append(row)
     return rows
