@@ -49,6 +49,7 @@ class Vit final : public nn::Module {
   PositionEncoding& position() { return *position_; }
   const PositionEncoding& position() const { return *position_; }
   const VitOptions& options() const { return options_; }
+  const nn::TransformerBlock& last_block() const { return *blocks_.back(); }
 
  private:
   /// A convolution whose stride is its width: a linear layer on patches.

@@ -119,6 +119,42 @@ Tensor loss_of(const Case& test_case, const Tensor& logits) {
   return ops::cross_entropy(logits, labels, smoothing).loss;
 }
 
+/// The weights of the last block's attention, [B, heads, T, T], for `stream` before it: the columns
+/// of a head's values pick as many keys at a time.
+Tensor last_attention(const Case& test_case, const Tensor& stream, const Tensor& pe) {
+  const autograd::NoGradGuard no_grad;
+  const models::Vit& vit = *test_case.vit;
+  const nn::SelfAttention& attention = vit.last_block().attention();
+  nn::SelfAttention::Extra extra;
+  vit.position().at_attention(vit.options().layers - 1,
+                              vit.position().prepare(pe, vit.options().dtype), {}, extra);
+  Tensor qkv = attention.qkv(vit.last_block().norm_1().forward(stream));
+  if (extra.transform) qkv = extra.transform(qkv);
+  const Tensor picking = qkv.to(Device::cpu).to(DType::f64);
+  const std::int64_t batch = qkv.dim(0), tokens = qkv.dim(1), width = vit.options().width,
+                     heads = vit.options().heads, size = width / heads;
+  const Tensor weights = Tensor::zeros({batch, heads, tokens, tokens}, DType::f64);
+  for (std::int64_t first = 0; first < tokens; first += size) {
+    for (std::int64_t row = 0; row < batch * tokens; ++row) {
+      double* const values = picking.data_as<double>() + row * 3 * width + 2 * width;
+      for (std::int64_t c = 0; c < width; ++c)
+        values[c] = row % tokens == first + c % size ? 1.0 : 0.0;
+    }
+    const Tensor picked = ops::attention(picking.to(qkv.dtype()).to(qkv.device()),
+                                         attention.attention_options({}, extra), extra.position)
+                              .to(Device::cpu)
+                              .to(DType::f64);
+    for (std::int64_t i = 0; i < picked.numel(); ++i) {
+      const std::int64_t row = i / width, c = i % width, key = first + c % size;
+      if (key >= tokens) continue;
+      const std::int64_t head = row / tokens * heads + c / size;
+      weights.data_as<double>()[(head * tokens + row % tokens) * tokens + key] =
+          picked.data_as<double>()[i];
+    }
+  }
+  return weights;
+}
+
 /// The positions that the file tells, as blocks of the trained grid; of one dimension: its own.
 models::PositionGrid grid_of(const Case& test_case) {
   const auto& model = test_case.golden.config.at("model");
@@ -144,6 +180,9 @@ void check(const std::filesystem::path& path, const test::Where& where) {
   std::vector<Tensor> streams;
   const Tensor logits = test_case.vit->forward(test_case.on_device("in.images"), pe, {}, &streams);
   test_case.expect_streams(streams);
+  ASSERT_GE(streams.size(), 2u);
+  test_case.expect(last_attention(test_case, streams[streams.size() - 2], pe),
+                   "out.attention_last");
   test_case.expect(logits, "out.logits");
   const Tensor loss = loss_of(test_case, logits);
   test_case.expect(loss, "out.loss");
