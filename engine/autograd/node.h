@@ -33,7 +33,7 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// Reads grad_output(i), writes into grad_target(i). Called once.
+  /// Reads grad_output(i), which it may overwrite, and writes into grad_target(i). Called once.
   virtual void backward() = 0;
   /// backward, and what it wrote beside gradients of a wider dtype added to them.
   void run_backward();

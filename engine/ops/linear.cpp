@@ -88,7 +88,7 @@ struct LinearNode final : autograd::Node {
     target.write = Write::accumulate;
   }
 
-  /// In place: nothing else reads the gradient of an output that has been passed on.
+  /// In place: nobody reads the gradient of the output after this node.
   void through_activation(const Tensor& grad) const {
     kernels::gelu_backward(x.context(),
                            {.dtype = x.dtype(),

@@ -59,11 +59,11 @@ static inline T* head_row(const AttentionOutput& output, std::int64_t b, std::in
 template <typename T, typename Rows>
 static inline void prefetch_row(const Rows& rows, std::int64_t b, std::int64_t t,
                                 std::int64_t tokens, std::int64_t h, std::int64_t size) {
-  constexpr std::int64_t kRowsAhead = 8, kLineElements = 64 / static_cast<std::int64_t>(sizeof(T));
+  constexpr std::int64_t kRowsAhead = 8;
   if (t + kRowsAhead >= tokens) return;
   const auto* row = head_row<T>(rows, b, t + kRowsAhead, h);
   constexpr int kToWrite = std::is_same_v<Rows, AttentionOutput> ? 1 : 0;
-  for (std::int64_t c = 0; c < size; c += kLineElements) __builtin_prefetch(row + c, kToWrite);
+  for (std::int64_t c = 0; c < size; c += kLine<T>) __builtin_prefetch(row + c, kToWrite);
 }
 
 static inline std::int64_t pe_block(const AttentionShape& shape, std::int64_t b) {

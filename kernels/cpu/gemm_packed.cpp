@@ -80,8 +80,9 @@ struct PackedRows {
   ByColumns<A> step(std::int64_t s) const { return {data + s * step_size, kBlockRows}; }
 };
 
-/// Rows that lie side by side are copied by whole vectors: what is one too much the next column, or
-/// what is left behind a step's last one, takes.
+/// Rows that lie side by side are copied by whole vectors of more lanes than a step has rows: the
+/// lanes too many land where the next column goes, and behind a step's last column in room for
+/// them.
 constexpr int kCopied = kBlockRows <= 4 ? 4 : 8;
 template <typename A>
 struct Copied {

@@ -28,7 +28,7 @@ static inline A sum_of_lanes(typename Vector<A>::type v) {
       v, [](V x, V y) { return x + y; }, kLaneNumbers<A>);
 }
 
-/// A lane that is NaN loses.
+/// Of lanes none of which is NaN.
 template <typename A>
 static inline A largest_lane(typename Vector<A>::type v) {
   using V = typename Vector<A>::type;

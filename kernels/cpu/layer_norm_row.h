@@ -122,11 +122,15 @@ class WeightBiasSums {
 
  private:
   void write(const Target& target, const A* sums) const {
-    for (std::int64_t c = 0; c < cols_; ++c) {
-      A total = 0;
-      for (std::int64_t chunk = 0; chunk < chunks_; ++chunk) total += sums[2 * chunk * cols_ + c];
-      write_to(static_cast<T*>(target.grad) + c, total, target.write);
-    }
+    constexpr std::int64_t kColumns = 64;
+    parallel_chunks(cols_, kColumns, [&](std::int64_t begin, std::int64_t end) {
+      A totals[kColumns] = {};
+      for (std::int64_t chunk = 0; chunk < chunks_; ++chunk) {
+        for (std::int64_t c = begin; c < end; ++c) totals[c - begin] += sums[2 * chunk * cols_ + c];
+      }
+      for (std::int64_t c = begin; c < end; ++c)
+        write_to(static_cast<T*>(target.grad) + c, totals[c - begin], target.write);
+    });
   }
 
   Target weight_, bias_;

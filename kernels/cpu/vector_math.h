@@ -77,7 +77,7 @@ static inline float normal_tail(float z, float exp_minus_half_square) {
   p = p * z + 2.499778867e-01f;
   p = p * z - 3.989411592e-01f;
   p = p * z + 5.000000000e-01f;
-  return p * exp_minus_half_square;
+  return (p < 0.0f ? 0.0f : p) * exp_minus_half_square;  // p is below 0 beyond 5.6
 }
 static inline double normal_tail(double z, double) {
   return 0.5 * std::erfc(z * 0.70710678118654752);

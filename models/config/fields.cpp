@@ -32,7 +32,7 @@ void add_model(std::vector<Field>& fields, ModelConfig& model) {
                                        "of rotary_mixed: reference reads rotations in the order of "
                                        "the reference's checkpoints"));
   fields.push_back(config::enumeration(
-      "model.interpolate", model.interpolate, {"none", "linear", "bilinear", "bicubic"},
+      "model.interpolate", model.interpolate, kInterpolationNames,
       "how embeddings of the trained size become those of another; none: they are computed for it, "
       "and learned tables stretched linearly (text) or bicubically (images)"));
 }

@@ -116,11 +116,15 @@ std::unique_ptr<PositionEncoding> make_position(const std::string& name,
   std::unique_ptr<PositionEncoding> position = kind.make(settings);
   const Interpolation mode = settings.interpolate;
   if (mode == Interpolation::none) return position;
-  const bool known = std::ranges::count(kind.can.interpolations, mode) > 0;
-  require<ConfigError>(known && (settings.is_grid() || mode == Interpolation::linear),
-                       "[config] model.position {} cannot be interpolated so (model.interpolate) "
-                       "on {}.",
-                       name, settings.is_grid() ? "images" : "text");
+  std::vector<std::string> allowed{name_of(Interpolation::none)};
+  for (const Interpolation known : kind.can.interpolations) {
+    if (settings.is_grid() || known == Interpolation::linear) allowed.push_back(name_of(known));
+  }
+  require<ConfigError>(std::ranges::count(allowed, name_of(mode)) > 0,
+                       "[config] model.interpolate must be one of {} with model.position {} on {}, "
+                       "got {}.",
+                       fmt::join(allowed, ", "), name, settings.is_grid() ? "images" : "text",
+                       name_of(mode));
   if (!kind.can.has_end) position->interpolate_from(settings.trained, mode);
   return position;
 }

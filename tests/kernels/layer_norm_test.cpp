@@ -17,12 +17,12 @@ struct Case {
   double offset = 0.0;  // of x
 };
 
-// Rows are taken 16 at a time, sums over rows 128 at a time.
+// Rows are taken 32 at a time.
 const Case kCases[] = {{.rows = 0},
                        {.rows = 1},
                        {.cols = 1},
                        {.cols = 2},
-                       {.rows = 17, .cols = 33},
+                       {.rows = 33, .cols = 33},
                        {.rows = 2, .cols = 771},
                        {.rows = 260, .cols = 3},
                        {.cols = 64, .offset = 50.0}};

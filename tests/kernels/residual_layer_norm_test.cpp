@@ -18,10 +18,10 @@ struct Case {
   double probability = 0.0;
 };
 
-// Rows are taken 16 at a time, sums over rows 128 at a time, masks 1024 columns at a time.
+// Rows are taken 32 at a time, masks 1024 columns at a time.
 const Case kCases[] = {{.rows = 0},
                        {.rows = 1, .cols = 1},
-                       {.rows = 17, .cols = 33, .probability = 0.3},
+                       {.rows = 33, .cols = 33, .probability = 0.3},
                        {.rows = 260, .cols = 3, .probability = 0.1},
                        {.rows = 2, .cols = 1030, .probability = 0.5}};
 constexpr double kEps = 1e-5;

@@ -15,7 +15,7 @@ enum class AttentionLayout : std::uint8_t {
   packed,       // the same inside a wider row, like one of q, k, v in [B, T, 3C]
   head_major    // [B, H, T, size]
 };
-enum class AttentionMask : std::uint8_t { none, ragged, first_sequence_empty, holes };
+enum class AttentionMask : std::uint8_t { none, ragged, first_sequence_empty, holes, late };
 
 struct AttentionCase {
   const char* name;
@@ -66,6 +66,8 @@ inline const AttentionCase kAttentionCases[] = {
     {"holes_causal", 3, 2, 66, 66, 4, 4, true, AttentionMask::holes},
     {"dropout", 2, 3, 50, 67, 8, 8, false, AttentionMask::none, 0.3},
     {"dropout_causal_masked", 2, 2, 70, 70, 4, 4, true, AttentionMask::holes, 0.5, 0, 1, 3},
+    {"several_tiles_dropout_holes_pe", 2, 2, 130, 130, 8, 8, false, AttentionMask::holes, 0.3, 5},
+    {"several_tiles_first_masked", 1, 2, 50, 130, 8, 8, false, AttentionMask::late, 0.1},
     {"pe", 2, 2, 7, 7, 8, 8, false, AttentionMask::none, 0, 8},
     {"pe_of_own_size", 2, 2, 50, 66, 4, 8, true, AttentionMask::none, 0, 5, 1, 0, 0.7},
     {"pe_blocks", 5, 2, 6, 6, 4, 4, false, AttentionMask::none, 0, 3, 3, 0, 1.3},
@@ -159,6 +161,7 @@ inline std::vector<std::uint8_t> key_mask_of(const AttentionCase& c) {
     for (std::int64_t j = 0; j < c.kv_len; ++j) {
       const bool allowed = c.mask == AttentionMask::ragged  ? j < c.kv_len - 3 * b
                            : c.mask == AttentionMask::holes ? (j * 7 + b) % 5 < 3 && j >= 2 * b
+                           : c.mask == AttentionMask::late  ? j >= 115
                                                             : b > 0;
       mask.push_back(allowed ? 1 : 0);
     }

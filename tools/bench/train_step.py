@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A training step of GPT-2 124M and of ViT-S/16 (on a GPU also ViT-B/16) of this engine and of PyTorch (eager, compiled): fp32 on two pinned cores,
-there the ViT of the package timm, or bf16 on a GPU (--device cuda), there also each with attention by cuDNN (the engine's
-by kernels.attention=cudnn), and the published SeqPE recipe at one of its four GPUs' counts, with concatenated queries and
-keys in PyTorch.
+"""A training step of GPT-2 124M and of ViT-S/16 (on a GPU also ViT-B/16) of this engine and of PyTorch (eager, compiled):
+fp32 on two pinned cores, there the ViT of the package timm, or bf16 on a GPU (--device cuda), there also each with
+attention by cuDNN (the engine's by kernels.attention=cudnn), and the published SeqPE recipe at one of its four GPUs'
+counts, with concatenated queries and keys in PyTorch.
 
-The programs take turns, so that a machine that slows down slows all of them. On a GPU each runs once a round and the
-medians over all rounds are compared; on the CPU all are started and stopped but one, which changes every few seconds,
-and the medians over all steps are compared. Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only
-the engine is timed.
+The programs take turns, so that a machine that slows down slows all of them. On a GPU each runs once a round, and the
+medians over all rounds are compared. On the CPU all are running, but stopped save one, and another goes on after a
+turn; the medians over all steps that no stop fell into are compared, of as many as every program had the time for.
+Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only the engine is timed.
 
     tools/bench/train_step.py --python venv/bin/python --rounds 3
 """
@@ -19,6 +19,7 @@ import pathlib
 import signal
 import statistics
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GPT2 = ["--set", "model.position=learned"]
@@ -30,9 +31,8 @@ VIT_B = ["--config", "vit_b16_imagenet_learned", "--set", "train.micro_batch_siz
 THEIR_VIT_B = ["--vit", "vit_base_patch16_224"]
 VIT_TOKENS = 1 + (224 // 16) ** 2
 # model, options of the engine, of PyTorch, batch, tokens, steps a round
-CPU = [("GPT-2", GPT2, [], 4, 64, 15), ("GPT-2", GPT2, [], 4, 512, 5),
+CPU = [("GPT-2", GPT2, [], 4, 64, 12), ("GPT-2", GPT2, [], 4, 512, 12),
        ("ViT-S/16", VIT, [*THEIR_VIT, "--timm"], 8, VIT_TOKENS, 12)]
-TURN_S = 12  # so long that the one step a stop falls into does not move a median
 GPU = [("GPT-2", GPT2, [], 32, 512, 20), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 20),
        ("ViT-S/16", VIT, THEIR_VIT, 256, VIT_TOKENS, 10),
        ("ViT-B/16", VIT_B, THEIR_VIT_B, 256, VIT_TOKENS, 5)]
@@ -41,7 +41,7 @@ GPU_PEERS = {**PEERS, "PyTorch compiled, cuDNN": ["--compile", "--cudnn"]}
 
 
 def on_cpu(command):
-    """A command and its environment: two pinned cores, and nothing compiled beside the turn of who needs it."""
+    """A command and its environment: two pinned cores, and a compiler within the program, which stops with it."""
     return (["taskset", "-c", "0,1", *command],
             dict(os.environ, OMP_NUM_THREADS="2", OMP_PROC_BIND="true", TORCHINDUCTOR_COMPILE_THREADS="1"))
 
@@ -51,30 +51,52 @@ def run(command, device):
     return json.loads(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def take_turns(commands):
-    """Runs all commands on the CPU, one awake at a time, and returns what each printed."""
+def take_turns(commands, turn):
+    """Runs all commands on the CPU, one of them awake for `turn` seconds at a time, and returns what each printed."""
     processes = {}
+
+    def send(name, number):
+        os.killpg(processes[name].pid, number)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         for name, command in commands.items():
             command, environment = on_cpu(command)
-            processes[name] = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-            processes[name].send_signal(signal.SIGSTOP)
+            processes[name] = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True,
+                                               start_new_session=True)
+            send(name, signal.SIGSTOP)
         waiting = list(processes)
         while waiting:
             for name in list(waiting):
-                processes[name].send_signal(signal.SIGCONT)
+                send(name, signal.SIGCONT)
                 try:
-                    status = processes[name].wait(timeout=TURN_S)
+                    status = processes[name].wait(timeout=turn)
                 except subprocess.TimeoutExpired:
-                    processes[name].send_signal(signal.SIGSTOP)
+                    send(name, signal.SIGSTOP)
                     continue
                 if status != 0:
                     raise subprocess.CalledProcessError(status, commands[name])
                 waiting.remove(name)
     finally:
-        for process in processes.values():
-            process.kill()
+        for name, process in processes.items():
+            if process.poll() is None:
+                send(name, signal.SIGKILL)
+                process.wait()
     return {name: json.loads(process.stdout.read()) for name, process in processes.items()}
+
+
+def undisturbed(runs, turn):
+    """The steps of each program that no stop of a turn fell into, of as many as fit into the time of the fastest."""
+    clean = {name: [s for s in result["seconds"] if s < min(result["seconds"]) + turn / 2]
+             for name, result in runs.items()}
+    for name, seconds in clean.items():
+        if len(seconds) < 0.75 * len(runs[name]["seconds"]):
+            raise SystemExit(f"[train_step] a stop fell into {len(runs[name]['seconds']) - len(seconds)} of "
+                             f"{len(runs[name]['seconds'])} steps of {name}: --turn {turn} is too short for steps of "
+                             f"{min(seconds):.1f} s")
+    least = min(sum(seconds) for seconds in clean.values())
+    return {name: [s for n, s in enumerate(seconds) if n == 0 or sum(seconds[:n + 1]) <= least]
+            for name, seconds in clean.items()}
 
 
 def engine(args, options, batch, tokens, steps):
@@ -99,10 +121,10 @@ def peers_on(device):
 
 
 def compile_all(args, workloads):
-    """Runs what PyTorch compiles, side by side: its cache then holds the kernels for the timed runs."""
+    """Runs what PyTorch compiles, on a GPU side by side: its cache then holds the kernels for the timed runs."""
     todo = [(args, [*theirs, *options], batch, tokens, 1) for _, _, theirs, batch, tokens, _ in workloads
             for options in peers_on(args.device).values() if "--compile" in options]
-    with concurrent.futures.ThreadPoolExecutor(len(todo)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(len(todo) if args.device == "cuda" else 1) as pool:
         list(pool.map(lambda call: run(pytorch(*call), args.device), todo))
 
 
@@ -125,10 +147,14 @@ def rows_of(args, model, ours, theirs, batch, tokens, steps):
         for name, options in peers_on(args.device).items():
             commands[name] = pytorch(args, [*theirs, *options], batch, tokens, steps)
     results = {name: [] for name in commands}
-    for _ in range(args.rounds if on_gpu else 1):
-        runs = {name: run(command, args.device) for name, command in commands.items()} if on_gpu else take_turns(commands)
-        for name, result in runs.items():
-            results[name].append(result)
+    if on_gpu:
+        for _ in range(args.rounds):
+            for name, command in commands.items():
+                results[name].append(run(command, args.device))
+    else:
+        runs = take_turns(commands, args.turn)
+        for name, seconds in undisturbed(runs, args.turn).items():
+            results[name] = [dict(runs[name], median_s=statistics.median(seconds))]
     rows = []
     for name, rounds in results.items():
         row = {"model": model, "batch": batch, "tokens": tokens, "program": name}
@@ -163,6 +189,8 @@ def main():
     parser.add_argument("--python", help="an interpreter with torch")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--turn", type=positive, default=12, metavar="SECONDS",
+                        help="on the CPU, how long a program goes on before the next; ten steps or more")
     parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; of GPT-2; default: those of the device")
     parser.add_argument("--model", choices=["GPT-2", "SeqPE", "ViT-S/16", "ViT-B/16"], help="this model alone")
     parser.add_argument("--json", help="a file for the results")
@@ -184,6 +212,8 @@ def main():
     print(f"| model | shape | program | step | speed-up of the engine | {memory} peak | outside GEMM and attention |")
     print("|---|---|---|---|---|---|---|")
     results = []
+    if args.device == "cpu" and args.python:
+        compile_all(args, workloads)
     for workload in workloads:
         rows = rows_of(args, *workload)
         results += rows

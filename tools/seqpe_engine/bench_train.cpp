@@ -96,6 +96,7 @@ void run_train(const TrainOptions& options) {
                                   {"median_s", median},
                                   {"p10_s", quantile(seconds, 0.1)},
                                   {"p90_s", quantile(seconds, 0.9)},
+                                  {"seconds", seconds},
                                   {fmt::format("{}_per_s", unit), rate},
                                   {"tensor_peak_mb", peak},
                                   {"resident_peak_mb", peak_resident_megabytes()},

@@ -224,6 +224,15 @@ void add_lm(CLI::App* eval) {
   lm->callback([options] { run_lm(*options); });
 }
 
+CLI::Validator image_size() {
+  return {[](const std::string& text) {
+            return models::image_size_of(text)
+                       ? std::string()
+                       : fmt::format("must be N or ROWSxCOLUMNS pixels, got '{}'", text);
+          },
+          ""};
+}
+
 void add_vit(CLI::App* eval) {
   CLI::App* vit = eval->add_subcommand(
       "vit",
@@ -244,7 +253,7 @@ void add_vit(CLI::App* eval) {
   vit->add_option("--sizes", options->sizes,
                   "Pixels, N or ROWSxCOLUMNS; default: the run's eval.sizes")
       ->delimiter(',')
-      ->check(not_empty());
+      ->check(image_size());
   add_common(vit, options);
   vit->callback([options] { run_vit(*options); });
 }

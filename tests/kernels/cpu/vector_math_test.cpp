@@ -62,7 +62,7 @@ TEST(VectorMath, NormalTail) {
   EXPECT_LT(worst_error(approximate, exact, 0, 13, absolute), 1.0e-7);
   EXPECT_LT(worst_error(approximate, exact, 0, 3, relative), 2.0e-5);
   EXPECT_EQ(approximate(0.0f), 0.5f);
-  EXPECT_NEAR(approximate(13.0f), 0.0f, 1e-30f);
+  for (const float z : {5.8f, 6.0f, 13.0f}) EXPECT_EQ(approximate(z), 0.0f) << z;
   EXPECT_TRUE(std::isnan(approximate(std::nanf(""))));
 }
 

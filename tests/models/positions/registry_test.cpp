@@ -105,17 +105,16 @@ TEST(PositionRegistry, InterpolatesWhatItCan) {
   EXPECT_EQ(embeddings("learned", {2, 2}, Interpolation::bilinear, {3, 2}).first, 7);
   EXPECT_EQ(embeddings("seqpe", {2, 2}, Interpolation::bicubic, {3, 2}).first, 6);
   const auto refused = [&](const std::string& name, std::vector<std::int64_t> trained,
-                           Interpolation mode, const char* what) {
+                           Interpolation mode, const char* allowed, const char* what) {
     test::expect_error<ConfigError>(
         [&] { embeddings(name, trained, mode, trained); },
-        fmt::format("[config] model.position {} cannot be interpolated so (model.interpolate) on "
-                    "{}.",
-                    name, what));
+        fmt::format("[config] model.interpolate must be one of {} with model.position {} on {}.",
+                    allowed, name, what));
   };
-  refused("seqpe", {4}, Interpolation::bicubic, "text");
-  refused("rotary", {2, 2}, Interpolation::bilinear, "images");
-  refused("rotary_2d", {2, 2}, Interpolation::linear, "images");
-  refused("alibi", {4}, Interpolation::linear, "text");
+  refused("seqpe", {4}, Interpolation::bicubic, "none, linear", "text, got bicubic");
+  refused("rotary", {2, 2}, Interpolation::bilinear, "none, linear", "images, got bilinear");
+  refused("rotary_2d", {2, 2}, Interpolation::linear, "none", "images, got linear");
+  refused("alibi", {4}, Interpolation::linear, "none", "text, got linear");
 }
 
 TEST(PositionRegistry, RefusesOthers) {
