@@ -54,6 +54,9 @@ SeqpePosition::SeqpePosition(const SeqpeOptions& options, const Model& model)
 
 Tensor SeqpePosition::compute(const PositionGrid& grid, const nn::Pass& pass) const {
   const bool flat = options_.dimensions < grid.dimensions() && grid.at_origin();
+  require(flat || options_.dimensions == grid.dimensions(),
+          "[seqpe] positions must have the {} of seqpe.dimensions, got {} dimensions.",
+          options_.dimensions, grid.dimensions());
   const std::vector<std::int64_t> positions = positions_of(flat ? line(grid.tokens()) : grid);
   const std::int64_t count = grid.blocks() * grid.tokens();
   const Shape shape{grid.blocks(), grid.tokens(), encoder_.out_dim()};

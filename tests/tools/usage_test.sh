@@ -202,6 +202,7 @@ expect 0 "1 steps of 64 tokens" "$engine" "${bench[@]}" --set train.device=auto 
 expect 3 "2 heads of model.width 260 have 130" "$engine" "${bench[@]}" --device cuda --set model.width=260
 expect 0 "1 steps of 64 tokens" "$engine" "${bench[@]}" --device cuda --set train.device=cpu
 expect 0 "1 steps of 4 images" "$engine" bench train --config "$tests/tools/tiny_vit.yaml" --steps 1 --warmup 0 --device cpu
+expect 3 "this bench is one of language models" "$engine" bench eval --config vit_cifar10 --lengths 64
 
 # 6: device
 expect 0 "instruction sets" env SEQPE_ISA= "$engine" --version

@@ -54,7 +54,8 @@ void run_eval(const EvalOptions& options) {
 
 void add_bench_eval_command(CLI::App& bench) {
   CLI::App* eval = bench.add_subcommand(
-      "eval", "Time the evaluation of one block at each length, and its memory");
+      "eval",
+      "Time the evaluation of one block of a language model at each length, and its memory");
   eval->footer("  seqpe_engine bench eval --set model.layers=2 --lengths 4096,8192,16384,32768");
   const auto options = std::make_shared<EvalOptions>();
   options->add_to(*eval);

@@ -25,6 +25,9 @@ models::Config BenchOptions::config() const {
 }
 
 models::LanguageModel random_language_model(const models::Config& config, std::int64_t vocab_size) {
+  require<ConfigError>(config.task == models::TaskKind::lm,
+                       "[bench] this bench is one of language models, got a configuration of task "
+                       "vit.");
   const Device device = use_device(config);
   models::LanguageModel model(config, data::make_numbered_vocabulary(vocab_size));
   model.initialize(static_cast<std::uint64_t>(config.train.seed));

@@ -165,6 +165,10 @@ TEST(SeqpePosition, OfAnImage) {
                       position.parameter("cls_token_pos_embed"));
     test::expect_same(all.rows(1, 5), pe.view({4, kWidth}));
   }
+  options.dimensions = 2;
+  SeqpePosition position(options, model);
+  test::expect_error([&] { position.embed(at_origin({4}), {}); },
+                     "[seqpe] positions must have the 2 of seqpe.dimensions, got 1 dimensions.");
 }
 
 struct ActCase {
