@@ -5,14 +5,16 @@ attention by cuDNN (the engine's by kernels.attention=cudnn), and the published 
 counts, with concatenated queries and keys in PyTorch.
 
 The programs take turns, so that a machine that slows down slows all of them. On a GPU each runs once a round, and the
-medians over all rounds are compared. On the CPU all are running, but stopped save one, and another goes on after a
-turn; the medians over all steps that no stop fell into are compared, of as many as every program had the time for.
+medians over all rounds are compared. On the CPU all are running, but stopped save one, and another goes on after
+the time of ten of the engine's steps; the medians over all steps that no stop fell into are compared, of as many as
+every program had the time for.
 Prints a Markdown table. PyTorch is taken from the interpreter given by --python; without one only the engine is timed.
 
     tools/bench/train_step.py --python venv/bin/python --rounds 3
 """
 import argparse
 import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
@@ -31,7 +33,7 @@ VIT_B = ["--config", "vit_b16_imagenet_learned", "--set", "train.micro_batch_siz
 THEIR_VIT_B = ["--vit", "vit_base_patch16_224"]
 VIT_TOKENS = 1 + (224 // 16) ** 2
 # model, options of the engine, of PyTorch, batch, tokens, steps a round
-CPU = [("GPT-2", GPT2, [], 4, 64, 12), ("GPT-2", GPT2, [], 4, 512, 12),
+CPU = [("GPT-2", GPT2, [], 4, 64, 12), ("GPT-2", GPT2, [], 4, 512, 5),
        ("ViT-S/16", VIT, [*THEIR_VIT, "--timm"], 8, VIT_TOKENS, 12)]
 GPU = [("GPT-2", GPT2, [], 32, 512, 20), ("SeqPE", SEQPE, ["--seqpe"], 32, 512, 20),
        ("ViT-S/16", VIT, THEIR_VIT, 256, VIT_TOKENS, 10),
@@ -87,15 +89,14 @@ def take_turns(commands, turn):
 
 def undisturbed(runs, turn):
     """The steps of each program that no stop of a turn fell into, of as many as fit into the time of the fastest."""
+    for name, result in runs.items():
+        if 3 * min(result["seconds"]) > turn:
+            raise SystemExit(f"[train_step] steps of {name} take {min(result['seconds']):.1f} s or more, of which a turn "
+                             f"of {turn:.1f} s must hold at least 3")
     clean = {name: [s for s in result["seconds"] if s < min(result["seconds"]) + turn / 2]
              for name, result in runs.items()}
-    for name, seconds in clean.items():
-        if len(seconds) < 0.6 * len(runs[name]["seconds"]):
-            raise SystemExit(f"[train_step] a stop fell into {len(runs[name]['seconds']) - len(seconds)} of "
-                             f"{len(runs[name]['seconds'])} steps of {name}: --turn {turn} is too short for steps of "
-                             f"{min(seconds):.1f} s")
     least = min(sum(seconds) for seconds in clean.values())
-    return {name: [s for n, s in enumerate(seconds) if n == 0 or sum(seconds[:n + 1]) <= least]
+    return {name: [s for s, total in zip(seconds, itertools.accumulate(seconds)) if total <= least]
             for name, seconds in clean.items()}
 
 
@@ -128,12 +129,6 @@ def compile_all(args, workloads):
         list(pool.map(lambda call: run(pytorch(*call), args.device), todo))
 
 
-def share_outside(args, options, batch, tokens):
-    """Of a step of the engine that nothing stops, the share of what is neither a product nor attention."""
-    shares = run(engine(args, options, batch, tokens, 5), args.device)["shares"]
-    return 1 - sum(shares.get(name, 0) for name in ("matmul", "attention_forward", "attention_backward"))
-
-
 def rows_of(args, model, ours, theirs, batch, tokens, steps):
     """The medians of each program on one shape."""
     on_gpu = args.device == "cuda"
@@ -152,8 +147,10 @@ def rows_of(args, model, ours, theirs, batch, tokens, steps):
             for name, command in commands.items():
                 results[name].append(run(command, args.device))
     else:
-        runs = take_turns(commands, args.turn)
-        for name, seconds in undisturbed(runs, args.turn).items():
+        alone = run(engine(args, ours, batch, tokens, 5), args.device)
+        turn = max(5, 10 * alone["median_s"])
+        runs = take_turns(commands, turn)
+        for name, seconds in undisturbed(runs, turn).items():
             results[name] = [dict(runs[name], median_s=statistics.median(seconds))]
     rows = []
     for name, rounds in results.items():
@@ -165,7 +162,8 @@ def rows_of(args, model, ours, theirs, batch, tokens, steps):
         peaks = ("device_peak_mb", "tensor_peak_mb") if args.device == "cuda" else ("resident_peak_mb",)
         row["peak_mb"] = next(row[peak] for peak in peaks if peak in row)
         if name == "seqpe_engine" and not on_gpu:
-            row["outside"] = share_outside(args, ours, batch, tokens)
+            inside = ("matmul", "attention_forward", "attention_backward")
+            row["outside"] = 1 - sum(alone["shares"].get(kernel, 0) for kernel in inside)
         row["speed_up"] = row["median_s"] / rows[0]["median_s"] if rows else None
         rows.append(row)
     return rows
@@ -189,8 +187,6 @@ def main():
     parser.add_argument("--python", help="an interpreter with torch")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=positive, default=3)
-    parser.add_argument("--turn", type=positive, default=5, metavar="SECONDS",
-                        help="on the CPU, how long a program goes on before the next; four of the slowest steps or more")
     parser.add_argument("--shape", type=shape, action="append", help="BATCHxTOKENS; of GPT-2; default: those of the device")
     parser.add_argument("--model", choices=["GPT-2", "SeqPE", "ViT-S/16", "ViT-B/16"], help="this model alone")
     parser.add_argument("--json", help="a file for the results")
