@@ -92,7 +92,7 @@ expect 2 "must be for \`train lm\`" "$engine" train lm --config "$tests/tools/ti
 expect 2 "must be for \`train vit\`" "$engine" train vit --config "$tests/tools/tiny.yaml"
 expect 5 "is a model of \`vit\`, not of \`lm\`" "$engine" eval lm --checkpoint whole
 expect 3 "eval.sizes must be a multiple of model.patch 4, got 18" "$engine" eval vit --checkpoint whole --sizes 18
-expect 3 "eval.sizes" "$engine" eval vit --checkpoint whole --sizes 16xx
+expect 2 "--sizes: must be N or ROWSxCOLUMNS pixels, got '16xx'" "$engine" eval vit --checkpoint whole --sizes 16xx
 expect 3 "model.image must be a multiple of model.patch 4, got 18" "$engine" train vit "${vit[@]}" --set model.image=18
 expect 3 "data.augment.pad must be less than model.image 16, got 16" "$engine" train vit "${vit[@]}" --set data.augment.pad=16
 expect 3 "data.augment.color_jitter 0.4 needs data.augment.randaugment.operations 0" "$engine" train vit "${vit[@]}" --set data.augment.color_jitter=0.4
