@@ -20,10 +20,7 @@ Tensor Linear::forward(const Tensor& x, ops::Activation activation) const {
 }
 
 Tensor Linear::forward_columns(const Tensor& x, std::int64_t begin, std::int64_t count) const {
-  require(layout_ == ops::WeightLayout::in_out,
-          "[linear] columns can be taken of an [in, out] weight only, got [out, in] {}.",
-          to_string(weight_.shape()));
-  return ops::linear_columns(x, weight_, bias_, begin, count);
+  return ops::linear_columns(x, weight_, bias_, layout_, begin, count);
 }
 
 LayerNorm::LayerNorm(std::int64_t width, double eps, DType dtype) : eps_(eps) {

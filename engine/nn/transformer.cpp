@@ -1,5 +1,7 @@
 #include "engine/nn/transformer.h"
 
+#include "engine/ops/rows.h"
+
 namespace seqpe::nn {
 
 Mlp::Mlp(const Options& options)
@@ -46,18 +48,22 @@ SelfAttention::SelfAttention(const Options& options)
   add_child("attn_dropout", attention_dropout_);
 }
 
-Tensor SelfAttention::fused(const Tensor& x, const Extra& extra) const {
-  return extra.transform ? extra.transform(qkv(x)) : qkv(x);
-}
-
 Tensor SelfAttention::attend(const Tensor& x, const Pass& pass, const Extra& extra) const {
-  return ops::attention(fused(x, extra), attention_options(pass, extra), extra.position);
+  const Tensor fused = extra.transform ? extra.transform(qkv(x)) : qkv(x);
+  return ops::attention(fused, attention_options(pass, extra), extra.position);
 }
 
 Tensor SelfAttention::attend_token(const Tensor& x, std::int64_t token, const Pass& pass,
                                    const Extra& extra) const {
-  return ops::attention_of_token(fused(x, extra), token, attention_options(pass, extra),
-                                 extra.position);
+  if (extra.transform) {
+    return ops::attention_of_token(extra.transform(qkv(x)), token, attention_options(pass, extra),
+                                   extra.position);
+  }
+  Pass of_token = pass;
+  of_token.first_token = token;
+  of_token.tokens = x.dim(1);
+  return ops::attention(queries(ops::take_token(x, token)), keys_values(x),
+                        attention_options(of_token, extra), extra.position);
 }
 
 Tensor SelfAttention::branch(const Tensor& x, const Pass& pass, const Extra& extra) const {

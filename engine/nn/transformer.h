@@ -95,9 +95,6 @@ class SelfAttention final : public Module {
   Tensor project(const Tensor& attended) const { return projection_.forward(attended); }
 
  private:
-  /// What attention takes: qkv(x), changed by `extra`.
-  Tensor fused(const Tensor& x, const Extra& extra) const;
-
   std::int64_t width_, heads_;
   bool causal_;
   Linear qkv_, projection_;

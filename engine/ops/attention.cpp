@@ -29,9 +29,9 @@ struct Sources {
   Tensor kv;  // undefined, or [B, T, 2C]
   std::int64_t channels = 0;
   std::int64_t token = 0, queries = 0;  // queries [token, token + queries) of q attend
+  std::int64_t position = 0;            // of the first of them among the tokens
 
   bool fused() const { return !kv.defined(); }
-  bool all_queries() const { return queries == q.dim(1); }
   const Tensor& keys() const { return fused() ? q : kv; }
   std::int64_t key_column() const { return fused() ? channels : 0; }
   std::int64_t value_column() const { return key_column() + channels; }
@@ -57,7 +57,7 @@ struct AttentionNode final : autograd::Node {
     args.v = operand(sources.keys(), sources.value_column(), head);
     args.key_mask = key_mask.defined() ? key_mask.data_as<std::uint8_t>() : nullptr;
 
-    const auto grad_q = target(0);
+    const auto grad_q = target(0, sources.queries == sources.q.dim(1));
     const auto grad_kv = sources.fused() ? grad_q : grad_target(1);
     if (grad_q) args.grad_q = gradient(grad_q.grad, grad_q.write, 0, head, sources.token);
     if (grad_kv) {
@@ -68,11 +68,11 @@ struct AttentionNode final : autograd::Node {
 
     const std::int64_t stride = position.shared_by_heads ? 0 : shape.pe_size;
     const std::int64_t k_column = position.split ? position.width() : 0;
-    args.pe_q = operand(position.pe, 0, stride, sources.token);
+    args.pe_q = operand(position.pe, 0, stride, sources.position);
     args.pe_k = operand(position.pe, k_column, stride);
-    const auto grad_pe = target(2);
+    const auto grad_pe = target(2, sources.queries == position.pe.dim(1));
     if (!grad_pe) return kernels::attention_backward(out.context(), args);
-    args.grad_pe_q = gradient(grad_pe.grad, grad_pe.write, 0, stride, sources.token);
+    args.grad_pe_q = gradient(grad_pe.grad, grad_pe.write, 0, stride, sources.position);
     if (position.split) {
       args.grad_pe_k = gradient(grad_pe.grad, grad_pe.write, k_column, stride);
       return kernels::attention_backward(out.context(), args);
@@ -86,22 +86,23 @@ struct AttentionNode final : autograd::Node {
 
  private:
   /// Tokens whose queries do not attend have none of the gradient of theirs.
-  autograd::GradTarget target(std::size_t input) {
+  autograd::GradTarget target(std::size_t input, bool all_attend) {
     autograd::GradTarget target = grad_target(input);
-    if (!target || sources.all_queries() || target.write == Write::accumulate) return target;
+    if (!target || all_attend || target.write == Write::accumulate) return target;
     target.grad.clear();
     target.write = Write::accumulate;
     return target;
   }
 };
 
-void check_position(const PositionPair& position, const Tensor& qkv, std::int64_t heads) {
+void check_position(const PositionPair& position, const Tensor& keys, const char* name,
+                    std::int64_t heads) {
   const Tensor& pe = position.pe;
   check_floating("attention", "pe", pe);
-  check_same_kind("attention", "pe", pe, "qkv", qkv);
-  require(pe.rank() == 3 && pe.dim(0) >= 1 && pe.dim(1) == qkv.dim(1),
-          "[attention] pe must have shape [blocks, {}, width] (tokens of qkv), got {}.", qkv.dim(1),
-          to_string(pe.shape()));
+  check_same_kind("attention", "pe", pe, name, keys);
+  require(pe.rank() == 3 && pe.dim(0) >= 1 && pe.dim(1) == keys.dim(1),
+          "[attention] pe must have shape [blocks, {}, width] (tokens of {}), got {}.", keys.dim(1),
+          name, to_string(pe.shape()));
   const std::int64_t parts = (position.split ? 2 : 1) * (position.shared_by_heads ? 1 : heads);
   require(pe.dim(2) % parts == 0,
           "[attention] the width of pe must be a multiple of {} slices, got {}.", parts, pe.dim(2));
@@ -149,7 +150,7 @@ Tensor run(const Sources& sources, const AttentionOptions& options, const Positi
     shape.pe_size = position.slice(heads);
     shape.pe_blocks = position.pe.dim(0);
     const std::int64_t stride = position.shared_by_heads ? 0 : shape.pe_size;
-    args.pe_q = operand(position.pe, 0, stride, sources.token);
+    args.pe_q = operand(position.pe, 0, stride, sources.position);
     args.pe_k = operand(position.pe, position.split ? position.width() : 0, stride);
   }
   args.dtype = q.dtype();
@@ -182,7 +183,7 @@ void check_fused(const Tensor& qkv, const AttentionOptions& options, const Posit
   require(qkv.rank() == 3 && options.heads >= 1 && qkv.dim(2) % (3 * options.heads) == 0,
           "[attention] qkv must have shape [B, T, 3 * {} heads * D], got {}.", options.heads,
           to_string(qkv.shape()));
-  if (position.pe.defined()) check_position(position, qkv, options.heads);
+  if (position.pe.defined()) check_position(position, qkv, "qkv", options.heads);
 }
 
 }  // namespace
@@ -204,10 +205,11 @@ Tensor attention_of_token(const Tensor& qkv, std::int64_t token, const Attention
   AttentionOptions of_token = options;
   of_token.first_query = token;
   of_token.queries = tokens;
-  return run({qkv, {}, qkv.dim(2) / 3, token, 1}, of_token, position);
+  return run({qkv, {}, qkv.dim(2) / 3, token, 1, token}, of_token, position);
 }
 
-Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& options) {
+Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& options,
+                 const PositionPair& position) {
   check_floating("attention", "q", q);
   check_floating("attention", "kv", kv);
   check_same_kind("attention", "kv", kv, "q", q);
@@ -218,7 +220,15 @@ Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& opti
       kv.rank() == 3 && kv.dim(0) == q.dim(0) && kv.dim(2) == 2 * q.dim(2) && kv.dim(1) >= q.dim(1),
       "[attention] kv must have shape [{}, at least {}, {}] for q {}, got {}.", q.dim(0), q.dim(1),
       2 * q.dim(2), to_string(q.shape()), to_string(kv.shape()));
-  return run({q, kv, q.dim(2), 0, q.dim(1)}, options, {});
+  if (position.pe.defined()) {
+    check_position(position, kv, "kv", options.heads);
+    const std::int64_t last = options.first_query + q.dim(1);
+    require(options.causal ? last == kv.dim(1) : last <= kv.dim(1),
+            "[attention] queries [{}, {}) must {} {} tokens for their positions "
+            "(AttentionOptions::first_query).",
+            options.first_query, last, options.causal ? "be the last of" : "lie in", kv.dim(1));
+  }
+  return run({q, kv, q.dim(2), 0, q.dim(1), options.first_query}, options, position);
 }
 
 }  // namespace seqpe::ops

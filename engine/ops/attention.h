@@ -40,8 +40,10 @@ struct PositionPair {
 Tensor attention(const Tensor& qkv, const AttentionOptions& options,
                  const PositionPair& position = {});
 
-/// The same with queries of their own: q [B, Q, C], kv [B, T, 2C] -> [B, Q, C].
-Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& options);
+/// The same with queries of their own: q [B, Q, C], kv [B, T, 2C] -> [B, Q, C]. Query 0 has the
+/// position of token first_query.
+Tensor attention(const Tensor& q, const Tensor& kv, const AttentionOptions& options,
+                 const PositionPair& position = {});
 
 /// Of qkv the query of one token alone, which attends as in the whole sequence: row `token` of the
 /// result, [B, 1, C]. The token is the options' first_query, they must not have one.

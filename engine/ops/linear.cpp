@@ -21,12 +21,20 @@ kernels::Epilogue epilogue_of(bool has_bias, Activation activation) {
   return kernels::Epilogue::none;
 }
 
+std::int64_t outputs_of(const Tensor& weight, WeightLayout layout) {
+  return weight.dim(layout == WeightLayout::in_out ? 1 : 0);
+}
+
+/// Where the first weight of column `begin` lies.
+std::int64_t first_weight(WeightLayout layout, std::int64_t begin, std::int64_t in) {
+  return layout == WeightLayout::in_out ? begin : begin * in;
+}
+
 struct LinearNode final : autograd::Node {
-  Tensor x;                // [rows, in]
-  Tensor weight;           // as laid out
-  Tensor pre_activation;   // [rows, out], undefined without an activation
-  std::int64_t begin = 0;  // first output column of an [in, out] weight that is used
-  std::int64_t out = 0;
+  Tensor x;                         // [rows, in]
+  Tensor weight;                    // as laid out
+  Tensor pre_activation;            // [rows, out], undefined without an activation
+  std::int64_t begin = 0, out = 0;  // columns [begin, begin + out) of x W + bias
   WeightLayout layout = WeightLayout::in_out;
   Activation activation = Activation::none;
 
@@ -41,7 +49,7 @@ struct LinearNode final : autograd::Node {
       kernels::matmul(context, {.dtype = x.dtype(),
                                 .out = grad_x.data(),
                                 .a = grad_out.data(),
-                                .b = weight.data_at(begin),
+                                .b = weight.data_at(first_weight(layout, begin, in)),
                                 .m = rows,
                                 .n = in,
                                 .k = out,
@@ -52,9 +60,9 @@ struct LinearNode final : autograd::Node {
                                 .write = grad_x.write});
     }
     if (auto grad_weight = wide_grad_target(1)) {  // x^T g, or its transpose
-      make_whole(grad_weight, weight_stride);
+      make_whole(grad_weight);
       kernels::matmul(context, {.dtype = x.dtype(),
-                                .out = grad_weight.grad.data_at(begin),
+                                .out = grad_weight.grad.data_at(first_weight(layout, begin, in)),
                                 .a = in_out ? x.data() : grad_out.data(),
                                 .b = in_out ? grad_out.data() : x.data(),
                                 .m = in_out ? in : out,
@@ -68,7 +76,7 @@ struct LinearNode final : autograd::Node {
                                 .wide_out = grad_weight.grad.dtype() != x.dtype()});
     }
     if (auto grad_bias = wide_grad_target(2)) {
-      make_whole(grad_bias, grad_bias.grad.numel());
+      make_whole(grad_bias);
       kernels::column_sum(context, {.dtype = x.dtype(),
                                     .out = grad_bias.grad.data_at(begin),
                                     .wide_out = grad_bias.grad.dtype() != x.dtype(),
@@ -79,11 +87,10 @@ struct LinearNode final : autograd::Node {
     }
   }
 
-  /// A node that uses a part of the columns writes that part only: the rest of a fresh gradient is
-  /// zero.
-  void make_whole(autograd::GradTarget& target, std::int64_t columns) const {
-    if (layout == WeightLayout::out_in || out == columns || target.write == Write::accumulate)
-      return;
+  /// A node that computes a part of the columns writes that part only: the rest of a fresh gradient
+  /// is zero.
+  void make_whole(autograd::GradTarget& target) const {
+    if (out == outputs_of(weight, layout) || target.write == Write::accumulate) return;
     target.grad.fill(0.0);
     target.write = Write::accumulate;
   }
@@ -101,7 +108,7 @@ struct LinearNode final : autograd::Node {
   }
 };
 
-/// Checks and computes columns [begin, begin + out) of the product.
+/// Columns [begin, begin + out) of what check() let pass.
 Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightLayout layout,
            Activation activation, std::int64_t begin, std::int64_t out) {
   const bool in_out = layout == WeightLayout::in_out;
@@ -117,7 +124,7 @@ Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightLayo
                   {.dtype = x.dtype(),
                    .out = y.data(),
                    .a = x.data(),
-                   .b = weight.data_at(begin),
+                   .b = weight.data_at(first_weight(layout, begin, in)),
                    .m = rows,
                    .n = out,
                    .k = in,
@@ -146,7 +153,7 @@ std::int64_t check(const Tensor& x, const Tensor& weight, const Tensor& bias, We
   require(weight.defined() && weight.rank() == 2, "[linear] weight must be a matrix, got {}.",
           weight.defined() ? to_string(weight.shape()) : "an undefined tensor");
   const bool in_out = layout == WeightLayout::in_out;
-  const std::int64_t in = x.dim(-1), out = weight.dim(in_out ? 1 : 0);
+  const std::int64_t in = x.dim(-1), out = outputs_of(weight, layout);
   check_shape(
       "linear", "weight", weight, in_out ? Shape{in, out} : Shape{out, in},
       in_out ? "[in, out] for the last dimension of x" : "[out, in] for the last dimension of x");
@@ -168,12 +175,12 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightL
   return run(x, weight, bias, layout, activation, 0, out);
 }
 
-Tensor linear_columns(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t begin,
-                      std::int64_t count) {
-  const std::int64_t out = check(x, weight, bias, WeightLayout::in_out);
+Tensor linear_columns(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                      WeightLayout layout, std::int64_t begin, std::int64_t count) {
+  const std::int64_t out = check(x, weight, bias, layout);
   require(begin >= 0 && count > 0 && begin + count <= out,
           "[linear] columns [{}, {}) do not lie in {} outputs.", begin, begin + count, out);
-  return run(x, weight, bias, WeightLayout::in_out, Activation::none, begin, count);
+  return run(x, weight, bias, layout, Activation::none, begin, count);
 }
 
 }  // namespace seqpe::ops

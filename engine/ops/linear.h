@@ -19,9 +19,8 @@ enum class Activation : std::uint8_t { none, gelu_tanh, gelu_erf };
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightLayout layout,
               Activation activation = Activation::none);
 
-/// Outputs [begin, begin + count) of x W + bias alone, for an [in, out] weight: x [..., in] ->
-/// [..., count].
-Tensor linear_columns(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t begin,
-                      std::int64_t count);
+/// Columns [begin, begin + count) of x W + bias alone: x [..., in] -> [..., count].
+Tensor linear_columns(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                      WeightLayout layout, std::int64_t begin, std::int64_t count);
 
 }  // namespace seqpe::ops

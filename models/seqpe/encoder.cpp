@@ -146,19 +146,17 @@ Tensor SeqpeEncoder::forward(const PositionTokens& tokens, const nn::Pass& pass)
   nn::Pass cls_pass = pass;  // dropout draws for CLS what it draws in the whole sequence
   cls_pass.first_token = digits_;
   cls_pass.tokens = digits_ + 1;
-  Tensor cls, queries, keys_values;  // [P, 1, E], [P, 1, E], [P, L, 2E]
+  Tensor cls, attended;  // [P, 1, E]
   if (last == 0) {
     const Tensor normed = block.norm_1().forward(table);
     cls = ops::embedding(table, tokens.cls_indices);
-    queries = ops::embedding(attention.queries(normed), tokens.cls_indices);
-    keys_values = ops::embedding(attention.keys_values(normed), tokens.indices);
+    attended = ops::attention(ops::embedding(attention.queries(normed), tokens.cls_indices),
+                              ops::embedding(attention.keys_values(normed), tokens.indices),
+                              attention.attention_options(cls_pass, extra));
   } else {
     cls = ops::take_token(stream.sum, digits_);
-    queries = attention.queries(ops::take_token(stream.norm, digits_));
-    keys_values = attention.keys_values(stream.norm);
+    attended = attention.attend_token(stream.norm, digits_, pass, extra);
   }
-  const Tensor attended =
-      ops::attention(queries, keys_values, attention.attention_options(cls_pass, extra));
   stream = block.add_attention(cls, attended, cls_pass);
   return read_out(block.mlp().add_to(stream.sum, stream.norm, cls_pass));
 }

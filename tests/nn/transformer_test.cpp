@@ -209,6 +209,25 @@ TEST_F(SelfAttentionTest, QueriesOnTheirOwnDrawTheMasksOfTheWholeSequence) {
   }
 }
 
+TEST_F(SelfAttentionTest, OneTokenIsThatOfTheWholeSequence) {
+  SelfAttention attention(options(false));
+  test::randomize(attention, "attn");
+  const ops::PositionPair position{.pe = test::random_tensor({1, kTokens, 2 * kWidth}, 3)};
+  const std::function<Tensor(const Tensor&)> halve = [](const Tensor& t) {
+    return ops::scale(t, 0.5);
+  };
+  for (const SelfAttention::Extra& extra :
+       {SelfAttention::Extra{}, {.position = position, .pe_scale = 0.7}, {.transform = halve}}) {
+    for (const Pass& pass : {Pass{}, kTraining}) {
+      const Tensor whole = attention.attend(x_, pass, extra);
+      for (std::int64_t token = 0; token < kTokens; ++token) {
+        test::expect_close(attention.attend_token(x_, token, pass, extra),
+                           ops::take_token(whole, token));
+      }
+    }
+  }
+}
+
 TEST_F(SelfAttentionTest, BlockGradients) {
   // x + attention(norm x), then + mlp(norm x), as every block here, with dropout on.
   LayerNorm norm_1(kWidth, 1e-5, DType::f64), norm_2(kWidth, 1e-5, DType::f64);

@@ -14,12 +14,14 @@ using ops::PositionPair;
 using test::random_tensor;
 
 /// `count` columns of x [batch, tokens, width] from `begin` on, a slice of `size` a head; those of
-/// one slice are every head's.
-reference::Heads columns(const Tensor& x, std::int64_t begin, std::int64_t count,
-                         std::int64_t size) {
-  reference::Heads heads{{}, x.dim(1) * count, count, count == size ? 0 : size};
-  for (std::int64_t row = 0; row < x.dim(0) * x.dim(1); ++row) {
-    const double* from = x.data_as<double>() + row * x.dim(2) + begin;
+/// one slice are every head's. Token 0 is x's `token`.
+reference::Heads columns(const Tensor& x, std::int64_t begin, std::int64_t count, std::int64_t size,
+                         std::int64_t token = 0) {
+  const std::int64_t tokens = x.dim(1) - token;
+  reference::Heads heads{{}, tokens * count, count, count == size ? 0 : size};
+  for (std::int64_t row = 0; row < x.dim(0) * tokens; ++row) {
+    const std::int64_t from_row = row / tokens * x.dim(1) + token + row % tokens;
+    const double* from = x.data_as<double>() + from_row * x.dim(2) + begin;
     heads.data.insert(heads.data.end(), from, from + count);
   }
   return heads;
@@ -41,6 +43,8 @@ Tensor defined(const Tensor& q, const Tensor& kv, std::int64_t k_column, std::in
                                 .scale = 1.0 / std::sqrt(static_cast<double>(size)),
                                 .pe_scale = options.pe_scale,
                                 .dropout = options.dropout,
+                                .first_query = options.first_query,
+                                .queries = options.queries,
                                 .dropout_key = options.dropout_key};
   reference::AttentionInputs in{.q = columns(q, 0, channels, size),
                                 .k = columns(kv, k_column, channels, size),
@@ -49,7 +53,7 @@ Tensor defined(const Tensor& q, const Tensor& kv, std::int64_t k_column, std::in
     const std::int64_t width = position.width();
     shape.pe_size = position.slice(options.heads);
     shape.pe_blocks = position.pe.dim(0);
-    in.pe_q = columns(position.pe, 0, width, shape.pe_size);
+    in.pe_q = columns(position.pe, 0, width, shape.pe_size, options.first_query);
     in.pe_k = columns(position.pe, position.split ? width : 0, width, shape.pe_size);
   }
   if (options.key_mask.defined()) in.key_mask = options.key_mask.data_as<std::uint8_t>();
@@ -127,21 +131,30 @@ const SelfCase kSelfCases[] = {
     {"no tokens", 2, 0, 2, {.heads = 2}, 1, 2},
 };
 
+/// Positions [blocks, tokens, width] as the next input; none without blocks.
+template <typename Case>
+void add_positions(test::OpCase& op, const Case& of) {
+  if (of.blocks == 0) return;
+  const std::int64_t width = of.slice * (of.shared ? 1 : of.options.heads) * (of.split ? 2 : 1);
+  op.inputs.push_back(random_tensor({of.blocks, of.tokens, width}, 3));
+}
+
+/// Input `place` of a case, if it has positions.
+template <typename Case>
+PositionPair positions(const std::vector<Tensor>& in, std::size_t place, const Case& of) {
+  if (of.blocks == 0) return {};
+  return {in[place], of.split, of.shared};
+}
+
 /// The inputs [qkv] or [qkv, pe].
 test::OpCase self_attention(const SelfCase& self) {
   const std::int64_t heads = self.options.heads, channels = heads * self.size;
   test::OpCase op;
   op.name = self.name;
   op.inputs = {random_tensor({self.batch, self.tokens, 3 * channels}, 1)};
-  if (self.blocks > 0) {
-    const std::int64_t width = self.slice * (self.shared ? 1 : heads) * (self.split ? 2 : 1);
-    op.inputs.push_back(random_tensor({self.blocks, self.tokens, width}, 2));
-  }
-  op.f = [=, options = self.options, split = self.split,
-          shared = self.shared](const std::vector<Tensor>& in) {
-    PositionPair position;
-    if (in.size() > 1) position = {in[1], split, shared};
-    return ops::attention(in[0], options, position);
+  add_positions(op, self);
+  op.f = [self](const std::vector<Tensor>& in) {
+    return ops::attention(in[0], self.options, positions(in, 1, self));
   };
   // The gradient of a position that all heads and sequences share is the longest sum.
   op.terms = static_cast<double>(std::max<std::int64_t>(self.tokens, 1) *
@@ -176,10 +189,9 @@ TEST(AttentionOp, SelfFormEqualsItsDefinition) {
     const test::OpCase op = self_attention(self);
     const Tensor& qkv = op.inputs[0];
     const std::int64_t channels = qkv.dim(2) / 3;
-    PositionPair position;
-    if (op.inputs.size() > 1) position = {op.inputs[1], self.split, self.shared};
     test::expect_close(op.f(op.inputs),
-                       defined(qkv, qkv, channels, 2 * channels, channels, self.options, position),
+                       defined(qkv, qkv, channels, 2 * channels, channels, self.options,
+                               positions(op.inputs, 1, self)),
                        op, DType::f64, self.name);
   }
 }
@@ -190,10 +202,8 @@ TEST(AttentionOp, OneTokenIsThatOfTheWholeSequence) {
     const std::int64_t token = self.options.causal ? self.tokens - 1 : self.tokens / 2;
     const test::OpCase whole = self_attention(self);
     test::OpCase op = whole;
-    op.f = [=, &self](const std::vector<Tensor>& in) {
-      PositionPair position;
-      if (in.size() > 1) position = {in[1], self.split, self.shared};
-      return ops::attention_of_token(in[0], token, self.options, position);
+    op.f = [token, self](const std::vector<Tensor>& in) {
+      return ops::attention_of_token(in[0], token, self.options, positions(in, 1, self));
     };
     test::expect_sound(op);
     test::expect_close(op.f(op.inputs), ops::take_token(whole.f(whole.inputs), token), op,
@@ -205,6 +215,8 @@ struct CrossCase {
   const char* name;
   std::int64_t batch, queries, tokens, size;
   AttentionOptions options;
+  std::int64_t blocks = 0, slice = 0;  // of positions; 0: none
+  bool split = true, shared = false;
 };
 
 const CrossCase kCrossCases[] = {
@@ -215,6 +227,40 @@ const CrossCase kCrossCases[] = {
     {"key mask", 3, 2, 7, 2, {.heads = 2, .key_mask = some_keys(3, 7)}},
     {"dropout", 2, 2, 5, 3, {.heads = 2, .dropout = 0.4, .dropout_key = kKey, .first_sequence = 3}},
     {"a tile and one key", 1, 2, 113, 1, {.causal = true}},
+    {"positions of the first queries", 2, 2, 5, 3, {.heads = 2}, 2, 3},
+    {"positions of one query", 2, 1, 4, 3, {.heads = 2, .first_query = 2, .queries = 4}, 2, 3},
+    {"positions, the same for queries and keys",
+     2,
+     2,
+     5,
+     2,
+     {.heads = 2, .pe_scale = 0.7, .first_query = 1, .queries = 5},
+     2,
+     3,
+     false},
+    {"positions, shared by heads",
+     3,
+     2,
+     5,
+     2,
+     {.heads = 3, .first_sequence = 1, .first_query = 3, .queries = 5},
+     2,
+     2,
+     true,
+     true},
+    {"positions, causal, dropout",
+     2,
+     3,
+     5,
+     2,
+     {.heads = 2,
+      .causal = true,
+      .dropout = 0.4,
+      .dropout_key = kKey,
+      .first_query = 2,
+      .queries = 5},
+     1,
+     2},
     {"no sequences", 0, 2, 3, 1, {}},
     {"no queries", 2, 0, 3, 1, {}},
 };
@@ -225,10 +271,12 @@ test::OpCase cross_attention(const CrossCase& cross) {
   op.name = cross.name;
   op.inputs = {random_tensor({cross.batch, cross.queries, channels}, 1),
                random_tensor({cross.batch, cross.tokens, 2 * channels}, 2)};
-  op.f = [options = cross.options](const std::vector<Tensor>& in) {
-    return ops::attention(in[0], in[1], options);
+  add_positions(op, cross);
+  op.f = [cross](const std::vector<Tensor>& in) {
+    return ops::attention(in[0], in[1], cross.options, positions(in, 2, cross));
   };
-  op.terms = static_cast<double>(cross.tokens);
+  op.terms = static_cast<double>(cross.tokens * (cross.blocks > 0 ? cross.batch : 1) *
+                                 (cross.shared ? cross.options.heads : 1));
   op.roundings = 3;
   return op;
 }
@@ -241,8 +289,10 @@ TEST(AttentionOp, CrossFormEqualsItsDefinition) {
   for (const CrossCase& cross : kCrossCases) {
     const test::OpCase op = cross_attention(cross);
     const Tensor &q = op.inputs[0], &kv = op.inputs[1];
-    test::expect_close(op.f(op.inputs), defined(q, kv, 0, q.dim(2), q.dim(2), cross.options), op,
-                       DType::f64, cross.name);
+    test::expect_close(
+        op.f(op.inputs),
+        defined(q, kv, 0, q.dim(2), q.dim(2), cross.options, positions(op.inputs, 2, cross)), op,
+        DType::f64, cross.name);
   }
 }
 
@@ -272,8 +322,9 @@ TEST(AttentionOp, Errors) {
                        const PositionPair& position = {}) {
     return [=] { ops::attention(x, options, position); };
   };
-  const auto cross = [](const Tensor& a, const Tensor& b, const AttentionOptions& options) {
-    return [=] { ops::attention(a, b, options); };
+  const auto cross = [](const Tensor& a, const Tensor& b, const AttentionOptions& options,
+                        const PositionPair& position = {}) {
+    return [=] { ops::attention(a, b, options, position); };
   };
   const Tensor integers = Tensor::from<std::int64_t>({1, 1, 3}, {0, 0, 0});
   test::expect_refused({
@@ -319,6 +370,14 @@ TEST(AttentionOp, Errors) {
       {self(qkv, {.key_mask = Tensor::from<std::uint8_t>({4}, {1, 1, 1, 1})}),
        "[attention] key_mask must have shape [2, 4] ([B, T]), got [4]."},
       {self(qkv, {.key_mask = Tensor::zeros({2, 4})}), "[attention] key_mask must be u8, got f32."},
+      {cross(q, kv, {}, {Tensor::zeros({1, 3, 4})}),
+       "[attention] pe must have shape [blocks, 5, width] (tokens of kv), got [1, 3, 4]."},
+      {cross(q, kv, {.first_query = 3, .queries = 8}, {Tensor::zeros({1, 5, 4})}),
+       "[attention] queries [3, 6) must lie in 5 tokens for their positions "
+       "(AttentionOptions::first_query)."},
+      {cross(q, kv, {.causal = true}, {Tensor::zeros({1, 5, 4})}),
+       "[attention] queries [0, 3) must be the last of 5 tokens for their positions "
+       "(AttentionOptions::first_query)."},
       {cross({}, kv, {}), "[attention] q must be a tensor, got an undefined one."},
       {cross(q, {}, {}), "[attention] kv must be a tensor, got an undefined one."},
       {cross(q, kv.to(DType::f64), {}),

@@ -95,46 +95,53 @@ TEST(LinearOp, RowsDoNotDependOnEachOther) {
   }
 }
 
-test::OpCase columns_case(const Shape& x, std::int64_t out, std::int64_t begin, std::int64_t count,
-                          bool bias) {
-  test::OpCase op = linear_case(x, out, WeightLayout::in_out, bias, Activation::none);
+test::OpCase columns_case(const Shape& x, std::int64_t out, WeightLayout layout, std::int64_t begin,
+                          std::int64_t count, bool bias) {
+  test::OpCase op = linear_case(x, out, layout, bias, Activation::none);
   op.name = fmt::format("columns [{}, {}) of {}", begin, begin + count, op.name);
   op.f = [=](const std::vector<Tensor>& in) {
-    return ops::linear_columns(in[0], in[1], bias ? in[2] : Tensor(), begin, count);
+    return ops::linear_columns(in[0], in[1], bias ? in[2] : Tensor(), layout, begin, count);
   };
   return op;
 }
 
 TEST(LinearOp, Columns) {
-  for (const bool bias : {false, true}) {
-    for (const auto& [begin, count] : {std::pair{0, 9}, {0, 2}, {3, 5}, {8, 1}}) {
-      test::expect_sound(columns_case({2, 2, 3}, 9, begin, count, bias));
+  for (const WeightLayout layout : {WeightLayout::in_out, WeightLayout::out_in}) {
+    for (const bool bias : {false, true}) {
+      for (const auto& [begin, count] : {std::pair{0, 9}, {0, 2}, {3, 5}, {8, 1}}) {
+        test::expect_sound(columns_case({2, 2, 3}, 9, layout, begin, count, bias));
+      }
     }
+    test::expect_sound(columns_case({0, 3}, 4, layout, 1, 2, true));
   }
-  test::expect_sound(columns_case({0, 3}, 4, 1, 2, true));
 }
 
 TEST(LinearOp, ColumnsAreThoseOfTheWholeProduct) {
-  const Tensor x = random_tensor({4, 5}, 1), weight = random_tensor({5, 9}, 2),
-               bias = random_tensor({9}, 3);
-  const Tensor whole = ops::linear(x, weight, bias, WeightLayout::in_out);
-  const Tensor part = ops::linear_columns(x, weight, bias, 3, 4);
-  ASSERT_EQ(part.shape(), (Shape{4, 4}));
-  for (std::int64_t row = 0; row < 4; ++row) {
-    for (std::int64_t c = 0; c < 4; ++c) {
-      EXPECT_EQ(part.data_as<double>()[row * 4 + c], whole.data_as<double>()[row * 9 + 3 + c]);
+  const Tensor x = random_tensor({4, 5}, 1), bias = random_tensor({9}, 3);
+  for (const WeightLayout layout : {WeightLayout::in_out, WeightLayout::out_in}) {
+    const Tensor weight = random_tensor(weight_shape(layout, 5, 9), 2);
+    const Tensor whole = ops::linear(x, weight, bias, layout);
+    const Tensor part = ops::linear_columns(x, weight, bias, layout, 3, 4);
+    ASSERT_EQ(part.shape(), (Shape{4, 4}));
+    for (std::int64_t row = 0; row < 4; ++row) {
+      for (std::int64_t c = 0; c < 4; ++c) {
+        EXPECT_EQ(part.data_as<double>()[row * 4 + c], whole.data_as<double>()[row * 9 + 3 + c]);
+      }
     }
   }
 }
 
 TEST(LinearOp, PartsOfOneWeightAddUpInItsGradient) {
-  // The position encoder projects queries and keys of different tokens by columns of one weight.
-  test::expect_gradients_match(
-      [](const std::vector<Tensor>& in) {
-        const Tensor q = ops::linear_columns(in[0], in[1], in[2], 0, 2);
-        return ops::linear_columns(q, in[1], in[2], 1, 3);
-      },
-      {random_tensor({3, 2}, 1), random_tensor({2, 4}, 2), random_tensor({4}, 3)});
+  // Where one token alone attends, queries and keys of different tokens have columns of one weight.
+  for (const WeightLayout layout : {WeightLayout::in_out, WeightLayout::out_in}) {
+    test::expect_gradients_match(
+        [layout](const std::vector<Tensor>& in) {
+          const Tensor q = ops::linear_columns(in[0], in[1], in[2], layout, 0, 2);
+          return ops::linear_columns(q, in[1], in[2], layout, 1, 3);
+        },
+        {random_tensor({3, 2}, 1), random_tensor(weight_shape(layout, 2, 4), 2),
+         random_tensor({4}, 3)});
+  }
 }
 
 TEST(LinearOp, Bf16AgreesWithF32) {
@@ -161,7 +168,9 @@ TEST(LinearOp, Errors) {
     return [=] { ops::linear(a, w, b, layout, activation); };
   };
   const auto columns = [&](std::int64_t begin, std::int64_t count) {
-    return [&, begin, count] { ops::linear_columns(x, weight, bias, begin, count); };
+    return [&, begin, count] {
+      ops::linear_columns(x, weight, bias, WeightLayout::in_out, begin, count);
+    };
   };
   test::expect_refused({
       {call({}, weight, {}), "[linear] x must be a tensor, got an undefined one."},
