@@ -55,7 +55,7 @@ Tensor SelfAttention::attend(const Tensor& x, const Pass& pass, const Extra& ext
 
 Tensor SelfAttention::attend_token(const Tensor& x, std::int64_t token, const Pass& pass,
                                    const Extra& extra) const {
-  if (extra.transform) {
+  if (extra.transform) {  // of queries, keys and values at once: all tokens have them
     return ops::attention_of_token(extra.transform(qkv(x)), token, attention_options(pass, extra),
                                    extra.position);
   }

@@ -169,6 +169,7 @@ TYPED_TEST(MatmulKernel, SameBitsForAnyThreads) {
                                 {96, 64, 1500},
                                 {130, 100, 1024},
                                 {256, 64, 100},
+                                {140, 800, 500},  // pieces of rows that several tasks take
                                 {1, 500, 768},
                                 {500, 1, 768}}) {
     for (const int transposed : {0, 1, 2, 3}) {
