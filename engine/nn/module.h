@@ -25,6 +25,14 @@ struct Pass {
   /// Where a call computes only some tokens of each sequence: those from first_token of `tokens`.
   /// 0: x holds all of them.
   std::int64_t first_token = 0, tokens = 0;
+
+  /// The same for one token of `count`: dropout draws for it what it draws in the whole sequence.
+  Pass of_token(std::int64_t token, std::int64_t count) const {
+    Pass pass = *this;
+    pass.first_token = token;
+    pass.tokens = count;
+    return pass;
+  }
 };
 
 class Module {

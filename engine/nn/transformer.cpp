@@ -59,11 +59,8 @@ Tensor SelfAttention::attend_token(const Tensor& x, std::int64_t token, const Pa
     return ops::attention_of_token(extra.transform(qkv(x)), token, attention_options(pass, extra),
                                    extra.position);
   }
-  Pass of_token = pass;
-  of_token.first_token = token;
-  of_token.tokens = x.dim(1);
   return ops::attention(queries(ops::take_token(x, token)), keys_values(x),
-                        attention_options(of_token, extra), extra.position);
+                        attention_options(pass.of_token(token, x.dim(1)), extra), extra.position);
 }
 
 Tensor SelfAttention::branch(const Tensor& x, const Pass& pass, const Extra& extra) const {

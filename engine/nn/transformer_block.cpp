@@ -65,9 +65,7 @@ ops::ResidualLayerNorm TransformerBlock::forward_token(const ops::ResidualLayerN
                                                        const Pass& pass,
                                                        const SelfAttention::Extra& extra) const {
   const Tensor attended = attention_.attend_token(stream.norm, token, pass, extra);
-  Pass of_token = pass;  // dropout draws for it what it draws in the whole sequence
-  of_token.first_token = token;
-  of_token.tokens = stream.sum.dim(1);
+  const Pass of_token = pass.of_token(token, stream.sum.dim(1));
   return add_mlp(add_attention(ops::take_token(stream.sum, token), attended, of_token), next,
                  of_token);
 }

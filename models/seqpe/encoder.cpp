@@ -143,9 +143,7 @@ Tensor SeqpeEncoder::forward(const PositionTokens& tokens, const nn::Pass& pass)
 
   const nn::TransformerBlock& block = *blocks_[last];
   const nn::SelfAttention& attention = block.attention();
-  nn::Pass cls_pass = pass;  // dropout draws for CLS what it draws in the whole sequence
-  cls_pass.first_token = digits_;
-  cls_pass.tokens = digits_ + 1;
+  const nn::Pass cls_pass = pass.of_token(digits_, digits_ + 1);
   Tensor cls, attended;  // [P, 1, E]
   if (last == 0) {
     const Tensor normed = block.norm_1().forward(table);
